@@ -1,0 +1,208 @@
+"""What a file says about itself, read without any decoder.
+
+Every number here is found by seeking over the file's blocks: nothing is inflated or decoded, and
+nothing larger than a block header is kept. A file that can't be followed gives what was found so
+far; whether it is a picture is for the decoder to say.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+from .geometry import Size
+
+# Each block costs Pillow an object and a turn of a Python loop, however short it is.
+BLOCK_OVERHEAD_BYTES = 64
+
+_MAGIC = (
+    (re.compile(rb"\xff\xd8\xff"), "JPEG"),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG"),
+    (re.compile(rb"GIF8[79]a"), "GIF"),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "WEBP"),
+    (re.compile(rb".{4}ftyp.{0,64}?avi[fs]", re.DOTALL), "AVIF"),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), "TIFF"),
+    (re.compile(rb"BM"), "BMP"),
+)
+
+
+@dataclass(slots=True)
+class Header:
+    """What was found before the pixels."""
+
+    format: str | None  # None: no format that we know
+    size: Size | None = None  # as stored; None: only the decoder can tell
+    metadata_bytes: int = 0
+    scans: int = 1  # of a JPEG; counting ends above the limit
+    late_exif: tuple[int, int] | None = None  # of a PNG, behind its pixels: offset, length
+
+
+def read_header(file: BinaryIO, *, max_metadata_bytes: int, max_scans: int) -> Header:
+    """Return what `file` says of itself; reading ends where a limit is broken."""
+    file.seek(0)
+    start = file.read(96)
+    header = Header(next((name for magic, name in _MAGIC if magic.match(start)), None))
+    walk = _WALKS.get(header.format or "")
+    if walk:
+        walk(file, header, max_metadata_bytes, max_scans)
+    file.seek(0)
+    return header
+
+
+_START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_BASELINE = {0xC0, 0xC1}
+_STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers with no length behind them
+_END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
+_METADATA = {*range(0xE0, 0xF0), 0xFE}
+
+
+def _jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    file.seek(2)
+    components, baseline = 0, False
+    while header.metadata_bytes <= max_metadata_bytes:
+        marker, length = _jpeg_segment(file)
+        if marker is None:
+            return
+        if marker == _START_OF_SCAN:
+            # A baseline scan with all components in it is the only one the decoder reads.
+            if not (baseline and file.read(1) == bytes([components])):
+                file.seek(length - 1, 1)
+                header.scans = _count_scans(file, max_scans)
+            return
+        if marker in _START_OF_FRAME:
+            frame = file.read(min(length, 6))
+            if len(frame) == 6:
+                header.size = _size(frame[3:5], frame[1:3], "big")
+                components, baseline = frame[5], marker in _BASELINE
+            length -= len(frame)
+        if marker in _METADATA:
+            header.metadata_bytes += length + BLOCK_OVERHEAD_BYTES
+        file.seek(length, 1)
+
+
+def _jpeg_segment(file: BinaryIO) -> tuple[int | None, int]:
+    """Return the next marker and the bytes behind its length field; None at the end."""
+    byte = file.read(1)
+    while byte and byte != b"\xff":
+        byte = file.read(1)
+    while byte == b"\xff":
+        byte = file.read(1)
+    if not byte or byte[0] == _END_OF_IMAGE:
+        return None, 0
+    if byte[0] in _STANDALONE or byte[0] == 0:
+        return byte[0], 0
+    length = int.from_bytes(file.read(2), "big")
+    return (byte[0], length - 2) if length >= 2 else (None, 0)
+
+
+# In the data of a scan 0xFF is followed by 0, by a restart marker or by itself.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+
+
+def _count_scans(file: BinaryIO, max_scans: int) -> int:
+    """Count the scans of the picture, the one whose header was just read included."""
+    data = file.read()
+    scans, position = 1, 0
+    while scans <= max_scans:
+        found = _MARKER.search(data, position)
+        if found is None or found[0][1] == _END_OF_IMAGE:
+            break
+        scans += found[0][1] == _START_OF_SCAN
+        length = int.from_bytes(data[found.end() : found.end() + 2], "big")
+        position = found.end() + max(length, 2)
+    return scans
+
+
+def _png(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    file.seek(8)
+    pixels_begun = False
+    while header.metadata_bytes <= max_metadata_bytes:
+        block = file.read(8)
+        length, name = int.from_bytes(block[:4], "big"), block[4:]
+        if len(block) < 8 or name == b"IEND":
+            return
+        body = file.tell()
+        if name == b"IHDR":
+            sides = file.read(8)
+            header.size = _size(sides[:4], sides[4:], "big")
+        elif name == b"IDAT":
+            pixels_begun = True
+            header.metadata_bytes += BLOCK_OVERHEAD_BYTES
+        else:
+            header.metadata_bytes += length + BLOCK_OVERHEAD_BYTES
+        if name == b"eXIf" and pixels_begun:
+            header.late_exif = body, length
+        file.seek(body + length + 4)
+
+
+def _gif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    """Read up to the first frame, which may be larger than the screen it is shown on."""
+    start = file.read(13)
+    if len(start) < 13:
+        return
+    screen = _size(start[6:8], start[8:10], "little")
+    file.seek(_palette_bytes(start[10]), 1)
+    while header.metadata_bytes <= max_metadata_bytes:
+        kind = file.read(1)
+        if kind == b"!":
+            file.seek(1, 1)
+            header.metadata_bytes += skip_gif_blocks(file)
+        elif kind == b",":
+            place = file.read(8)
+            left, top, width, height = (
+                int.from_bytes(place[i : i + 2], "little") for i in (0, 2, 4, 6)
+            )
+            header.size = Size(max(screen.width, left + width), max(screen.height, top + height))
+            return
+        elif not kind or kind == b";":
+            return
+
+
+def skip_gif_blocks(file: BinaryIO) -> int:
+    """Go to the end of a chain of sub-blocks; return what it costs to read them, in bytes."""
+    cost = 0
+    while length := file.read(1)[:1]:
+        cost += length[0] + BLOCK_OVERHEAD_BYTES
+        if length == b"\0":
+            break
+        file.seek(length[0], 1)
+    return cost
+
+
+def _palette_bytes(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 128 else 0
+
+
+def _webp(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    start = file.read(30)
+    header.size = _webp_size(start)
+    file.seek(12)
+    while header.metadata_bytes <= max_metadata_bytes:
+        block = file.read(8)
+        if len(block) < 8:
+            return
+        length = int.from_bytes(block[4:], "little")
+        if block[:4] in (b"ICCP", b"EXIF", b"XMP "):
+            header.metadata_bytes += length
+        header.metadata_bytes += BLOCK_OVERHEAD_BYTES
+        file.seek(length + length % 2, 1)
+
+
+def _webp_size(start: bytes) -> Size | None:
+    if len(start) < 30:
+        return None
+    if start[12:16] == b"VP8X":
+        return _size(start[24:27], start[27:30], "little", 1)
+    if start[12:16] == b"VP8L":
+        bits = int.from_bytes(start[21:25], "little")
+        return Size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    width, height = (int.from_bytes(start[i : i + 2], "little") & 0x3FFF for i in (26, 28))
+    return Size(width, height)
+
+
+def _size(width: bytes, height: bytes, order: Literal["big", "little"], plus: int = 0) -> Size:
+    return Size(int.from_bytes(width, order) + plus, int.from_bytes(height, order) + plus)
+
+
+_Walk = Callable[[BinaryIO, Header, int, int], None]
+_WALKS: dict[str, _Walk] = {"JPEG": _jpeg, "PNG": _png, "GIF": _gif, "WEBP": _webp}

@@ -1,0 +1,215 @@
+"""May this file be opened, and what is in it? All limits are checked before a pixel is decoded."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO, cast
+
+from PIL import Image
+
+from renditions import errors
+
+from .geometry import Size
+from .headers import Header, read_header
+from .orientation import ORIENTATION_TAG, Orientation, upright_size
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a source may ask of us. A limit itself is still allowed."""
+
+    max_pixels: int = 50_000_000
+    max_side: int = 16_384  # px
+    max_file_bytes: int = 100_000_000
+    max_jpeg_scans: int = 100
+    max_frame_pixels: int = 50_000_000  # of all frames of a kept animation together
+    max_metadata_bytes: int = 16_000_000  # EXIF, XMP, profiles, comments, as stored
+    formats: tuple[str, ...] = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What the header says."""
+
+    format: str
+    size: Size  # upright
+    stored_size: Size
+    orientation: Orientation
+    mode: str  # Pillow's
+    icc_profile: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An opened picture, not decoded yet."""
+
+    image: Image.Image
+    info: SourceInfo
+
+
+def probe(file: BinaryIO, limits: Limits) -> SourceInfo:
+    """Return what the header says; no pixel is decoded.
+
+    Raises:
+        SourceUnreadable: it is no picture, or a broken one.
+        SourceRefused: one of its subclasses says which limit it breaks.
+    """
+    return open_source(file, limits).info
+
+
+def check_whole(file: BinaryIO, limits: Limits) -> SourceInfo:
+    """Return what `probe` returns after decoding every pixel: this is a whole picture."""
+    source = open_source(file, limits)
+    decode(source.image)
+    return source.info
+
+
+def open_source(file: BinaryIO, limits: Limits) -> Source:
+    """Return the picture in `file`, judged by its content and inside `limits`, not yet decoded."""
+    reader = cast("BinaryIO", _Reader(file))
+    _check(reader.seek(0, 2), limits.max_file_bytes, errors.FileTooLarge)
+    header = read_header(
+        reader,
+        max_metadata_bytes=limits.max_metadata_bytes,
+        max_scans=limits.max_jpeg_scans,
+    )
+    _check_header(header, limits)
+    image = _open(reader, cast("str", header.format))
+    _check_size(Size(*image.size), limits)
+    return Source(image, _describe(image, cast("str", header.format), _late_exif(reader, header)))
+
+
+def _check_header(header: Header, limits: Limits) -> None:
+    if header.format not in limits.formats:
+        found = header.format or "something else"
+        raise errors.FormatRefused(
+            f"The content is {found}. Accepted: {', '.join(limits.formats)}."
+        )
+    if header.size:
+        _check_size(header.size, limits)
+    _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
+    _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
+
+
+def _check_size(size: Size, limits: Limits) -> None:
+    if size.pixels < 1:
+        raise errors.SourceUnreadable(f"A picture of {size} has no pixels.")
+    _check(max(size.as_tuple), limits.max_side, errors.SideTooLong)
+    _check(size.pixels, limits.max_pixels, errors.TooManyPixels)
+
+
+def _check(value: int, limit: int, error: type[errors.LimitExceeded]) -> None:
+    if value > limit:
+        raise error(value, limit)
+
+
+def _open(file: BinaryIO, format_name: str) -> Image.Image:
+    with reading_pixels():
+        # Never without `formats`: PostScript would start Ghostscript.
+        return Image.open(file, formats=[format_name])
+
+
+def _describe(image: Image.Image, format_name: str, late_exif: bytes | None) -> SourceInfo:
+    stored = Size(*image.size)
+    orientation = _orientation(image, late_exif)
+    profile = image.info.get("icc_profile")
+    return SourceInfo(
+        format=format_name,
+        size=upright_size(stored, orientation),
+        stored_size=stored,
+        orientation=orientation,
+        mode=image.mode,
+        icc_profile=profile if isinstance(profile, bytes) and profile else None,
+    )
+
+
+def _late_exif(file: BinaryIO, header: Header) -> bytes | None:
+    if header.late_exif is None:
+        return None
+    offset, length = header.late_exif
+    position = file.tell()
+    file.seek(offset)
+    data = file.read(length)
+    file.seek(position)
+    return data
+
+
+def _orientation(image: Image.Image, late_exif: bytes | None) -> Orientation:
+    """Return which way is up; broken EXIF says nothing."""
+    try:
+        exif = Image.Exif()
+        if late_exif is not None:
+            exif.load(late_exif)
+        else:
+            # Not image.getexif(): for a PNG that decodes the picture.
+            exif = Image.Image.getexif(image)
+        return Orientation(exif.get(ORIENTATION_TAG, 1))
+    except _EXIF_ERRORS:
+        return Orientation.UPRIGHT
+
+
+# What Pillow 13 raises for hostile or broken files.
+_EXIF_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+_PIXEL_ERRORS = (*_EXIF_ERRORS, AssertionError, zlib.error)
+
+
+@contextmanager
+def reading_pixels() -> Iterator[None]:
+    """Turn whatever Pillow raises for a bad file into our errors."""
+    try:
+        yield
+    except MemoryError as error:
+        raise errors.OutOfMemory("There was not enough memory to read the picture.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise errors.SourceRefused(str(error)) from error
+    except _PIXEL_ERRORS as error:
+        raise errors.SourceUnreadable(f"Not a whole picture: {error}") from error
+
+
+def decode(image: Image.Image) -> None:
+    """Read all pixels of `image` now."""
+    with reading_pixels():
+        image.load()
+
+
+class _Reader:
+    """A file whose own failures can't be taken for a broken picture."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        with self._storage():
+            return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if whence == 0 and offset < 0:
+            raise ValueError("A picture points before its own beginning.")
+        with self._storage():
+            self._file.seek(offset, whence)
+            return self._file.tell()
+
+    def tell(self) -> int:
+        with self._storage():
+            return self._file.tell()
+
+    @staticmethod
+    @contextmanager
+    def _storage() -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise errors.StorageFailed(f"The original could not be read: {error}") from error
