@@ -1,0 +1,23 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+from django.core.checks import register
+
+from .registry import autodiscover
+
+
+class RenditionsConfig(AppConfig):
+    """Finds the project's sizers and filters, and registers the checks."""
+
+    name = "renditions"
+    verbose_name = "Renditions"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Run once at start-up."""
+        from . import checks
+
+        autodiscover()
+        register(checks.check_settings)
+        register(checks.check_key_sets)
+        register(checks.check_fields)

@@ -1,0 +1,122 @@
+"""What is wrong with a project's configuration, found by `manage.py check` before any picture."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db import models
+from django.utils.module_loading import import_string
+
+from . import conf
+from .fields import PPOIField, VersatileImageField
+from .keys import InvalidSizeKey, InvalidSizeKeySet
+
+
+def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check every setting, and that what it names can be imported."""
+    messages = [
+        *check_table(conf.INHERITED, conf.INHERITED_SETTINGS, "renditions.E00"),
+        *check_table(conf.OWN, conf.OWN_SETTINGS, "renditions.E00"),
+    ]
+    return messages or [
+        *_check_importable(conf.INHERITED, "image_key_post_processor"),
+        *_check_importable(conf.OWN, "STORE"),
+    ]
+
+
+def check_table(
+    name: str, table: Mapping[str, conf.Setting], prefix: str, given: Any = None
+) -> Iterator[CheckMessage]:
+    """Check one settings dict against its table.
+
+    Args:
+        name: What the messages call the dict.
+        prefix: Of the ids: 1 no dict, 2 unknown key, 3 value out of range.
+        given: The dict; by default the setting called `name`.
+    """
+    given = getattr(settings, name, {}) if given is None else given
+    if not isinstance(given, Mapping):
+        yield Error(f"{name} must be a dict, not {given!r}.", id=f"{prefix}1")
+        return
+    for key, value in given.items():
+        if key not in table:
+            yield Error(
+                f"{name} has no key {key!r}.", hint=f"Known: {', '.join(table)}.", id=f"{prefix}2"
+            )
+        elif not table[key].accepts(value):
+            yield Error(
+                f"{name}[{key!r}] is {value!r}; it must be {table[key].wanted}.", id=f"{prefix}3"
+            )
+
+
+def _check_importable(name: str, key: str) -> Iterator[CheckMessage]:
+    path = conf.inherited(key) if name == conf.INHERITED else conf.own(key)
+    try:
+        if path is not None:
+            import_string(path)
+    except ImportError as error:
+        yield Error(f"{name}[{key!r}] cannot be imported: {error}.", id="renditions.E004")
+
+
+def check_key_sets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that every rendition key set can be made as it stands."""
+    given = getattr(settings, conf.KEY_SETS, {})
+    if not isinstance(given, Mapping):
+        return [Error(f"{conf.KEY_SETS} must be a dict, not {given!r}.", id="renditions.E005")]
+    messages: list[CheckMessage] = []
+    for name in given:
+        try:
+            conf.key_set(name)
+        except (InvalidSizeKey, InvalidSizeKeySet) as error:
+            messages.append(
+                Error(f"Rendition key set {name!r}: {error}", obj=name, id="renditions.E006")
+            )
+    return messages
+
+
+def check_fields(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that what fields name is there: `warm` key sets and the PPOI field."""
+    models_to_check = (
+        model
+        for model in apps.get_models()
+        if app_configs is None or model._meta.app_config in app_configs
+    )
+    return [
+        message
+        for model in models_to_check
+        for field in model._meta.local_fields
+        if isinstance(field, VersatileImageField)
+        for message in (*_check_warm(field), *_check_ppoi_field(model, field))
+    ]
+
+
+def _check_warm(field: VersatileImageField) -> Iterator[CheckMessage]:
+    for name in field.warm:
+        try:
+            conf.key_set(name)
+        except ImproperlyConfigured as error:
+            yield Error(f"{field.label}: warm={name!r}: {error}", obj=field, id="renditions.E007")
+        except (InvalidSizeKey, InvalidSizeKeySet):
+            # Said once, by check_key_sets.
+            continue
+
+
+def _check_ppoi_field(
+    model: type[models.Model], field: VersatileImageField
+) -> Iterator[CheckMessage]:
+    if not field.ppoi_field:
+        return
+    try:
+        beside = model._meta.get_field(field.ppoi_field)
+    except FieldDoesNotExist:
+        beside = None
+    if not isinstance(beside, PPOIField):
+        yield Error(
+            f"{field.label}: ppoi_field={field.ppoi_field!r} is no PPOIField of "
+            f"{model._meta.label}.",
+            obj=field,
+            id="renditions.E008",
+        )

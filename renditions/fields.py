@@ -1,0 +1,107 @@
+"""Model fields."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import models
+from django.db.models.query_utils import DeferredAttribute
+
+from .files import VersatileImageFieldFile, declared
+from .keys import RenditionKeySet
+from .validators import PPOI, parse_ppoi, ppoi_text, validate_ppoi
+
+__all__ = ["PPOIField", "VersatileImageField"]
+
+CENTRE_TEXT = "0.5x0.5"
+
+
+class VersatileImageField(models.ImageField):
+    """An image field whose pictures have renditions.
+
+    Args:
+        ppoi_field: Name of the PPOIField beside it; without one every crop is centred.
+        warm: Names of the rendition key sets to make after a save, one or several. It says how
+            the picture is served, not what is stored: changing it needs no migration.
+    """
+
+    attr_class = VersatileImageFieldFile
+    description = "Image with renditions"
+
+    def __init__(
+        self,
+        verbose_name: Any = None,
+        name: str | None = None,
+        width_field: str | None = None,
+        height_field: str | None = None,
+        ppoi_field: str | None = None,
+        warm: str | Iterable[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.ppoi_field = ppoi_field
+        self.warm = (warm,) if isinstance(warm, str) else tuple(warm)
+        super().__init__(verbose_name, name, width_field, height_field, **kwargs)
+
+    @property
+    def label(self) -> str:
+        """`app.Model.field`."""
+        return f"{self.model._meta.label}.{self.name}"
+
+    def declared_key_set(self) -> RenditionKeySet:
+        """Return all that is to be made after a save: the union of the sets in `warm`.
+
+        Raises:
+            ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: as `manage.py check` reports.
+        """
+        return declared(self.warm)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> VersatileImageFieldFile:
+        """Commit the file, and let it know that it is being saved with its instance."""
+        file: VersatileImageFieldFile = super().pre_save(model_instance, add)
+        file.note_saved()
+        if self.ppoi_field and not file:
+            # A focal point belongs to a picture: the next one starts at the centre.
+            setattr(model_instance, self.ppoi_field, None)
+        return file
+
+
+class _PPOIAttribute(DeferredAttribute):
+    """Keeps the instance's value a tuple, whatever is assigned."""
+
+    field: "PPOIField"
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        instance.__dict__[self.field.attname] = self.field.to_python(value)
+
+
+class PPOIField(models.CharField):  # type: ignore[type-arg]
+    """The focal point of a picture: a tuple (x, y) in Python, `0.5x0.5` in the database.
+
+    Set it on the picture (`person.headshot.ppoi`) or on the instance: it is one value.
+    """
+
+    description = "Primary point of interest"
+    descriptor_class = _PPOIAttribute
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["default"] = ppoi_text(parse_ppoi(kwargs.get("default", CENTRE_TEXT)))
+        kwargs.setdefault("max_length", 20)
+        # Set through the image's form field, not by a field of its own.
+        kwargs["editable"] = False
+        super().__init__(*args, **kwargs)
+        self.validators = [*self.validators, validate_ppoi]  # type: ignore[list-item]
+
+    def from_db_value(self, value: str | None, *args: Any) -> PPOI:
+        """Return the tuple; NULL is the centre."""
+        return self.to_python(value)
+
+    def to_python(self, value: Any) -> PPOI:
+        """Return the tuple, or raise ValidationError (`invalid_ppoi`)."""
+        return parse_ppoi(CENTRE_TEXT if value is None else value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Return the text that the database holds."""
+        return ppoi_text(value) if isinstance(value, tuple) else value
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """Return the text that a fixture holds."""
+        return str(self.get_prep_value(self.value_from_object(obj)))

@@ -1,0 +1,128 @@
+"""The synchronous warmer: make renditions here and now, for an instance or a queryset."""
+
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Model, QuerySet
+
+from . import conf
+from .files import VersatileImageFieldFile
+from .keys import RenditionKeySet
+from .plans import validated
+from .warming import WarmReport, warm
+
+CHUNK_ROWS = 500
+
+
+def cli_progress_bar(start: int, end: int, bar_length: int = 50, out: TextIO | None = None) -> None:
+    """Draw `[#####-----] 10/20 (50%)` over the line drawn before.
+
+    Args:
+        start: How many are done.
+        end: How many there are; 0 is drawn as all done.
+        bar_length: Width of the bar in characters.
+        out: Where to; standard output by default.
+    """
+    out = out or sys.stdout
+    share = start / end if end else 1.0
+    hashes = "#" * round(share * bar_length)
+    out.write(f"\r[{hashes:-<{bar_length}}] {start}/{end} ({round(share * 100)}%)")
+    out.flush()
+
+
+class VersatileImageFieldWarmer:
+    """Makes the renditions of a key set for one instance or for each of a queryset.
+
+    Args:
+        instance_or_queryset: A model instance or a QuerySet (not a manager, not a list). A
+            queryset is walked in constant memory.
+        rendition_key_set: The name of a set in settings, or (name, rendition key) pairs.
+        image_attr: The image field, across foreign keys where dotted: `profile.headshot`.
+        verbose: Draw a progress bar on standard output.
+        force: Make renditions again that are there.
+
+    Raises:
+        ValueError: neither an instance nor a QuerySet.
+        ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: a key set that is none.
+    """
+
+    def __init__(
+        self,
+        instance_or_queryset: Model | QuerySet[Model],
+        rendition_key_set: object,
+        image_attr: str,
+        verbose: bool = False,
+        *,
+        force: bool = False,
+    ) -> None:
+        if not isinstance(instance_or_queryset, Model | QuerySet):
+            raise ValueError(
+                f"{type(self).__name__} warms a model instance or a QuerySet, not "
+                f"{type(instance_or_queryset).__name__}. Pass Model.objects.all(), "
+                "not a manager or a list."
+            )
+        self.subject = instance_or_queryset
+        self.key_set: RenditionKeySet = (
+            conf.key_set(rendition_key_set)
+            if isinstance(rendition_key_set, str)
+            else validated(rendition_key_set)
+        )
+        self.image_attr = image_attr
+        self.verbose = verbose
+        self.force = force
+
+    def warm(self) -> tuple[int, list[str]]:
+        """Make what is not there.
+
+        Returns:
+            How many renditions are there now, those made earlier included, and the paths on the
+            field's storage of those that could not be made. Why is in `reports()`.
+        """
+        made, failed = 0, []
+        for report in self.reports():
+            made += len(report.made)
+            failed += [plan.path for plan in report.failures]
+        return made, failed
+
+    def reports(self) -> Iterator[WarmReport]:
+        """Make what is not there, and tell of each picture in turn what became of it."""
+        renditions = sum(not key.is_original for key in self.key_set.keys)
+        total = renditions * self._count()
+        for done, image in enumerate(self._images(), start=1):
+            # A blank image and a null relation owe nothing.
+            if image:
+                yield warm(image.storage, image.plans(self.key_set), force=self.force)
+            if self.verbose:
+                cli_progress_bar(done * renditions, total)
+        if self.verbose:
+            sys.stdout.write("\n")
+
+    def _count(self) -> int:
+        return self.subject.count() if self.verbose and isinstance(self.subject, QuerySet) else 1
+
+    def _images(self) -> Iterator[VersatileImageFieldFile | None]:
+        if isinstance(self.subject, Model):
+            yield self._image(self.subject)
+            return
+        for instance in self.subject.iterator(chunk_size=CHUNK_ROWS):
+            yield self._image(instance)
+
+    def _image(self, instance: Model) -> VersatileImageFieldFile | None:
+        """Follow the dotted path; None where a relation on it is null."""
+        value: object = instance
+        for name in self.image_attr.split("."):
+            if value is None:
+                return None
+            try:
+                value = getattr(value, name)
+            except ObjectDoesNotExist:
+                # The reverse side of a OneToOneField raises where it could give None.
+                return None
+        if value is not None and not isinstance(value, VersatileImageFieldFile):
+            raise ValueError(
+                f"{self.image_attr!r} of {type(instance).__name__} leads to "
+                f"{type(value).__name__}, not to a VersatileImageField."
+            )
+        return value

@@ -1,0 +1,76 @@
+"""manage.py renditions: work on the renditions of a field from the shell."""
+
+import argparse
+from collections import Counter
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+
+from renditions.fields import VersatileImageField
+from renditions.image_warmer import VersatileImageFieldWarmer
+from renditions.keys import InvalidSizeKey, InvalidSizeKeySet
+
+
+class Command(BaseCommand):
+    """`manage.py renditions warm app.Model.field [--set NAME] [--force]`."""
+
+    help = "Make the renditions of an image field here and now."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the subcommands."""
+        actions = parser.add_subparsers(dest="action", required=True)
+        warm = actions.add_parser("warm", help="Make what is not there, and say what became of it.")
+        warm.add_argument("field", help="app.Model.field")
+        warm.add_argument(
+            "--set",
+            dest="sets",
+            action="append",
+            help="Name of a rendition key set; repeatable. Default: what the field declares.",
+        )
+        warm.add_argument("--force", action="store_true", help="Make again what is there.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the subcommand."""
+        self.warm(**{name: options[name] for name in ("field", "sets", "force", "verbosity")})
+
+    def warm(self, field: str, sets: list[str] | None, force: bool, verbosity: int) -> None:
+        """Warm each key set over all instances, then print the counts and each failure."""
+        image_field = _field(field)
+        names = sets or image_field.warm
+        if not names:
+            raise CommandError(
+                f"{field} declares nothing to warm. Give it warm='NAME', or pass --set NAME."
+            )
+        counts: Counter[str] = Counter()
+        for name in names:
+            try:
+                warmer = VersatileImageFieldWarmer(
+                    image_field.model._default_manager.order_by("pk"),
+                    name,
+                    image_field.name,
+                    verbose=verbosity > 0,
+                    force=force,
+                )
+            except (ImproperlyConfigured, InvalidSizeKey, InvalidSizeKeySet) as error:
+                raise CommandError(str(error)) from error
+            for report in warmer.reports():
+                counts.update(outcome.result.value for outcome in report.outcomes)
+                for plan, reason in report.failures.items():
+                    self.stderr.write(f"{plan.path}: {reason}")
+        told = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
+        self.stdout.write(f"{field}: {told or 'nothing to make'}.")
+        if counts["failed"]:
+            raise CommandError(f"{counts['failed']} renditions could not be made.", returncode=1)
+
+
+def _field(label: str) -> VersatileImageField:
+    try:
+        model_label, field_name = label.rsplit(".", 1)
+        field = apps.get_model(model_label)._meta.get_field(field_name)
+    except (ValueError, LookupError, FieldDoesNotExist) as error:
+        raise CommandError(f"{label!r} is no field; write app.Model.field. {error}") from error
+    if not isinstance(field, VersatileImageField):
+        raise CommandError(f"{label!r} is no VersatileImageField.")
+    return field

@@ -1,0 +1,1 @@
+"""Record stores: one module each, all proven by the contract in `renditions.testing`."""

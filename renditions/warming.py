@@ -1,0 +1,256 @@
+"""The one executor: makes what plans say, and keeps account of it.
+
+Everything that makes renditions ends here: the task after a save, a retry, a bulk run, the
+synchronous warmer, and a page that asks for a rendition on demand.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import BinaryIO, cast
+
+from django.core.files.storage import Storage
+
+from . import conf
+from .adopting import is_adoptable
+from .errors import OutOfMemory, RenderFailed, RenditionError, SourceMissing, StorageFailed
+from .imaging.rendering import Picture, open_picture
+from .plans import RenditionPlan
+from .publishing import publish
+from .records import Recorder, RenditionRecord
+
+
+class Result(StrEnum):
+    """What became of one plan."""
+
+    CREATED = "created"  # rendered and published now
+    CURRENT = "current"  # made before, from this very original
+    ADOPTED = "adopted"  # a good file lay there that nobody knew of
+    FAILED = "failed"
+    UNWANTED = "unwanted"  # the work was withdrawn while it was being done
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One plan and what became of it."""
+
+    plan: RenditionPlan
+    result: Result
+    error: RenditionError | None = None  # exactly where `result` is FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class WarmReport:
+    """What became of each plan, in the order of the plans."""
+
+    outcomes: tuple[Outcome, ...] = ()
+
+    def of(self, *results: Result) -> tuple[RenditionPlan, ...]:
+        """Return the plans that came to one of `results`."""
+        return tuple(outcome.plan for outcome in self.outcomes if outcome.result in results)
+
+    @property
+    def made(self) -> tuple[RenditionPlan, ...]:
+        """The plans whose rendition is there now, whoever made it."""
+        return self.of(Result.CREATED, Result.CURRENT, Result.ADOPTED)
+
+    @property
+    def failures(self) -> dict[RenditionPlan, RenditionError]:
+        """Why each failed plan failed."""
+        return {outcome.plan: outcome.error for outcome in self.outcomes if outcome.error}
+
+    def __add__(self, other: "WarmReport") -> "WarmReport":
+        return WarmReport(self.outcomes + other.outcomes)
+
+
+def warm(
+    storage: Storage,
+    plans: Sequence[RenditionPlan],
+    *,
+    force: bool = False,
+    wanted: Callable[[], bool] = lambda: True,
+    interrupts: tuple[type[Exception], ...] = (),
+) -> WarmReport:
+    """Make every rendition of one original that is not there, and record what became of each.
+
+    The original is opened and decoded once for all of them, or not at all where nothing is
+    outstanding. One that fails is recorded and the others go on.
+
+    Args:
+        storage: Where original and renditions lie.
+        plans: Of one and the same original.
+        force: Make those again that are there.
+        wanted: Asked before each rendition is published; False ends the work.
+        interrupts: Exceptions that mean "stop now" and not "this rendition failed".
+
+    Raises:
+        one of `interrupts`; whatever was published by then is whole and recorded.
+    """
+    if not plans:
+        return WarmReport()
+    return _Warming(storage, plans, wanted, interrupts).run(force)
+
+
+class _Warming:
+    """One call of `warm`: what its steps share."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        plans: Sequence[RenditionPlan],
+        wanted: Callable[[], bool],
+        interrupts: tuple[type[Exception], ...],
+    ) -> None:
+        self.storage = storage
+        self.plans = plans
+        self.wanted = wanted
+        self.interrupts = interrupts
+        self.recorder = Recorder(conf.store())
+        self.source_version = ""
+        self.outcomes: dict[RenditionPlan, Outcome] = {}
+
+    def run(self, force: bool) -> WarmReport:
+        with self._failing(self.plans, StorageFailed):
+            self.source_version = source_version(self.storage, self.plans[0].original.name)
+            if not force:
+                self._take_what_is_there()
+        outstanding = [plan for plan in self.plans if plan not in self.outcomes]
+        if outstanding:
+            self._render(outstanding)
+        self.recorder.record_failed(self._failures(), self.source_version)
+        return WarmReport(tuple(self.outcomes[plan] for plan in self.plans))
+
+    def _take_what_is_there(self) -> None:
+        records = self.recorder.recall(self.plans)
+        for plan in self.plans:
+            record = records.get(plan.path)
+            if record and record.is_current(plan, self.source_version):
+                if self.storage.exists(plan.path):
+                    self._note(plan, Result.CURRENT)
+            elif record is None and is_adoptable(self.storage, plan):
+                self._note(plan, Result.ADOPTED)
+        self.recorder.record_created(
+            [plan for plan in self.plans if plan in self.outcomes], self.source_version
+        )
+
+    def _render(self, plans: Collection[RenditionPlan]) -> None:
+        recipes = [plan.recipe for plan in plans]
+        with (
+            self._failing(plans, RenderFailed),
+            self._opened() as file,
+            open_picture(file, recipes, conf.limits()) as picture,
+        ):
+            for plan in plans:
+                with self._failing([plan], RenderFailed):
+                    self._make(plan, picture)
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        name = self.plans[0].original.name
+        try:
+            file = self.storage.open(name, "rb")
+        except FileNotFoundError as error:
+            raise SourceMissing(f"The original {name!r} is not on its storage.") from error
+        except OSError as error:
+            raise StorageFailed(f"The original {name!r} cannot be opened: {error}") from error
+        with file:
+            yield cast("BinaryIO", file)
+
+    def _make(self, plan: RenditionPlan, picture: Picture) -> None:
+        rendered = picture.render(plan.recipe)
+        if not self.wanted():
+            self._note(plan, Result.UNWANTED)
+            return
+        with self._failing([plan], StorageFailed):
+            publish(self.storage, plan.path, rendered.data)
+            self._note(plan, Result.CREATED)
+            self.recorder.record_created([plan], self.source_version)
+
+    @contextmanager
+    def _failing(
+        self, plans: Collection[RenditionPlan], unforeseen: type[RenditionError]
+    ) -> Iterator[None]:
+        """Turn whatever is raised inside into failures of those `plans` that have no outcome."""
+        try:
+            yield
+        except self.interrupts:
+            raise
+        except RenditionError as error:
+            self._fail(plans, error)
+        except MemoryError as error:
+            self._fail(plans, OutOfMemory(f"The process ran out of memory. {error}".strip()))
+        # The one home of this: one bad picture, sizer or storage never stops another.
+        except Exception as error:
+            self._fail(plans, unforeseen(f"{type(error).__name__}: {error}"))
+
+    def _fail(self, plans: Collection[RenditionPlan], error: RenditionError) -> None:
+        for plan in plans:
+            self.outcomes.setdefault(plan, Outcome(plan, Result.FAILED, error))
+
+    def _note(self, plan: RenditionPlan, result: Result) -> None:
+        self.outcomes[plan] = Outcome(plan, result)
+
+    def _failures(self) -> dict[RenditionPlan, RenditionError]:
+        return {plan: done.error for plan, done in self.outcomes.items() if done.error}
+
+
+def source_version(storage: Storage, name: str) -> str:
+    """Return what changes whenever the original at `name` is replaced: its size and its date.
+
+    Raises:
+        SourceMissing: there is no such file.
+    """
+    try:
+        size = storage.size(name)
+    except FileNotFoundError as error:
+        raise SourceMissing(f"The original {name!r} is not on its storage.") from error
+    try:
+        return f"{size}-{storage.get_modified_time(name).timestamp():.6f}"
+    except NotImplementedError:
+        return str(size)
+
+
+def is_known_current(plans: Sequence[RenditionPlan]) -> bool:
+    """Whether the records say that each of `plans` is made; asks no storage."""
+    records = Recorder(conf.store()).recall(plans)
+    return all(
+        plan.path in records
+        and records[plan.path].is_current(plan, records[plan.path].source_version)
+        for plan in plans
+    )
+
+
+def is_current(storage: Storage, plans: Sequence[RenditionPlan]) -> bool:
+    """Whether each of `plans` is made from the original as it is now, and lies on `storage`."""
+    if not is_known_current(plans):
+        return False
+    try:
+        version = source_version(storage, plans[0].original.name)
+    except SourceMissing:
+        return False
+    records = Recorder(conf.store()).recall(plans)
+    return all(
+        plan.path in records
+        and records[plan.path].is_current(plan, version)
+        and storage.exists(plan.path)
+        for plan in plans
+    )
+
+
+def survey(
+    storage: Storage, plans: Sequence[RenditionPlan]
+) -> list[tuple[RenditionPlan, RenditionRecord | None]]:
+    """Return what is known of each rendition, making none; None: it is not there yet.
+
+    One read of the records answers for all. Only where nothing is known does it look at the
+    storage, and what it finds there is recorded for the next time.
+    """
+    recorder = Recorder(conf.store())
+    records = recorder.recall(plans)
+    unknown = [plan for plan in plans if plan.path not in records]
+    found = [plan for plan in unknown if is_adoptable(storage, plan)]
+    if found:
+        recorder.record_created(found, source_version(storage, found[0].original.name))
+        records |= recorder.recall(found)
+    return [(plan, records.get(plan.path)) for plan in plans]
