@@ -1,0 +1,125 @@
+"""What is wrong with a project's Celery and database configuration, before a picture is lost."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from celery import current_app
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Caution
+from django.db import router
+
+from renditions.checks import check_table
+
+from . import conf
+from .models import WarmJob
+from .subjects import all_warmed_fields
+
+PACKAGE = Path(__file__).parent
+WORKERS_DICT = "RENDITIONS['WORKERS']"
+
+
+def check_package(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that the app which Django loaded as `workers` is this one, and not a namesake."""
+    import workers
+
+    loaded = Path(str(workers.__file__)).parent
+    if loaded == PACKAGE:
+        return []
+    return [
+        Error(
+            f"`import workers` finds {loaded}, not the package of django-renditions in {PACKAGE}.",
+            hint="Rename your own `workers` package, or put it behind on sys.path.",
+            id="rendition_workers.E001",
+        )
+    ]
+
+
+def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check every setting by itself, then the times against each other."""
+    table = conf.WORKER_SETTINGS
+    messages = list(check_table(WORKERS_DICT, table, "rendition_workers.E01", conf.given()))
+    return messages or list(_check_times())
+
+
+def _check_times() -> Iterator[CheckMessage]:
+    order = ("SOFT_TIME_LIMIT_S", "HARD_TIME_LIMIT_S", "LEASE_S")
+    for shorter, longer in pairwise(order):
+        if conf.get(shorter) >= conf.get(longer):
+            yield Error(
+                f"{WORKERS_DICT}[{longer!r}] is {conf.get(longer)} s; it must be longer than "
+                f"{shorter}, {conf.get(shorter)} s.",
+                hint="A job is told to stop, then killed, and only then taken over.",
+                id="rendition_workers.E020",
+            )
+    if conf.get("BACKOFF_S") > conf.get("BACKOFF_MAX_S"):
+        yield Error(
+            f"{WORKERS_DICT}['BACKOFF_MAX_S'] is {conf.get('BACKOFF_MAX_S')} s; it must not be "
+            f"shorter than BACKOFF_S, {conf.get('BACKOFF_S')} s.",
+            id="rendition_workers.E021",
+        )
+
+
+def check_celery(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that Celery's settings fit the ledger's times, and that somebody sweeps."""
+    return [*_check_broker(), *_check_serializers(), *_check_beat()]
+
+
+def _check_broker() -> Iterator[CheckMessage]:
+    options = current_app.conf.broker_transport_options or {}
+    visibility_s = options.get("visibility_timeout", 3600)
+    if visibility_s <= conf.get("LEASE_S"):
+        yield Caution(
+            f"The broker hands a message to a second worker after visibility_timeout, "
+            f"{visibility_s} s, while the first may hold the job for LEASE_S, "
+            f"{conf.get('LEASE_S')} s.",
+            hint="Make visibility_timeout in broker_transport_options longer than LEASE_S.",
+            id="rendition_workers.W030",
+        )
+    url = str(current_app.conf.broker_write_url or current_app.conf.broker_url or "")
+    if url.startswith(("redis", "rediss", "sentinel")) and not options.get("socket_timeout"):
+        yield Caution(
+            "A broker that accepts connections and does not answer would hold up every save: "
+            "broker_transport_options has no socket_timeout.",
+            hint="Configure Celery with workers.conf.CELERY, or set socket_timeout and "
+            "socket_connect_timeout.",
+            id="rendition_workers.W031",
+        )
+
+
+def _check_serializers() -> Iterator[CheckMessage]:
+    if "pickle" in (current_app.conf.accept_content or ()):
+        yield Caution(
+            "Celery accepts pickle: whoever can write to the broker can run code.",
+            hint="Set accept_content = ['json'].",
+            id="rendition_workers.W032",
+        )
+
+
+def _check_beat() -> Iterator[CheckMessage]:
+    scheduled = {entry.get("task") for entry in (current_app.conf.beat_schedule or {}).values()}
+    database_scheduler = "django_celery_beat" in str(current_app.conf.beat_scheduler)
+    if "renditions.sweep" not in scheduled and not database_scheduler:
+        yield Caution(
+            "Nothing sweeps: a message that the broker loses is never sent again, and a job that "
+            "is to be retried later is not.",
+            hint="Add the beat_schedule of workers.conf.CELERY and run celery beat.",
+            id="rendition_workers.W033",
+        )
+
+
+def check_databases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that each warmed model's database has the ledger, or one save is two transactions."""
+    return [
+        Error(
+            f"{field.label} is warmed, but its database {using!r} has no ledger.",
+            hint="Let the router migrate the app 'rendition_workers' there.",
+            obj=field,
+            id="rendition_workers.E040",
+        )
+        for field in all_warmed_fields()
+        for using in [router.db_for_write(field.model)]
+        if not router.allow_migrate_model(using, WarmJob)
+    ]

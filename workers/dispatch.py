@@ -1,0 +1,90 @@
+"""Send hints. A hint that gets lost costs time, never a rendition: the sweep sends it again."""
+
+import logging
+import time
+from collections.abc import Iterable
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from . import conf, ledger
+
+logger = logging.getLogger(__name__)
+
+WARM_TASK = "renditions.warm"
+SWEEP_TASK = "renditions.sweep"
+# After a broker did not answer, savers do not wait for it again for this long.
+SILENCE_S = 5.0
+
+_silent_until = 0.0
+
+
+def send_after_commit(hint: ledger.Hint) -> None:
+    """Send `hint` when the transaction is committed; whatever the broker does, the save stands."""
+    transaction.on_commit(lambda: _send_unless_silent(hint), using=hint.using, robust=True)
+
+
+def send(hint: ledger.Hint) -> None:
+    """Send one message.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker cannot be reached. It may still have taken
+            the message; a doubled hint finds nothing to claim.
+    """
+    current_app.send_task(
+        WARM_TASK,
+        kwargs={"using": hint.using, "job_id": hint.job_id, "generation": hint.generation},
+        queue=conf.BULK_QUEUE if hint.bulk else conf.QUEUE,
+        ignore_result=True,
+        retry=False,
+        soft_time_limit=conf.get("SOFT_TIME_LIMIT_S"),
+        time_limit=conf.get("HARD_TIME_LIMIT_S"),
+    )
+
+
+def send_all(using: str, hints: Iterable[ledger.Hint]) -> int:
+    """Send many messages and note them in the ledger; return how many."""
+    sent = []
+    for hint in hints:
+        send(hint)
+        sent.append(hint)
+    ledger.mark_hinted(using, sent)
+    return len(sent)
+
+
+def send_sweep() -> None:
+    """Ask a worker to send whatever is due now; a broker that is away has its sweep from beat."""
+    try:
+        current_app.send_task(SWEEP_TASK, queue=conf.QUEUE, ignore_result=True, retry=False)
+    except OperationalError as error:
+        logger.warning("No sweep could be asked for: %s", error)
+
+
+def room(queue: str) -> int:
+    """Return how many messages may be put into `queue` so that it holds no more than a window."""
+    with current_app.connection_for_write() as connection:
+        try:
+            # Passive: it counts and makes nothing.
+            declared = connection.default_channel.queue_declare(queue, passive=True)  # type: ignore[attr-defined]
+            waiting = int(declared.message_count)
+        except connection.channel_errors:
+            # The queue has not been made yet.
+            waiting = 0
+    return max(0, conf.get("WINDOW") - waiting)
+
+
+def _send_unless_silent(hint: ledger.Hint) -> None:
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        return
+    try:
+        send(hint)
+    except OperationalError as error:
+        _silent_until = time.monotonic() + SILENCE_S
+        logger.warning(
+            "The broker did not take a message; the sweep will send it. For %.0f s no more are "
+            "tried: %s",
+            SILENCE_S,
+            error,
+        )

@@ -1,0 +1,356 @@
+"""Every transition of the ledger, each one guarded UPDATE.
+
+            owe                                       claim (lease free)
+  (no row) ─────► queued ──────────────────────────────────────────► warming
+                  ▲   ▲ ▲                                             │ │ │
+       retry, owe │   │ └───── postpone, release: due later ──────────┘ │ └─► settle: row deleted
+                 failed ◄────────── give up, bury: permanent, poison ───┘
+
+Times are the database's (`Now()`): one clock for all workers. A guard names generation and lease
+token, so what an overtaken worker writes hits no row.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from .models import JobState, WarmJob, WarmRun
+
+POISON = "poison"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose renditions are owed."""
+
+    using: str  # database alias of the instance, and so of its row
+    model_label: str  # app.Model, as `_meta.label`
+    object_pk: str
+    field_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a message says: look at this row. It may be stale, doubled or lost."""
+
+    using: str
+    job_id: int
+    generation: int
+    bulk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a row, until its lease ends."""
+
+    job_id: int
+    generation: int
+    subject: Subject
+    attempt: int  # 1 for the first
+    force: bool
+    run_id: int | None
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one rendition, or all of them, could not be made."""
+
+    path: str  # on the field's storage
+    kind: str
+    reason: str
+
+
+# ---- owing -----------------------------------------------------------------------------------
+
+
+def owe(subject: Subject, signature: str, *, force: bool = False) -> Hint:
+    """Make the row say: all of this is owed, from now on and as of this save.
+
+    Call it in the transaction of the save. An attempt that is going on is overtaken; one that
+    failed is forgiven.
+    """
+    with transaction.atomic(using=subject.using):
+        _leave_run(subject)
+        fresh = _fresh(signature)
+        jobs = _of(subject)
+        # A forced job stays forced until it is done, whatever is saved between.
+        raised = {**fresh, "generation": F("generation") + 1, "force": force or F("force")}
+        if not jobs.update(**raised) and not _insert(subject, {**fresh, "force": force}):
+            jobs.update(**raised)
+        job_id, generation = jobs.values_list("pk", "generation").get()
+    return Hint(subject.using, job_id, generation)
+
+
+def owe_for_run(subject: Subject, signature: str, run: WarmRun) -> JobState | None:
+    """Put a row for a bulk run, unless there is one; return the state of the one there was."""
+    with transaction.atomic(using=subject.using):
+        values = {**_fresh(signature), "force": run.force, "run_id": run.pk, "hinted_at": None}
+        if _insert(subject, values):
+            return None
+        state = _of(subject).values_list("state", flat=True).first()
+    return JobState(state) if state else JobState.QUEUED
+
+
+def forget(subject: Subject) -> None:
+    """Owe nothing any more: the instance or its picture is gone."""
+    with transaction.atomic(using=subject.using):
+        _leave_run(subject)
+        _of(subject).delete()
+
+
+def signature_of(subject: Subject) -> str | None:
+    """Return what the row says is owed, or None where nothing is."""
+    return _of(subject).values_list("signature", flat=True).first()
+
+
+def _fresh(signature: str) -> dict[str, Any]:
+    return {
+        "state": JobState.QUEUED,
+        "signature": signature,
+        "attempts": 0,
+        "due_at": Now(),
+        "hinted_at": Now(),
+        "kind": "",
+        "error": "",
+        "failures": [],
+        "queued_at": Now(),
+        "changed_at": Now(),
+    }
+
+
+def _insert(subject: Subject, values: Mapping[str, Any]) -> bool:
+    try:
+        with transaction.atomic(using=subject.using):
+            WarmJob.objects.using(subject.using).create(
+                model_label=subject.model_label,
+                object_pk=subject.object_pk,
+                field_name=subject.field_name,
+                **values,
+            )
+    except IntegrityError:
+        return False
+    return True
+
+
+def _leave_run(subject: Subject) -> None:
+    """Take the row out of its bulk run, which counts it as superseded."""
+    for run_id in _of(subject).filter(run__isnull=False).values_list("run_id", flat=True):
+        if _of(subject).filter(run_id=run_id).update(run=None):
+            count(subject.using, run_id, superseded=1)
+
+
+# ---- working ---------------------------------------------------------------------------------
+
+
+def claim(
+    hint: Hint, *, task_id: str, worker: str, lease_s: int, max_attempts: int
+) -> Claim | None:
+    """Take the lease of the row, and count the attempt before anything is opened.
+
+    Args:
+        task_id: Of the message; `release_task` frees the lease if its process dies.
+        worker: Node name; `release_worker` frees the leases of one that is gone.
+        lease_s: Longer than the task may run.
+
+    Returns:
+        None where there is nothing to do: done, overtaken, taken, not due, or used up. A row
+        whose attempts are used up and whose worker never came back is buried as poison.
+    """
+    # A message may be delivered twice: the task id alone would let a zombie pass for its double.
+    token = f"{task_id}:{secrets.token_hex(4)}"
+    waiting = _jobs(hint.using).filter(_claimable(), pk=hint.job_id, generation=hint.generation)
+    with transaction.atomic(using=hint.using):
+        taken = waiting.filter(attempts__lt=max_attempts).update(
+            state=JobState.WARMING,
+            attempts=F("attempts") + 1,
+            lease_until=Now() + timedelta(seconds=lease_s),
+            lease_token=token,
+            lease_worker=worker,
+            changed_at=Now(),
+        )
+        if not taken:
+            _bury(hint.using, waiting.filter(attempts__gte=max_attempts), max_attempts)
+            return None
+        job = _jobs(hint.using).get(pk=hint.job_id)
+    return Claim(
+        job_id=job.pk,
+        generation=job.generation,
+        subject=Subject(hint.using, job.model_label, job.object_pk, job.field_name),
+        attempt=job.attempts,
+        force=job.force,
+        run_id=job.run_id,
+        token=token,
+    )
+
+
+def holds(claim: Claim) -> bool:
+    """Whether the claim still stands: not overtaken by a save, not expired and taken over."""
+    return _held(claim).exists()
+
+
+def settle(claim: Claim, *, counted: str) -> bool:
+    """All is made: delete the row and count it. False where the claim no longer stands.
+
+    Args:
+        counted: The count of the bulk run that gains one: `created`, `current` or `blank`.
+    """
+    with transaction.atomic(using=claim.subject.using):
+        # The UPDATE takes the row's lock, so no save can come between it and the DELETE.
+        if not _held(claim).update(lease_until=None):
+            return False
+        _jobs(claim.subject.using).filter(pk=claim.job_id).delete()
+        count(claim.subject.using, claim.run_id, **{counted: 1})
+    return True
+
+
+def postpone(claim: Claim, failures: Sequence[Failure], *, delay_s: float) -> bool:
+    """Try again in `delay_s`. False where the claim no longer stands."""
+    later = Now() + timedelta(seconds=delay_s)
+    return bool(_held(claim).update(**_ended(JobState.QUEUED, failures), due_at=later))
+
+
+def give_up(claim: Claim, failures: Sequence[Failure]) -> bool:
+    """Keep the row as failed, with the reasons. False where the claim no longer stands."""
+    with transaction.atomic(using=claim.subject.using):
+        kept = _held(claim).update(**_ended(JobState.FAILED, failures), run=None)
+        if kept:
+            count(claim.subject.using, claim.run_id, failed=1)
+    return bool(kept)
+
+
+def hand_back(claim: Claim) -> Hint | None:
+    """Free the lease of a claim that was overtaken; return a hint of what is owed now, if any."""
+    row = _jobs(claim.subject.using).filter(pk=claim.job_id)
+    if not row.filter(lease_token=claim.token).update(**_unleased(), hinted_at=Now()):
+        return None
+    generation = row.values_list("generation", flat=True).first()
+    return Hint(claim.subject.using, claim.job_id, generation) if generation else None
+
+
+def release_task(using: str, task_id: str, *, delay_s: float) -> int:
+    """Free the lease of a task whose process is gone; the attempt stays counted."""
+    return _release(_jobs(using).filter(lease_token__startswith=f"{task_id}:"), delay_s)
+
+
+def release_worker(using: str, worker: str) -> int:
+    """Free all leases of a worker that is gone; the attempts stay counted."""
+    return _release(_jobs(using).filter(lease_worker=worker), 0)
+
+
+def _release(jobs: models.QuerySet[WarmJob], delay_s: float) -> int:
+    return jobs.filter(state=JobState.WARMING).update(
+        **_unleased(),
+        state=JobState.QUEUED,
+        due_at=Now() + timedelta(seconds=delay_s),
+        hinted_at=None,
+        changed_at=Now(),
+    )
+
+
+def _bury(using: str, jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
+    error = (
+        f"Its worker died or was killed {max_attempts} times while making it. Replace the "
+        "picture, or give the workers more memory or time, then retry."
+    )
+    for run_id in list(jobs.values_list("run_id", flat=True)):
+        buried = jobs.filter(run_id=run_id) if run_id else jobs.filter(run__isnull=True)
+        failure = Failure("", POISON, error)
+        if buried.update(**_ended(JobState.FAILED, [failure]), run=None):
+            count(using, run_id, failed=1)
+
+
+def _ended(state: JobState, failures: Sequence[Failure]) -> dict[str, Any]:
+    return {
+        **_unleased(),
+        "state": state,
+        "kind": failures[0].kind if failures else "",
+        "error": failures[0].reason if failures else "",
+        "failures": [
+            {"path": each.path, "kind": each.kind, "reason": each.reason} for each in failures
+        ],
+        "hinted_at": None,
+        "changed_at": Now(),
+    }
+
+
+def _unleased() -> dict[str, Any]:
+    return {"lease_until": None, "lease_token": "", "lease_worker": ""}
+
+
+# ---- retrying and sweeping -------------------------------------------------------------------
+
+
+def retry(jobs: models.QuerySet[WarmJob]) -> int:
+    """Queue the failed ones of `jobs` again, with all their attempts; return how many."""
+    return jobs.filter(state=JobState.FAILED).update(
+        state=JobState.QUEUED,
+        generation=F("generation") + 1,
+        attempts=0,
+        due_at=Now(),
+        hinted_at=None,
+        changed_at=Now(),
+    )
+
+
+def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint]:
+    """Return hints for at most `limit` rows that are due and not leased, oldest first.
+
+    A row that was hinted a moment ago is left out: its message is most likely on its way.
+    """
+    stale = Q(hinted_at__isnull=True) | Q(hinted_at__lt=Now() - timedelta(seconds=resend_after_s))
+    rows = (
+        _jobs(using)
+        .filter(_claimable(), stale, run__isnull=not bulk)
+        .order_by("due_at", "pk")
+        .values_list("pk", "generation")[:limit]
+    )
+    return [Hint(using, job_id, generation, bulk) for job_id, generation in rows]
+
+
+def mark_hinted(using: str, hints: Iterable[Hint]) -> None:
+    """Note that a message has just been sent for each of `hints`."""
+    _jobs(using).filter(pk__in=[hint.job_id for hint in hints]).update(hinted_at=Now())
+
+
+def count(using: str, run_id: int | None, **counts: int) -> None:
+    """Add to the counts of a run, in the transaction that moves the jobs they count."""
+    if run_id is not None:
+        WarmRun.objects.using(using).filter(pk=run_id).update(
+            **{name: F(name) + number for name, number in counts.items()}
+        )
+
+
+def _claimable() -> Q:
+    return Q(
+        Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
+        state__in=[JobState.QUEUED, JobState.WARMING],
+        due_at__lte=Now(),
+    )
+
+
+def _jobs(using: str) -> models.QuerySet[WarmJob]:
+    return WarmJob.objects.using(using)
+
+
+def _of(subject: Subject) -> models.QuerySet[WarmJob]:
+    return _jobs(subject.using).filter(
+        model_label=subject.model_label,
+        object_pk=subject.object_pk,
+        field_name=subject.field_name,
+    )
+
+
+def _held(claim: Claim) -> models.QuerySet[WarmJob]:
+    return _jobs(claim.subject.using).filter(
+        pk=claim.job_id,
+        generation=claim.generation,
+        lease_token=claim.token,
+        state=JobState.WARMING,
+    )

@@ -1,0 +1,109 @@
+"""The ledger: what is still owed, in the database of the pictures' own rows."""
+
+from django.db import models
+
+
+class JobState(models.TextChoices):
+    """Where a job stands. A job that is done has no row."""
+
+    QUEUED = "queued", "Queued"  # waits until `due_at`, then for a worker
+    WARMING = "warming", "Being warmed"  # a worker holds the lease
+    FAILED = "failed", "Failed"  # nobody tries again until somebody asks or a new save
+
+
+class RunState(models.TextChoices):
+    """Where a bulk run stands."""
+
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+
+
+class WarmRun(models.Model):
+    """A re-warm of one field over all instances.
+
+    `planned = created + current + blank + failed + superseded + (jobs that still name this run)`
+    at every moment, because each count moves in the transaction that moves its job.
+    """
+
+    model_label = models.CharField("model", max_length=150)
+    field_name = models.CharField("field", max_length=100)
+    force = models.BooleanField(default=False, help_text="Make again what is there.")
+    state = models.CharField(choices=RunState.choices, default=RunState.RUNNING, max_length=10)
+    # Primary key of the last instance looked at, as text; empty before the first.
+    cursor = models.CharField(max_length=255, blank=True, default="")
+    walked = models.BooleanField(default=False, help_text="Every instance has been looked at.")
+    planned = models.PositiveBigIntegerField(default=0, help_text="Instances looked at.")
+    created = models.PositiveBigIntegerField(default=0, help_text="Warmed by this run.")
+    current = models.PositiveBigIntegerField(default=0, help_text="Nothing was outstanding.")
+    blank = models.PositiveBigIntegerField(default=0, help_text="No picture.")
+    failed = models.PositiveBigIntegerField(default=0, help_text="See the jobs for the reasons.")
+    superseded = models.PositiveBigIntegerField(
+        default=0, help_text="Left to a save that came between, or gone."
+    )
+    started_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        app_label = "rendition_workers"
+        verbose_name = "bulk run"
+        ordering = ["-pk"]
+        constraints = [
+            # Two beats start one run, not two.
+            models.UniqueConstraint(
+                fields=["model_label", "field_name"],
+                condition=models.Q(state=RunState.RUNNING),
+                name="rendition_warmrun_one_running",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_label}.{self.field_name} #{self.pk}"
+
+
+class WarmJob(models.Model):
+    """What is owed to one picture: the declared renditions of one field of one instance."""
+
+    model_label = models.CharField("model", max_length=150)
+    object_pk = models.CharField("object", max_length=255)
+    field_name = models.CharField("field", max_length=100)
+
+    state = models.CharField(choices=JobState.choices, default=JobState.QUEUED, max_length=10)
+    # Which save this is about. A worker may finish only the generation that it claimed.
+    generation = models.PositiveBigIntegerField(default=1)
+    # Digest of what is owed, to tell a save that changes it from one that does not.
+    signature = models.CharField(max_length=64, blank=True, default="")
+    force = models.BooleanField(default=False)  # the original was replaced: make all again
+
+    attempts = models.PositiveIntegerField(default=0)  # begun, in this generation
+    due_at = models.DateTimeField()  # not to be claimed before; by the database's clock
+    hinted_at = models.DateTimeField(null=True)  # a message was sent last; None: never
+
+    # Exactly one worker may work on the row while its lease runs; None: nobody does.
+    lease_until = models.DateTimeField(null=True)
+    lease_token = models.CharField(max_length=64, blank=True, default="")
+    lease_worker = models.CharField(max_length=255, blank=True, default="")
+
+    kind = models.CharField(max_length=30, blank=True, default="")  # of the last error
+    error = models.TextField(blank=True, default="")
+    failures = models.JSONField(default=list)  # [{"path", "kind", "reason"}] of the last attempt
+
+    run = models.ForeignKey(WarmRun, null=True, on_delete=models.SET_NULL, related_name="jobs")
+    queued_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "rendition_workers"
+        verbose_name = "warm job"
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model_label", "object_pk", "field_name"], name="rendition_warmjob_subject"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["state", "due_at"], name="rendition_warmjob_due"),
+            models.Index(fields=["lease_token"], name="rendition_warmjob_token"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_label}.{self.field_name} of {self.object_pk}"

@@ -1,0 +1,57 @@
+"""A save owes renditions; a deletion owes nothing any more."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.db.models.signals import post_delete, post_save
+
+from renditions.fields import VersatileImageField
+
+from . import ledger
+from .owing import owe
+from .subjects import subject_of, warmed_fields
+
+
+def connect() -> None:
+    """Listen to every model that declares something to warm, and to no other."""
+    for model in apps.get_models(include_auto_created=True):
+        if warmed_fields(model):
+            post_save.connect(owe_saved, sender=model, dispatch_uid="renditions.owe")
+            post_delete.connect(forget_deleted, sender=model, dispatch_uid="renditions.forget")
+
+
+def owe_saved(
+    sender: type[models.Model],
+    instance: models.Model,
+    using: str,
+    update_fields: Collection[str] | None,
+    **kwargs: Any,
+) -> None:
+    """Put what this save owes on the ledger, in its transaction.
+
+    Fixtures (`raw`) owe like any other save.
+    """
+    for field in warmed_fields(sender):
+        if _was_saved(instance, field, update_fields):
+            owe(instance, field, using)
+
+
+def forget_deleted(
+    sender: type[models.Model], instance: models.Model, using: str, **kwargs: Any
+) -> None:
+    """Take the row of a deleted instance away; a worker that is at it publishes nothing more."""
+    for field in warmed_fields(sender):
+        ledger.forget(subject_of(instance, field, using))
+
+
+def _was_saved(
+    instance: models.Model, field: VersatileImageField, update_fields: Collection[str] | None
+) -> bool:
+    # A deferred field was not loaded, so it was not saved.
+    if field.attname not in instance.__dict__:
+        return False
+    if update_fields is None:
+        return True
+    return bool({field.name, field.attname, field.ppoi_field} & set(update_fields))

@@ -1,0 +1,125 @@
+"""Bulk runs: a re-warm of a field over all its instances, in steps, in constant memory."""
+
+from celery import current_app
+from django.apps import apps
+from django.db import models, transaction
+from django.db.models import F
+
+from renditions.fields import VersatileImageField
+from renditions.files import VersatileImageFieldFile
+from renditions.warming import is_current
+
+from . import conf, ledger
+from .models import JobState, RunState, WarmRun
+from .subjects import all_warmed_fields, signature, subject_of
+
+ADVANCE_TASK = "renditions.advance_run"
+
+
+def start(field: VersatileImageField, *, using: str | None = None, force: bool = False) -> WarmRun:
+    """Begin a run over all instances of `field`, or return the one that is going on."""
+    using = using or field.model._default_manager.db
+    subject = {"model_label": field.model._meta.label, "field_name": field.name}
+    run, begun = WarmRun.objects.using(using).get_or_create(
+        **subject, state=RunState.RUNNING, defaults={"force": force}
+    )
+    if begun:
+        _send_on(run)
+    return run
+
+
+def start_all() -> list[WarmRun]:
+    """Begin a run for every field that declares something to warm."""
+    return [start(field) for field in all_warmed_fields()]
+
+
+def advance(using: str, run_id: int) -> None:
+    """Look at one chunk of instances, put on the ledger what is owed, and send for the next.
+
+    Two steps at once, from a doubled message, can't count an instance twice: the cursor moves
+    only from where the step began.
+    """
+    run = WarmRun.objects.using(using).filter(pk=run_id, state=RunState.RUNNING).first()
+    if run is None or run.walked or _outstanding(run) >= conf.get("WINDOW"):
+        return
+    instances = _next_chunk(run)
+    if not instances:
+        WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True)
+        finish_if_done(using)
+        return
+    field = _field(run)
+    owing = [instance for instance in instances if not _has_nothing_to_do(run, instance, field)]
+    with transaction.atomic(using=using):
+        moved = WarmRun.objects.using(using).filter(
+            pk=run.pk, cursor=run.cursor, state=RunState.RUNNING
+        )
+        if not moved.update(cursor=str(instances[-1].pk), planned=F("planned") + len(instances)):
+            return
+        blank = sum(not getattr(instance, field.name) for instance in instances)
+        current = len(instances) - blank - len(owing)
+        ledger.count(using, run.pk, blank=blank, current=current)
+        for instance in owing:
+            _owe(run, instance, field)
+    _send_on(run)
+
+
+def nudge(using: str) -> None:
+    """Send on every run that is under way: its last message may be lost, or its window full."""
+    finish_if_done(using)
+    for run in WarmRun.objects.using(using).filter(state=RunState.RUNNING, walked=False):
+        if _outstanding(run) < conf.get("WINDOW"):
+            _send_on(run)
+
+
+def finish_if_done(using: str) -> None:
+    """Close the runs that have looked at everything and wait for no job."""
+    WarmRun.objects.using(using).filter(
+        state=RunState.RUNNING, walked=True, jobs__isnull=True
+    ).update(state=RunState.DONE)
+
+
+def _owe(run: WarmRun, instance: models.Model, field: VersatileImageField) -> None:
+    using = run._state.db or "default"
+    image: VersatileImageFieldFile = getattr(instance, field.name)
+    there = ledger.owe_for_run(subject_of(instance, field, using), signature(image.plans()), run)
+    if there is JobState.FAILED:
+        ledger.count(using, run.pk, failed=1)
+    elif there:
+        ledger.count(using, run.pk, superseded=1)
+
+
+def _has_nothing_to_do(run: WarmRun, instance: models.Model, field: VersatileImageField) -> bool:
+    image: VersatileImageFieldFile = getattr(instance, field.name)
+    if not image:
+        return True
+    return not run.force and is_current(image.storage, image.plans())
+
+
+def _next_chunk(run: WarmRun) -> list[models.Model]:
+    model = apps.get_model(run.model_label)
+    instances = model._base_manager.using(run._state.db).order_by("pk")
+    if run.cursor:
+        instances = instances.filter(pk__gt=run.cursor)
+    return list(instances[: conf.get("CHUNK")])
+
+
+def _field(run: WarmRun) -> VersatileImageField:
+    field = apps.get_model(run.model_label)._meta.get_field(run.field_name)
+    assert isinstance(field, VersatileImageField)
+    return field
+
+
+def _outstanding(run: WarmRun) -> int:
+    return run.jobs.using(run._state.db).count()
+
+
+def _send_on(run: WarmRun) -> None:
+    current_app.send_task(
+        ADVANCE_TASK,
+        kwargs={"using": run._state.db, "run_id": run.pk},
+        queue=conf.BULK_QUEUE,
+        ignore_result=True,
+        retry=False,
+        soft_time_limit=conf.get("SOFT_TIME_LIMIT_S"),
+        time_limit=conf.get("HARD_TIME_LIMIT_S"),
+    )

@@ -1,0 +1,43 @@
+"""What heals by itself: messages that were lost, and workers that died."""
+
+from collections.abc import Iterator
+
+from django.db import connections, router
+
+from . import conf, dispatch, ledger, runs
+from .models import WarmJob
+
+
+def sweep() -> int:
+    """Send what is due and in nobody's hands, as far as the queues have room; return how many.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker is away; the next sweep tries again.
+    """
+    sent = 0
+    for using in databases():
+        for bulk in (False, True):
+            room = dispatch.room(conf.BULK_QUEUE if bulk else conf.QUEUE)
+            hints = ledger.due(using, room, bulk=bulk, resend_after_s=conf.get("RESEND_AFTER_S"))
+            sent += dispatch.send_all(using, hints)
+        runs.nudge(using)
+    return sent
+
+
+def release_worker(worker: str) -> None:
+    """Free what a worker of this node name held when it ended, however it ended."""
+    for using in databases():
+        ledger.release_worker(using, worker)
+
+
+def release_task(task_id: str) -> None:
+    """Free what a task held whose process is gone; its next attempt waits a little."""
+    for using in databases():
+        ledger.release_task(using, task_id, delay_s=conf.get("BACKOFF_S"))
+
+
+def databases() -> Iterator[str]:
+    """Return the aliases of the databases that have a ledger."""
+    for using in connections:
+        if router.allow_migrate_model(using, WarmJob):
+            yield using
