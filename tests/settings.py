@@ -1,0 +1,76 @@
+"""Settings of the test suite: the library and the workers, on SQLite and in-process cache."""
+
+import os
+import tempfile
+from pathlib import Path
+
+BASE = Path(tempfile.gettempdir()) / f"renditions-tests-{os.getpid()}"
+
+SECRET_KEY = "tests"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "tests.urls"
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "renditions",
+    "workers",
+    "tests.app",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": BASE / "db.sqlite3",
+        "TEST": {"NAME": BASE / "test.sqlite3"},
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+    }
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+MEDIA_ROOT = BASE / "media"
+MEDIA_URL = "/media/"
+STATIC_URL = "/static/"
+
+BASE.mkdir(parents=True, exist_ok=True)
+
+VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": False}
+VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
+    "headshot": [
+        ("full", "url"),
+        ("large", "crop__120x60"),
+        ("small", "thumbnail__50x50"),
+        ("bare", "40x40"),
+        ("inverted", "filters__invert__url"),
+        ("inverted_small", "filters__invert__crop__30x30"),
+    ],
+    "hero": [("hero", "thumbnail__100x100")],
+}
