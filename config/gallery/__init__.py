@@ -1,0 +1,1 @@
+"""The service's own model, its pages and its API."""

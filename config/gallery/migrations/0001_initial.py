@@ -1,0 +1,38 @@
+from django.db import migrations, models
+
+import config.gallery.uploads
+import renditions.fields
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = []
+
+    operations = [
+        migrations.CreateModel(
+            name="Photo",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("title", models.CharField(max_length=120)),
+                (
+                    "image",
+                    renditions.fields.VersatileImageField(
+                        upload_to=config.gallery.uploads.stored_name,
+                        validators=[config.gallery.uploads.check_picture],
+                    ),
+                ),
+                (
+                    "image_ppoi",
+                    renditions.fields.PPOIField(
+                        default="0.5x0.5",
+                        editable=False,
+                        max_length=20,
+                        verbose_name="focal point of the image",
+                    ),
+                ),
+                ("added_at", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={"ordering": ["-id"]},
+        ),
+    ]

@@ -1,0 +1,66 @@
+"""The public pages."""
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+from django.views.static import serve
+
+from .forms import UploadForm
+from .models import Photo
+from .progress import progress_of, progress_of_all
+
+PAGE_SIZE = 24
+# The script asks for these alone, while something is being made.
+PARTS = {"gallery": "gallery/_grid.html", "photo": "gallery/_renditions.html"}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def gallery(request: HttpRequest) -> HttpResponse:
+    """Show the photos, newest first; POST adds one."""
+    may_upload = settings.ANONYMOUS_UPLOADS or request.user.is_authenticated
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and not may_upload:
+        raise PermissionDenied
+    if request.method == "POST" and form.is_valid():
+        return redirect(form.save())
+    page = Paginator(Photo.objects.all(), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "may_upload": may_upload,
+        "page": page,
+        "entries": progress_of_all(list(page)),
+    }
+    status = 400 if form.is_bound and form.errors else 200
+    return render(request, _template(request, "gallery"), context, status=status)
+
+
+@require_safe
+def photo(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one photo with all its renditions and their state."""
+    progress = progress_of(get_object_or_404(Photo, pk=pk))
+    return render(request, _template(request, "photo"), {"progress": progress})
+
+
+def _template(request: HttpRequest, page: str) -> str:
+    return PARTS[page] if request.GET.get("part") else f"gallery/{page}.html"
+
+
+@require_safe
+def media(request: HttpRequest, path: str) -> HttpResponseBase:
+    """Serve an original or a rendition; nothing in it may run."""
+    response = serve(request, path, document_root=settings.MEDIA_ROOT)
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    # Under one name there is one picture: a new focal point or a new upload has a new name.
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """Answer 200 while the database does."""
+    connection.ensure_connection()
+    return HttpResponse("ok\n", content_type="text/plain")

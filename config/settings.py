@@ -1,0 +1,210 @@
+"""Settings of this installation, from the environment; `.env.example` names every variable."""
+
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+
+# --- Who may reach it, and how ---
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Off only where no browser comes by HTTPS: the demo, or a test of the containers.
+HTTPS = env.bool("HTTPS", default=True)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 30 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/$"]
+if env.bool("BEHIND_PROXY", default=False):
+    # Only where a proxy always sets it: otherwise anybody can say that they came by HTTPS.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        # Object stores serve pictures from a host of their own.
+        " ".join(["img-src 'self' data:", *env.list("IMAGE_ORIGINS", default=[])]),
+        "connect-src 'self'",
+        "font-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+# --- What it is made of ---
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "renditions",
+    "workers",
+    "config.gallery",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "config.gallery.middleware.content_security_policy",
+    # Before anything reads the body.
+    "config.gallery.middleware.refuse_large_bodies",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+LANGUAGE_CODE = "en-us"
+LOGIN_URL = "admin:login"
+
+# --- Where it keeps things ---
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/var/db.sqlite3")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    DATABASES["default"]["OPTIONS"] = {
+        # Readers never wait for a writer; a writer waits for another up to `timeout` seconds, which
+        # it only does where the transaction takes its lock at the start.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+# Never one database of one server: clearing the cache would take the queue with it.
+CELERY_BROKER_URL = env.str("BROKER_URL", default="redis://127.0.0.1:6379/0")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env.str("CACHE_URL", default="redis://127.0.0.1:6379/1"),
+        # A silent cache delays a page by this much and no more.
+        "OPTIONS": {"socket_timeout": 1},
+    },
+    # Counts uploads in each web process. Not in Redis, so that uploads go on without it.
+    "throttling": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
+
+MEDIA_URL = env.str("MEDIA_URL", default="/media/")
+MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / "var/media"))
+# For one machine. Elsewhere the proxy in front or the object store serves the files.
+SERVE_MEDIA = env.bool("SERVE_MEDIA", default=False)
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "var/static"))
+# Serve the packages' own files where nobody has run collectstatic.
+WHITENOISE_USE_FINDERS = not (Path(STATIC_ROOT) / "gallery").is_dir()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+MEDIA_BUCKET = env.str("MEDIA_BUCKET", default="")
+if MEDIA_BUCKET:
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": MEDIA_BUCKET,
+            "endpoint_url": env.str("MEDIA_ENDPOINT", default="") or None,
+            "querystring_auth": False,
+        },
+    }
+
+# --- Pictures ---
+
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_MB", default=32) * 1024 * 1024
+# Larger files wait for their save in a temporary file, not in memory.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000  # the admin's list of jobs sends one for each
+DATA_UPLOAD_MAX_NUMBER_FILES = 4
+FILE_UPLOAD_PERMISSIONS = 0o644
+
+RENDITIONS = {"MAX_FILE_BYTES": MAX_UPLOAD_BYTES}
+VERSATILEIMAGEFIELD_SETTINGS = {
+    # Workers make them: a page that shows a picture costs nothing.
+    "create_images_on_demand": False,
+    "jpeg_resize_quality": 80,
+    "webp_resize_quality": 78,
+}
+VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
+    "gallery": [
+        ("original", "url"),
+        ("hero", "crop__1600x800"),
+        ("large", "thumbnail__2000x2000"),
+        ("medium", "thumbnail__1200x1200"),
+        ("card", "crop__600x400"),
+        ("square", "crop__400x400"),
+        ("tall", "crop__400x600"),
+        ("negative", "filters__invert__crop__400x400"),
+        ("small", "thumbnail__200x200"),
+    ],
+}
+
+# --- The API ---
+
+# Whether anybody may add photos, or only those who are logged in.
+ANONYMOUS_UPLOADS = env.bool("ANONYMOUS_UPLOADS", default=False)
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "DEFAULT_THROTTLE_RATES": {
+        "uploads": env.str("UPLOAD_RATE", default="60/min"),
+        "reads": env.str("READ_RATE", default="1200/min"),
+    },
+    "PAGE_SIZE": 24,
+    # How many proxies stand in front, so that each client has its own allowance.
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+}
+
+# --- What it says ---
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
