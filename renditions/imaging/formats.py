@@ -1,6 +1,7 @@
 """What each output format is called, what it can hold and how it is written: one row each."""
 
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from PIL import Image
 
 from renditions.errors import OutOfMemory, RenderFailed, UnknownFormat
+
+from .modes import GREYS, WITH_ALPHA
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,16 @@ class Format:
     name: str  # Pillow's; in lower case it ends a rendition key
     extensions: tuple[str, ...]  # the first is given to new files
     mime: str
-    modes: tuple[str, ...]  # that it can hold; the first takes what fits nowhere else
+    modes: tuple[str, ...]  # that it can hold; what fits nowhere else becomes the first
     save_options: SaveOptions
+    alpha: bool = True
+    animated: bool = False
+    # Measured at the peak of Pillow 13's decoder, its own buffers included.
+    decode_bytes_per_pixel: int = 5
 
     @property
     def key(self) -> str:
         return self.name.lower()
-
-    @property
-    def has_alpha(self) -> bool:
-        return "RGBA" in self.modes
 
 
 def _jpeg(encoding: Encoding) -> Mapping[str, Any]:
@@ -75,13 +78,37 @@ def _plain(encoding: Encoding) -> Mapping[str, Any]:
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("JPEG", ("jpg", "jpeg", "jpe", "jfif"), "image/jpeg", ("RGB", "L", "CMYK"), _jpeg),
+    Format(
+        "JPEG",
+        ("jpg", "jpeg", "jpe", "jfif"),
+        "image/jpeg",
+        ("RGB", "L", "CMYK"),
+        _jpeg,
+        alpha=False,
+        decode_bytes_per_pixel=4,
+    ),
     Format("PNG", ("png",), "image/png", ("RGB", "L", "RGBA", "LA"), _png),
-    Format("GIF", ("gif",), "image/gif", ("RGB", "L", "RGBA", "LA"), _plain),
-    Format("WEBP", ("webp",), "image/webp", ("RGB", "RGBA"), _webp),
-    Format("AVIF", ("avif",), "image/avif", ("RGB", "L", "RGBA"), _avif),
+    Format("GIF", ("gif",), "image/gif", ("P", "L"), _plain, animated=True),
+    Format(
+        "WEBP",
+        ("webp",),
+        "image/webp",
+        ("RGB", "RGBA"),
+        _webp,
+        animated=True,
+        decode_bytes_per_pixel=17,
+    ),
+    Format(
+        "AVIF",
+        ("avif",),
+        "image/avif",
+        ("RGB", "L", "RGBA"),
+        _avif,
+        animated=True,
+        decode_bytes_per_pixel=16,
+    ),
     Format("TIFF", ("tif", "tiff"), "image/tiff", ("RGB", "L", "RGBA", "LA", "CMYK"), _plain),
-    Format("BMP", ("bmp",), "image/bmp", ("RGB", "L"), _plain),
+    Format("BMP", ("bmp",), "image/bmp", ("RGB", "L"), _plain, alpha=False),
 )
 _BY_NAME = {row.key: row for row in FORMATS}
 _BY_EXTENSION = {extension: row for row in FORMATS for extension in row.extensions}
@@ -104,26 +131,58 @@ def format_for_extension(extension: str) -> Format | None:
     return _BY_EXTENSION.get(extension.lower().lstrip("."))
 
 
-def encode(image: Image.Image, row: Format, encoding: Encoding) -> bytes:
-    """Return `image`, in sRGB, as a file of format `row` that holds nothing but the picture."""
-    image = _fit_mode(image, row, encoding.background)
-    image.info = {}  # whatever the encoder finds there, it writes
+def encode(
+    frames: Sequence[Image.Image],
+    row: Format,
+    encoding: Encoding,
+    *,
+    profile: bytes | None = None,
+    timing: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Return a file of format `row` that holds the picture and nothing else.
+
+    Args:
+        frames: One picture, or all frames of an animation; they may be changed.
+        profile: To be embedded, if it suits what the format can hold of the picture.
+        timing: The options that Pillow's encoder takes for an animation.
+    """
+    fitted = [fit(frame, row, encoding.background) for frame in frames]
+    options = {**row.save_options(encoding), **(timing or {})}
+    if "transparency" in fitted[0].info:
+        options["transparency"] = fitted[0].info["transparency"]
+    for frame in fitted:
+        frame.info = {}  # whatever an encoder finds there, it writes
+    if profile and fitted[0].mode == frames[0].mode:
+        options["icc_profile"] = profile
+    if len(fitted) > 1:
+        options |= {"save_all": True, "append_images": fitted[1:]}
+    return _save(fitted[0], row, options)
+
+
+def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
     buffer = BytesIO()
     try:
-        image.save(buffer, row.name, **row.save_options(encoding))
+        image.save(buffer, row.name, **options)
     except MemoryError as error:
         raise OutOfMemory("There was not enough memory to write the rendition.") from error
-    except (OSError, ValueError, KeyError, RuntimeError, SystemError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SystemError, struct.error) as error:
         raise RenderFailed(f"Could not write {row.name} of {image.size}: {error}") from error
     return buffer.getvalue()
 
 
-def _fit_mode(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Image.Image:
+def fit(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Image.Image:
+    """Return `image` in a mode that `row` can hold; its info says only what that needs."""
+    image.info = {}
     if image.mode in row.modes:
         return image
-    if "A" in image.mode and not row.has_alpha:
+    transparent = image.mode in WITH_ALPHA
+    if transparent and not row.alpha:
         return flatten(image, background)
-    return image.convert("RGBA" if "A" in image.mode else row.modes[0])
+    if row.modes[0] == "P":
+        return to_palette(image)
+    if image.mode in GREYS and not transparent and "L" in row.modes:
+        return image.convert("L")
+    return image.convert("RGBA" if transparent else row.modes[0])
 
 
 def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
@@ -132,3 +191,15 @@ def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image
     paper = Image.new("RGB", image.size, background)
     paper.paste(image, mask=image.getchannel("A"))
     return paper
+
+
+def to_palette(image: Image.Image) -> Image.Image:
+    """Return `image` in 256 colours; what is more than half transparent becomes invisible."""
+    if image.mode not in WITH_ALPHA:
+        return image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT)
+    image = image.convert("RGBA")
+    invisible = image.getchannel("A").point(lambda alpha: 255 if alpha < 128 else 0)
+    result = image.convert("RGB").quantize(255, Image.Quantize.MEDIANCUT)
+    result.paste(255, mask=invisible)
+    result.info = {"transparency": 255}
+    return result

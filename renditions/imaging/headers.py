@@ -34,6 +34,7 @@ class Header:
     size: Size | None = None  # as stored; None: only the decoder can tell
     metadata_bytes: int = 0
     scans: int = 1  # of a JPEG; counting ends above the limit
+    coefficient_bytes: int = 0  # that a decoder keeps of a JPEG with several scans
     late_exif: tuple[int, int] | None = None  # of a PNG, behind its pixels: offset, length
 
 
@@ -44,6 +45,7 @@ def read_header(file: BinaryIO, *, max_metadata_bytes: int, max_scans: int) -> H
     header = Header(next((name for magic, name in _MAGIC if magic.match(start)), None))
     walk = _WALKS.get(header.format or "")
     if walk:
+        file.seek(0)
         walk(file, header, max_metadata_bytes, max_scans)
     file.seek(0)
     return header
@@ -58,23 +60,22 @@ _METADATA = {*range(0xE0, 0xF0), 0xFE}
 
 def _jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
     file.seek(2)
-    components, baseline = 0, False
+    frame, baseline = b"", False
     while header.metadata_bytes <= max_metadata_bytes:
         marker, length = _jpeg_segment(file)
         if marker is None:
             return
         if marker == _START_OF_SCAN:
             # A baseline scan with all components in it is the only one the decoder reads.
-            if not (baseline and file.read(1) == bytes([components])):
-                file.seek(length - 1, 1)
+            scan = file.read(length)
+            if not (baseline and scan[:1] == frame[5:6]):
                 header.scans = _count_scans(file, max_scans)
+                header.coefficient_bytes = _coefficient_bytes(frame)
             return
         if marker in _START_OF_FRAME:
-            frame = file.read(min(length, 6))
-            if len(frame) == 6:
-                header.size = _size(frame[3:5], frame[1:3], "big")
-                components, baseline = frame[5], marker in _BASELINE
-            length -= len(frame)
+            frame, baseline = file.read(length), marker in _BASELINE
+            header.size = _size(frame[3:5], frame[1:3], "big")
+            length = 0
         if marker in _METADATA:
             header.metadata_bytes += length + BLOCK_OVERHEAD_BYTES
         file.seek(length, 1)
@@ -113,6 +114,14 @@ def _count_scans(file: BinaryIO, max_scans: int) -> int:
     return scans
 
 
+def _coefficient_bytes(frame: bytes) -> int:
+    """Return what the coefficients of all components take, two bytes each."""
+    factors = [(sampling >> 4, sampling & 15) for sampling in frame[7::3]]
+    across, down = (max((factor[i] for factor in factors), default=1) or 1 for i in (0, 1))
+    samples = sum(horizontal * vertical for horizontal, vertical in factors)
+    return 2 * _size(frame[3:5], frame[1:3], "big").pixels * samples // (across * down)
+
+
 def _png(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
     file.seek(8)
     pixels_begun = False
@@ -146,7 +155,7 @@ def _gif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int
         kind = file.read(1)
         if kind == b"!":
             file.seek(1, 1)
-            header.metadata_bytes += skip_gif_blocks(file)
+            header.metadata_bytes += _skip_gif_blocks(file)
         elif kind == b",":
             place = file.read(8)
             left, top, width, height = (
@@ -158,7 +167,47 @@ def _gif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int
             return
 
 
-def skip_gif_blocks(file: BinaryIO) -> int:
+def count_frames(file: BinaryIO, format_name: str, max_frames: int) -> int | None:
+    """Return how many frames `file` has, or a number above `max_frames`; None: only Pillow knows.
+
+    Pillow's own count composes the frames of a GIF.
+    """
+    count = {"GIF": _count_gif_frames, "WEBP": _count_webp_frames}.get(format_name)
+    return count(file, max_frames) if count else None
+
+
+def _count_gif_frames(file: BinaryIO, max_frames: int) -> int:
+    file.seek(10)
+    flags = file.read(3)[:1] or b"\0"
+    file.seek(_palette_bytes(flags[0]), 1)
+    frames = 0
+    while frames <= max_frames:
+        kind = file.read(1)
+        if kind == b"!":
+            file.seek(1, 1)
+        elif kind == b",":
+            frames += 1
+            place = file.read(9)
+            file.seek(_palette_bytes(place[-1] if place else 0) + 1, 1)
+        elif not kind or kind == b";":
+            break
+        else:
+            continue
+        _skip_gif_blocks(file)
+    return frames
+
+
+def _count_webp_frames(file: BinaryIO, max_frames: int) -> int:
+    file.seek(12)
+    frames = 0
+    while frames <= max_frames and len(block := file.read(8)) == 8:
+        frames += block[:4] == b"ANMF"
+        length = int.from_bytes(block[4:], "little")
+        file.seek(length + length % 2, 1)
+    return frames
+
+
+def _skip_gif_blocks(file: BinaryIO) -> int:
     """Go to the end of a chain of sub-blocks; return what it costs to read them, in bytes."""
     cost = 0
     while length := file.read(1)[:1]:

@@ -4,27 +4,32 @@ open safely -> decode no larger than needed -> plain modes -> per rendition: cut
 -> upright -> sRGB -> filter -> file
 """
 
-import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
 from PIL import Image
 
-from renditions.errors import RenderFailed, RenditionTooLarge
+from renditions.errors import OutOfMemory, RenderFailed, RenditionTooLarge
 
-from .colour import to_srgb
+from .animation import Animation, read_animation
+from .colour import to_srgb, usable_profile
 from .filters import Filter
-from .formats import Encoding, Format, encode, format_named
+from .formats import FORMATS, Encoding, Format, encode, format_named
 from .geometry import CENTRE, Box, FocalPoint, Size
-from .modes import plain
+from .levels import Levels, StoredCut
+from .modes import GREYS, plain, straight
 from .orientation import make_upright, stored_box
-from .resampling import resample
 from .sizers import Cut, Sizer
-from .sources import Limits, Source, SourceInfo, decode, open_source, probe
-from .whole_image import WholeImageFilter, WholeImageSizer
+from .sources import Limits, Source, SourceInfo, check_frames, decode, open_source, probe
+from .whole_image import WholeImage, WholeImageFilter, WholeImageSizer
+
+# A JPEG is decoded to at least this many times what its largest rendition needs.
+DECODE_GAP = 1.0
+
+_ALL_FORMATS = tuple(row.name for row in FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +83,23 @@ class Picture:
     def __init__(self, source: Source, recipes: Sequence[Recipe], limits: Limits) -> None:
         self.info: SourceInfo = source.info
         self._limits = limits
-        self._filtered: dict[int, bytes] = {}
-        self._whole: Image.Image | None = None
-        image = source.image
+        self._animation: Animation | None = None
+        self._whole: WholeImage | None = None
+        if any(recipe.encoding.animation == "keep" for recipe in recipes):
+            check_frames(source, limits)
+            self._animation = read_animation(source)
+        cuts = [self._stored(cut) for cut in _possible_cuts(recipes, self.info.size)]
         if any(recipe.needs_whole_image for recipe in recipes):
-            decode(image)
-            self._whole = image
+            image, scale = decode(source, limits)
+            self._whole = WholeImage(image.copy(), self.info)
         else:
-            image.draft(None, _draft_size(self.info, recipes))
-            decode(image)
-        self._pixels = plain(image)
+            image, scale = decode(source, limits, _least_size(self.info.stored_size, cuts))
+        self._levels = Levels(plain(image), scale, self.info.stored_size, cuts)
 
     def close(self) -> None:
         """Let go of the pixels."""
-        self._filtered.clear()
-        self._whole = None
-        del self._pixels
+        del self._levels
+        self._whole = self._animation = None
 
     def render(self, recipe: Recipe) -> RenderedImage:
         """Return the rendition that `recipe` asks for; the picture stays as it was.
@@ -103,16 +109,53 @@ class Picture:
             OutOfMemory: trying again may help.
         """
         row = format_named(recipe.format or self.info.format)
-        if recipe.needs_whole_image:
-            return self._render_whole(recipe, row)
-        cut = recipe.cut(self.info.size)
-        self._check(cut)
-        image = self._cut(cut)
-        image = make_upright(image, self.info.orientation)
-        image = to_srgb(image, self.info.icc_profile)
-        if isinstance(recipe.filter, Filter):
-            image = recipe.filter.apply(image)
-        return RenderedImage(encode(image, row, recipe.encoding), row.mime, Size(*image.size))
+        with rendering():
+            if recipe.needs_whole_image:
+                return self._render_whole(recipe, row)
+            cut = recipe.cut(self.info.size)
+            self._check(cut)
+            if self._animation and row.animated and recipe.encoding.animation == "keep":
+                return self._render_frames(recipe, cut, row, self._animation)
+            image = self._levels.cut(self._stored(cut))
+            return self._finish([image], recipe, row)
+
+    def _finish(
+        self,
+        images: Sequence[Image.Image],
+        recipe: Recipe,
+        row: Format,
+        timing: Mapping[str, Any] | None = None,
+    ) -> RenderedImage:
+        """Turn what was cut and shrunk upright, give it its colours, filter it and write it."""
+        profile = None
+        frames = []
+        for image in images:
+            frame = straight(image, grey=self.info.mode in GREYS)
+            frame = make_upright(frame, self.info.orientation)
+            if recipe.encoding.color == "keep":
+                profile = usable_profile(frame, self.info.icc_profile)
+            if profile is None:
+                frame = to_srgb(frame, self.info.icc_profile)
+            if isinstance(recipe.filter, Filter):
+                frame = recipe.filter.apply(frame)
+            frames.append(frame)
+        data = encode(frames, row, recipe.encoding, profile=profile, timing=timing)
+        return RenderedImage(data, row.mime, Size(*frames[0].size))
+
+    def _render_frames(
+        self, recipe: Recipe, cut: Cut, row: Format, animation: Animation
+    ) -> RenderedImage:
+        stored = self._stored(cut)
+        frames = [
+            Levels(plain(frame.copy()), 1, self.info.stored_size, ()).cut(stored)
+            for frame in animation.frames
+        ]
+        return self._finish(frames, recipe, row, animation.timing_for(row))
+
+    def _stored(self, cut: Cut) -> StoredCut:
+        orientation = self.info.orientation
+        box = stored_box(cut.box, self.info.stored_size, orientation)
+        return StoredCut(box, cut.size.swapped if orientation.swaps_sides else cut.size)
 
     def _check(self, cut: Cut) -> None:
         longest, pixels = max(cut.size.as_tuple), cut.size.pixels
@@ -122,76 +165,51 @@ class Picture:
                 f"side and {self._limits.max_pixels:,} pixels."
             )
 
-    def _cut(self, cut: Cut) -> Image.Image:
-        stored = self.info.stored_size
-        box = stored_box(cut.box, stored, self.info.orientation)
-        size = cut.size.swapped if self.info.orientation.swaps_sides else cut.size
-        x, y = self._pixels.width / stored.width, self._pixels.height / stored.height
-        return resample(self._pixels, box.scaled(x, y), size)
-
     def _render_whole(self, recipe: Recipe, row: Format) -> RenderedImage:
-        if isinstance(recipe.filter, WholeImageFilter):
-            data = self._filter_whole(recipe.filter, row, recipe)
-            if recipe.sizer is None:
-                return _rendered(data, row, self._limits)
-            rest = Recipe(
-                recipe.sizer, recipe.size, recipe.ppoi, None, recipe.format, recipe.encoding
-            )
-            with open_picture(BytesIO(data), [rest], self._limits) as filtered:
-                return filtered.render(rest)
-        return _rendered(self._size_whole(recipe, row), row, self._limits)
-
-    def _filter_whole(self, old: WholeImageFilter, row: Format, recipe: Recipe) -> bytes:
-        if id(old) not in self._filtered:
-            image, options = old.preprocess(self._fresh(), row.name)
-            options = {**row.save_options(recipe.encoding), **options}
-            self._filtered[id(old)] = old.process_image(
-                image=image, image_format=row.name, save_kwargs=options
-            ).getvalue()
-        return self._filtered[id(old)]
-
-    def _size_whole(self, recipe: Recipe, row: Format) -> bytes:
-        assert isinstance(recipe.sizer, WholeImageSizer)
-        assert recipe.size is not None
-        old = copy.copy(recipe.sizer)
-        old.ppoi = recipe.ppoi.x, recipe.ppoi.y
-        image = self._fresh()
-        if isinstance(recipe.filter, Filter):
-            image = recipe.filter.apply(to_srgb(plain(image), self.info.icc_profile))
-        image, options = old.preprocess(image, row.name)
-        options = {**row.save_options(recipe.encoding), **options}
-        width, height = recipe.size.as_tuple
-        return old.process_image(
-            image=image, image_format=row.name, save_kwargs=options, width=width, height=height
-        ).getvalue()
-
-    def _fresh(self) -> Image.Image:
-        """Return an upright copy at full size that may be changed."""
+        """Let an old filter or sizer do its work, and whatever the recipe asks for besides."""
         if self._whole is None:
             raise RenderFailed("The picture was opened without the recipe that needs all of it.")
-        kept: dict[str | tuple[int, int], Any] = {
-            key: self._whole.info[key]
-            for key in ("icc_profile", "transparency")
-            if self._whole.info.get(key) is not None
-        }
-        image = make_upright(self._whole, self.info.orientation)
-        image = self._whole.copy() if image is self._whole else image
-        image.info = dict(kept)
-        image.format = self.info.format
-        return image
+        if isinstance(recipe.filter, WholeImageFilter):
+            data = self._whole.filtered(recipe.filter, row, recipe.encoding)
+            if recipe.sizer is None:
+                return self._rendered(data)
+            rest = replace(recipe, filter=None)
+            limits = replace(self._limits, formats=_ALL_FORMATS)
+            with open_picture(BytesIO(data), [rest], limits) as filtered:
+                return filtered.render(rest)
+        assert isinstance(recipe.sizer, WholeImageSizer)
+        assert recipe.size is not None
+        return self._rendered(
+            self._whole.sized(
+                recipe.sizer, recipe.size, recipe.ppoi, recipe.filter, row, recipe.encoding
+            )
+        )
+
+    def _rendered(self, data: bytes) -> RenderedImage:
+        info = probe(BytesIO(data), replace(self._limits, formats=_ALL_FORMATS))
+        return RenderedImage(data, format_named(info.format).mime, info.size)
 
 
-def _rendered(data: bytes, row: Format, limits: Limits) -> RenderedImage:
-    return RenderedImage(data, row.mime, probe(BytesIO(data), limits).size)
-
-
-def _draft_size(info: SourceInfo, recipes: Sequence[Recipe]) -> tuple[int, int]:
-    """Return the smallest size to decode to from which no recipe has to be enlarged."""
-    stored = info.stored_size
-    scale = 0.0
+def _possible_cuts(recipes: Sequence[Recipe], source: Size) -> Iterator[Cut]:
+    """Yield the cuts that share the decode; an impossible one is reported when it is rendered."""
     for recipe in recipes:
-        cut = recipe.cut(info.size)
-        scale = max(scale, cut.size.width / cut.box.size.width)
-        scale = max(scale, cut.size.height / cut.box.size.height)
-    scale = min(scale or 1, 1)
-    return int(stored.width * scale) or 1, int(stored.height * scale) or 1
+        with suppress(Exception):
+            if not recipe.needs_whole_image:
+                yield recipe.cut(source)
+
+
+def _least_size(stored: Size, cuts: Sequence[StoredCut]) -> Size:
+    """Return the smallest size to decode to from which all of `cuts` come out well."""
+    scale = min(max((cut.scale for cut in cuts), default=1) * DECODE_GAP, 1)
+    return Size(int(stored.width * scale) or 1, int(stored.height * scale) or 1)
+
+
+@contextmanager
+def rendering() -> Iterator[None]:
+    """Turn what Pillow raises for a picture or a size that it can't handle into our errors."""
+    try:
+        yield
+    except MemoryError as error:
+        raise OutOfMemory("There was not enough memory for the rendition.") from error
+    except (OSError, ValueError, ArithmeticError, LookupError) as error:
+        raise RenderFailed(f"The rendition could not be made: {error}") from error

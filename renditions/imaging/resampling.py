@@ -5,30 +5,40 @@ from PIL import Image
 from .geometry import Size
 
 try:
-    import cykooz_resizer
-except ImportError:  # no wheel for this platform
-    cykooz_resizer = None
+    import cykooz_resizer as simd
+except ImportError:  # it has no wheel for this platform
+    simd = None
 
-_SIMD_MODES = ("L", "RGB", "RGBA", "CMYK")
+_SIMD_MODES = ("L", "RGB", "RGBa", "CMYK")
 
 FloatBox = tuple[float, float, float, float]
 
 
 def resample(image: Image.Image, box: FloatBox, size: Size) -> Image.Image:
-    """Return `box` of `image` at `size`, by Lanczos; transparent pixels have no say in colours."""
-    if box == (0, 0, *image.size) and size.as_tuple == image.size:
-        return image.copy()
-    if cykooz_resizer is not None and image.mode in _SIMD_MODES:
+    """Return `box` of `image` at `size`, by Lanczos, as a picture of its own.
+
+    `image` is in a plain mode: alpha is premultiplied. The two sides of the seam differ by 1 of 255
+    in the mean and by 8 at most on photographs; a test holds them to it.
+    """
+    if simd is not None and image.mode in _SIMD_MODES:
         return _resample_with_simd(image, box, size)
     return image.resize(size.as_tuple, Image.Resampling.LANCZOS, box)
+
+
+def multiply_alpha(image: Image.Image) -> Image.Image:
+    """Return RGBA `image` as RGBa; it may be changed to spare a copy."""
+    if simd is None:
+        return image.convert("RGBa")
+    simd.AlphaMulDiv().multiply_alpha_pil_inplace(image)
+    return image
 
 
 def _resample_with_simd(image: Image.Image, box: FloatBox, size: Size) -> Image.Image:
     left, top, right, bottom = box
     result = Image.new(image.mode, size.as_tuple)
-    options = cykooz_resizer.ResizeOptions(
-        resize_alg=cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.lanczos3),
-        crop_box=cykooz_resizer.CropBox(left, top, right - left, bottom - top),
+    options = simd.ResizeOptions(
+        resize_alg=simd.ResizeAlg.convolution(simd.FilterType.lanczos3),
+        crop_box=simd.CropBox(left, top, right - left, bottom - top),
     )
-    cykooz_resizer.Resizer().resize_pil(image, result, options)
+    simd.Resizer().resize_pil(image, result, options)
     return result

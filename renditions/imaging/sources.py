@@ -5,15 +5,19 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from PIL import Image
 
 from renditions import errors
 
+from .completeness import has_grey_corner, is_cut_short
+from .formats import Format, format_named
 from .geometry import Size
-from .headers import Header, read_header
+from .headers import Header, count_frames, read_header
 from .orientation import ORIENTATION_TAG, Orientation, upright_size
+
+_JPEG = format_named("JPEG")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Limits:
     max_jpeg_scans: int = 100
     max_frame_pixels: int = 50_000_000  # of all frames of a kept animation together
     max_metadata_bytes: int = 16_000_000  # EXIF, XMP, profiles, comments, as stored
+    max_decode_bytes: int = 330_000_000  # of memory, at the peak of a format's own decoder
     formats: tuple[str, ...] = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 
 
@@ -45,8 +50,15 @@ class SourceInfo:
 class Source:
     """An opened picture, not decoded yet."""
 
+    file: BinaryIO
+    header: Header
     image: Image.Image
     info: SourceInfo
+
+
+class DecodedPicture(NamedTuple):
+    image: Image.Image
+    scale: float  # of its sides to the original's; the last row and column may be cut ones
 
 
 def probe(file: BinaryIO, limits: Limits) -> SourceInfo:
@@ -62,7 +74,7 @@ def probe(file: BinaryIO, limits: Limits) -> SourceInfo:
 def check_whole(file: BinaryIO, limits: Limits) -> SourceInfo:
     """Return what `probe` returns after decoding every pixel: this is a whole picture."""
     source = open_source(file, limits)
-    decode(source.image)
+    decode(source, limits)
     return source.info
 
 
@@ -75,29 +87,83 @@ def open_source(file: BinaryIO, limits: Limits) -> Source:
         max_metadata_bytes=limits.max_metadata_bytes,
         max_scans=limits.max_jpeg_scans,
     )
-    _check_header(header, limits)
-    image = _open(reader, cast("str", header.format))
-    _check_size(Size(*image.size), limits)
-    return Source(image, _describe(image, cast("str", header.format), _late_exif(reader, header)))
+    row = _accepted(header, limits)
+    _check_header(header, row, limits)
+    image = _open(reader, row)
+    stored = Size(*image.size)
+    if stored != header.size:
+        _check_size(stored, row, limits)
+    return Source(reader, header, image, _describe(image, row, _late_exif(reader, header)))
 
 
-def _check_header(header: Header, limits: Limits) -> None:
-    if header.format not in limits.formats:
+def decode(source: Source, limits: Limits, at_least: Size | None = None) -> DecodedPicture:
+    """Return all pixels of the first frame of `source`, whose file is read for them once.
+
+    Args:
+        at_least: A JPEG may be decoded to an eighth, a quarter or half of its sides if that is not
+            less than this; None: no pixel may be missing.
+
+    Raises:
+        SourceUnreadable: some pixels are missing or broken.
+        DecodeTooLarge: there is no way to decode it within the limits.
+    """
+    image, scale, draft = source.image, 1.0, None
+    if source.info.format == "JPEG":
+        draft = _affordable_draft(source, limits, at_least)
+        drafted = image.draft(None, draft)
+        scale = drafted[1][2] / source.info.stored_size.width if drafted else 1
+    with reading_pixels():
+        image.load()
+        if draft and has_grey_corner(image) and is_cut_short(source.file, image, draft):
+            raise errors.SourceUnreadable("Not a whole picture: some of its data is missing.")
+    return DecodedPicture(image, scale)
+
+
+def check_frames(source: Source, limits: Limits) -> None:
+    """Refuse an animation whose frames have too many pixels together; nothing is decoded."""
+    pixels = source.info.size.pixels
+    frames = count_frames(source.file, source.info.format, limits.max_frame_pixels // pixels)
+    if frames is None:
+        frames = getattr(source.image, "n_frames", 1)
+    _check(frames * pixels, limits.max_frame_pixels, errors.TooManyFramePixels)
+
+
+def _affordable_draft(source: Source, limits: Limits, at_least: Size | None) -> tuple[int, int]:
+    """Return the size to decode to: `at_least`, or less where its memory can't be had."""
+    stored, coefficients = source.info.stored_size, source.header.coefficient_bytes
+    for divisor in (1, 2, 4, 8):
+        size = Size(stored.width // divisor or 1, stored.height // divisor or 1)
+        needed = coefficients + size.pixels * _JPEG.decode_bytes_per_pixel
+        if needed <= limits.max_decode_bytes:
+            return (min(at_least or stored, size, key=lambda s: s.pixels)).as_tuple
+        if at_least is None:
+            break
+    raise errors.DecodeTooLarge(needed, limits.max_decode_bytes)
+
+
+def _accepted(header: Header, limits: Limits) -> Format:
+    if header.format is None or header.format not in limits.formats:
         found = header.format or "something else"
-        raise errors.FormatRefused(
-            f"The content is {found}. Accepted: {', '.join(limits.formats)}."
-        )
+        accepted = ", ".join(limits.formats)
+        raise errors.FormatRefused(f"The content is {found}. Accepted: {accepted}.")
+    return format_named(header.format)
+
+
+def _check_header(header: Header, row: Format, limits: Limits) -> None:
     if header.size:
-        _check_size(header.size, limits)
+        _check_size(header.size, row, limits)
     _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
     _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
 
 
-def _check_size(size: Size, limits: Limits) -> None:
+def _check_size(size: Size, row: Format, limits: Limits) -> None:
     if size.pixels < 1:
         raise errors.SourceUnreadable(f"A picture of {size} has no pixels.")
     _check(max(size.as_tuple), limits.max_side, errors.SideTooLong)
     _check(size.pixels, limits.max_pixels, errors.TooManyPixels)
+    if row is not _JPEG:  # whose decoder can be told to make less of it
+        needed = size.pixels * row.decode_bytes_per_pixel
+        _check(needed, limits.max_decode_bytes, errors.DecodeTooLarge)
 
 
 def _check(value: int, limit: int, error: type[errors.LimitExceeded]) -> None:
@@ -105,18 +171,18 @@ def _check(value: int, limit: int, error: type[errors.LimitExceeded]) -> None:
         raise error(value, limit)
 
 
-def _open(file: BinaryIO, format_name: str) -> Image.Image:
+def _open(file: BinaryIO, row: Format) -> Image.Image:
     with reading_pixels():
         # Never without `formats`: PostScript would start Ghostscript.
-        return Image.open(file, formats=[format_name])
+        return Image.open(file, formats=[row.name])
 
 
-def _describe(image: Image.Image, format_name: str, late_exif: bytes | None) -> SourceInfo:
+def _describe(image: Image.Image, row: Format, late_exif: bytes | None) -> SourceInfo:
     stored = Size(*image.size)
     orientation = _orientation(image, late_exif)
     profile = image.info.get("icc_profile")
     return SourceInfo(
-        format=format_name,
+        format=row.name,
         size=upright_size(stored, orientation),
         stored_size=stored,
         orientation=orientation,
@@ -177,12 +243,6 @@ def reading_pixels() -> Iterator[None]:
         raise errors.SourceRefused(str(error)) from error
     except _PIXEL_ERRORS as error:
         raise errors.SourceUnreadable(f"Not a whole picture: {error}") from error
-
-
-def decode(image: Image.Image) -> None:
-    """Read all pixels of `image` now."""
-    with reading_pixels():
-        image.load()
 
 
 class _Reader:

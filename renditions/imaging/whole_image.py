@@ -4,12 +4,22 @@ They know nothing of a shared decode. Each gets a fresh, upright picture at full
 `format` set and with nothing in `info` that an encoder would carry over, a profile apart.
 """
 
+import copy
 from io import BytesIO
 from typing import Any, ClassVar
 
 from PIL import Image
 
+from .colour import to_srgb
+from .filters import Filter
+from .formats import Encoding, Format
+from .geometry import FocalPoint, Size
+from .modes import GREYS, plain, straight
+from .orientation import make_upright
+from .sources import SourceInfo
+
 SaveOptions = dict[str, Any]
+Info = dict[str | tuple[int, int], Any]
 
 
 class _WholeImage:
@@ -33,6 +43,10 @@ class WholeImageSizer(_WholeImage):
     filename_key: ClassVar[str]
     ppoi: tuple[float, float] = (0.5, 0.5)
 
+    def key_in_filename(self, ppoi: FocalPoint) -> str:
+        """Return what a file name says of this sizer."""
+        return self.filename_key
+
     def process_image(
         self,
         image: Image.Image,
@@ -51,3 +65,65 @@ class WholeImageFilter(_WholeImage):
         self, image: Image.Image, image_format: str, save_kwargs: SaveOptions
     ) -> BytesIO:
         raise NotImplementedError(f"{type(self).__name__} has no process_image.")
+
+
+class WholeImage:
+    """A picture at full size, from which each old sizer or filter gets a copy of its own."""
+
+    def __init__(self, image: Image.Image, info: SourceInfo) -> None:
+        """Keep `image` upright; it may be changed."""
+        kept: Info = {key: image.info[key] for key in _KEPT_INFO if image.info.get(key) is not None}
+        self._image = make_upright(image, info.orientation)
+        self._image.info = kept
+        self._info = info
+        self._filtered: dict[tuple[int, str, Encoding], bytes] = {}
+
+    def filtered(self, old: WholeImageFilter, row: Format, encoding: Encoding) -> bytes:
+        """Return what `old` makes of the picture; it is asked once for all sizes."""
+        key = id(old), row.name, encoding
+        if key not in self._filtered:
+            image, options = _preprocess(old, self._copy(), row, encoding)
+            made = old.process_image(image=image, image_format=row.name, save_kwargs=options)
+            self._filtered[key] = made.getvalue()
+        return self._filtered[key]
+
+    def sized(
+        self,
+        old: WholeImageSizer,
+        size: Size,
+        ppoi: FocalPoint,
+        new_filter: Filter | None,
+        row: Format,
+        encoding: Encoding,
+    ) -> bytes:
+        """Return what `old` makes of the picture, which `new_filter` has seen before."""
+        old = copy.copy(old)
+        old.ppoi = ppoi.x, ppoi.y
+        image = self._copy()
+        if new_filter:
+            image = straight(plain(image), grey=self._info.mode in GREYS)
+            image = new_filter.apply(to_srgb(image, self._info.icc_profile))
+            image.info = {}
+        image, options = _preprocess(old, image, row, encoding)
+        return old.process_image(
+            image=image,
+            image_format=row.name,
+            save_kwargs=options,
+            width=size.width,
+            height=size.height,
+        ).getvalue()
+
+    def _copy(self) -> Image.Image:
+        image = self._image.copy()
+        image.format = self._info.format
+        return image
+
+
+_KEPT_INFO = ("icc_profile", "transparency", "adobe")
+
+
+def _preprocess(
+    old: WholeImageSizer | WholeImageFilter, image: Image.Image, row: Format, encoding: Encoding
+) -> tuple[Image.Image, SaveOptions]:
+    image, options = old.preprocess(image, row.name)
+    return image, {**row.save_options(encoding), **options}
