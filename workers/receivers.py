@@ -1,10 +1,11 @@
 """A save owes renditions; a deletion owes nothing any more."""
 
+import functools
 from collections.abc import Collection
 from typing import Any
 
 from django.apps import apps
-from django.db import models
+from django.db import models, router, transaction
 from django.db.models.signals import post_delete, post_save
 
 from renditions.fields import VersatileImageField
@@ -18,6 +19,7 @@ def connect() -> None:
     """Listen to every model that declares something to warm, and to no other."""
     for model in apps.get_models(include_auto_created=True):
         if warmed_fields(model):
+            _save_in_one_transaction(model)
             post_save.connect(owe_saved, sender=model, dispatch_uid="renditions.owe")
             post_delete.connect(forget_deleted, sender=model, dispatch_uid="renditions.forget")
 
@@ -44,6 +46,23 @@ def forget_deleted(
     """Take the row of a deleted instance away; a worker that is at it publishes nothing more."""
     for field in warmed_fields(sender):
         ledger.forget(subject_of(instance, field, using))
+
+
+def _save_in_one_transaction(model: type[models.Model]) -> None:
+    """Make a save and what its receivers write one commit.
+
+    Outside of `atomic()` Django commits the row first and sends `post_save` afterwards: a process
+    killed between the two would have saved a picture that is owed nothing.
+    """
+    save_base = model.save_base
+
+    @functools.wraps(save_base)
+    def save_base_atomically(self: models.Model, *args: Any, **kwargs: Any) -> None:
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using, savepoint=False):
+            save_base(self, *args, **kwargs)
+
+    model.save_base = save_base_atomically  # type: ignore[method-assign]
 
 
 def _was_saved(

@@ -1,0 +1,47 @@
+"""A save and its row on the ledger are one commit, in autocommit mode, too."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db.models.signals import post_save
+
+from tests.app.models import Editor, Person
+from workers.models import WarmJob
+
+
+class Fault(Exception):
+    """Raised by a receiver that comes after ours."""
+
+
+@contextmanager
+def failing_receiver() -> Iterator[None]:
+    """Let every save of a person fail after its INSERT and after our own receiver."""
+
+    def fail(**kwargs: object) -> None:
+        raise Fault
+
+    post_save.connect(fail, sender=Person)
+    try:
+        yield
+    finally:
+        post_save.disconnect(fail, sender=Person)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_that_fails_half_way_leaves_neither_picture_nor_debt(picture):
+    """Outside of any transaction a save still happens wholly or not at all."""
+    with failing_receiver(), pytest.raises(Fault):
+        Person.objects.create(headshot=picture())
+
+    assert not Person.objects.exists()
+    assert not WarmJob.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_inherited_field_owes_under_its_own_model(picture):
+    """The picture of an editor, who is a person, is owed once, as that of the person."""
+    editor = Editor.objects.create(headshot=picture())
+
+    job = WarmJob.objects.get()
+    assert (job.model_label, job.object_pk) == ("app.Person", str(editor.pk))
