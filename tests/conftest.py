@@ -5,9 +5,15 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from celery import Celery
 from django.core.cache import caches
 from django.core.files.base import ContentFile
 from PIL import Image
+
+from workers.conf import CELERY
+
+# Messages of tests without a worker go into this process's memory.
+app = Celery("tests", broker="memory://", config_source=CELERY, set_as_current=True)
 
 CORNERS = {"red": (0, 0), "lime": (1, 0), "blue": (0, 1), "yellow": (1, 1)}
 
