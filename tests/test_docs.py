@@ -1,0 +1,94 @@
+"""The docs leave nothing out, and what they show runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+from celery import current_app
+
+from renditions.conf import INHERITED_SETTINGS, OWN_SETTINGS
+from renditions.imaging.geometry import FocalPoint, Size
+from renditions.registry import versatileimagefield_registry
+from workers.conf import WORKER_SETTINGS
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = (ROOT / "docs/reference.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SETTINGS = {**INHERITED_SETTINGS, **OWN_SETTINGS, **WORKER_SETTINGS}
+
+
+def source(*packages: str) -> str:
+    """Return all Python text of `packages`."""
+    return "\n".join(
+        path.read_text() for package in packages for path in (ROOT / package).rglob("*.py")
+    )
+
+
+def check_ids() -> set[str]:
+    """Return the id of every system check, those made from a table's prefix included."""
+    text = source("renditions", "workers")
+    ids = set(re.findall(r'id="(rendition\w*\.[EW]\d{3})"', text))
+    prefixes = re.findall(r'"(rendition\w*\.E\d\d)"', text)
+    return ids | {f"{prefix}{digit}" for prefix in prefixes for digit in "123"}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_in_the_reference_with_its_default(name):
+    """A reader finds each setting and the value that it has without them."""
+    assert f"| `{name}` | `{SETTINGS[name].default!r}` |" in REFERENCE
+
+
+@pytest.mark.parametrize("check_id", sorted(check_ids()))
+def test_every_check_is_in_the_reference(check_id):
+    """Whoever gets a check's message can look its id up."""
+    assert f"| `{check_id}` |" in REFERENCE
+
+
+def test_the_reference_has_no_check_that_is_none():
+    """An id in the reference is one that the code can give."""
+    assert set(re.findall(r"\| `(rendition\w*\.[EW]\d+)` \|", REFERENCE)) == check_ids()
+
+
+def test_every_task_is_in_the_reference():
+    """A reader finds each task by its name."""
+    current_app.loader.import_module("workers.tasks")
+    tasks = {name for name in current_app.tasks if name.startswith("renditions.")}
+
+    in_reference = re.findall(r"^\| `(renditions\.\w+)` \|", REFERENCE, re.MULTILINE)
+    assert tasks == set(in_reference) - check_ids()
+
+
+def test_every_subcommand_is_in_the_reference():
+    """A reader finds each subcommand of manage.py renditions."""
+    text = source("renditions/management")
+    for name in re.findall(r'add_parser\(\s*"(\w+)"', text):
+        assert f"`manage.py renditions {name}" in REFERENCE
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_python_example_compiles(page):
+    """An example can be pasted."""
+    for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)):
+        compile(code, f"{page.name}#{number}", "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page):
+    """No page links to a page or picture that is not there."""
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_sizer_of_the_how_to_works():
+    """The how-to's own sizer cuts what it says it cuts."""
+    text = (ROOT / "docs/howto.md").read_text()
+    code = re.search(r"```python\n(# people/renditions.py.*?)```", text, re.DOTALL)
+    assert code
+    try:
+        exec(code[1], {})
+        sizer = versatileimagefield_registry.sizer("top_left")
+        cut = sizer.cut(Size(400, 50), Size(100, 100), FocalPoint(0.5, 0.5))
+    finally:
+        versatileimagefield_registry.unregister_sizer("top_left")
+
+    assert cut.size == Size(100, 50)
