@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -10,6 +11,7 @@ from django.core.cache import caches
 from django.core.files.base import ContentFile
 from PIL import Image
 
+from tests import servers
 from workers.conf import CELERY
 
 # Messages of tests without a worker go into this process's memory.
@@ -47,3 +49,17 @@ def _fresh_media(tmp_path: Path, settings) -> Iterator[None]:
     settings.MEDIA_ROOT = tmp_path / "media"
     yield
     caches["default"].clear()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[servers.Valkey]:
+    """Return a real Valkey server that all tests of the session share."""
+    with servers.valkey() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[dict[str, Any]]:
+    """Return how to connect to a real PostgreSQL server that all tests of the session share."""
+    with servers.postgres() as address:
+        yield address
