@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from . import conf
 from .fields import PPOIField, VersatileImageField
-from .keys import InvalidSizeKey, InvalidSizeKeySet
+from .keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -24,6 +24,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     return messages or [
         *_check_importable(conf.INHERITED, "image_key_post_processor"),
         *_check_importable(conf.OWN, "STORE"),
+        *_check_encodings(),
     ]
 
 
@@ -59,6 +60,34 @@ def _check_importable(name: str, key: str) -> Iterator[CheckMessage]:
             import_string(path)
     except ImportError as error:
         yield Error(f"{name}[{key!r}] cannot be imported: {error}.", id="renditions.E004")
+
+
+def _check_encodings() -> Iterator[CheckMessage]:
+    """Check what is said about single key sets; a rendition can only be written in one way."""
+    said: dict[RenditionKey, tuple[str, Mapping[str, Any]]] = {}
+    for name, given in conf.own("ENCODINGS").items():
+        label = f"{conf.OWN}['ENCODINGS'][{name!r}]"
+        yield from check_table(label, conf.OVERRIDES, "renditions.E00", given)
+        if name not in conf.key_set_names():
+            yield Error(f"{label} names no rendition key set.", id="renditions.E009")
+            continue
+        for key in _keys_of(name):
+            other, otherwise = said.setdefault(key, (name, given))
+            if otherwise != given:
+                yield Error(
+                    f"{label} and [{other!r}] differ, but both sets hold {str(key)!r}, which is "
+                    "one file.",
+                    hint="Give one of them another size, or both the same encoding.",
+                    id="renditions.E010",
+                )
+
+
+def _keys_of(name: str) -> tuple[RenditionKey, ...]:
+    try:
+        return conf.key_set(name).keys
+    except (InvalidSizeKey, InvalidSizeKeySet):
+        # Said by check_key_sets.
+        return ()
 
 
 def check_key_sets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

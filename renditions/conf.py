@@ -1,19 +1,23 @@
 """The only reader of settings, each time they are used, so that `override_settings` works."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache as cached
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import BaseCache, InvalidCacheBackendError, caches
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
+from PIL import ImageColor
 
-from .imaging.formats import Encoding
+from .errors import UnknownFormat
+from .imaging.formats import Encoding, format_named
 from .imaging.sources import Limits
-from .keys import RenditionKeySet
+from .keys import RenditionKey, RenditionKeySet
 from .naming import Layout
-from .plans import validated
+from .plans import Style, validated
 from .records import RecordStore
 
 INHERITED = "VERSATILEIMAGEFIELD_SETTINGS"
@@ -54,6 +58,36 @@ def _limit(default: int, unit: str) -> Setting:
     return Setting(default, _whole(1, 2**53), f"a whole number of {unit}, 1 or more")
 
 
+def _level(default: int, highest: int) -> Setting:
+    return Setting(default, _whole(0, highest), f"a whole number from 0 to {highest}")
+
+
+def _choice(default: str, other: str) -> Setting:
+    return Setting(default, lambda v: v in (default, other), f"{default!r} or {other!r}")
+
+
+def _colour(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return len(ImageColor.getrgb(value)) == 3
+    except ValueError:
+        return False
+
+
+def _formats(value: Any) -> bool:
+    if not isinstance(value, list | tuple) or not value:
+        return False
+    try:
+        return all(isinstance(name, str) and bool(format_named(name)) for name in value)
+    except UnknownFormat:
+        return False
+
+
+def _dicts(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(v, Mapping) for v in value.values())
+
+
 _FOLDER_WANTED = "the name of a folder, without '..'"
 
 # What django-versatileimagefield reads, with its defaults.
@@ -76,6 +110,28 @@ INHERITED_SETTINGS: Mapping[str, Setting] = {
 }
 
 _LIMITS = Limits()
+_ENCODING = Encoding()
+
+# How renditions are written. Their names in `Encoding` are the same in lower case.
+ENCODING_SETTINGS: Mapping[str, Setting] = {
+    "WEBP_METHOD": _level(_ENCODING.webp_method, 6),
+    "AVIF_QUALITY": _quality(_ENCODING.avif_quality),
+    "AVIF_SPEED": _level(_ENCODING.avif_speed, 10),
+    "PNG_COMPRESS_LEVEL": _level(_ENCODING.png_compress_level, 9),
+    "BACKGROUND": Setting("#ffffff", _colour, "a colour as '#rrggbb' or as CSS names it"),
+    "COLOR": _choice("srgb", "keep"),
+    "ANIMATION": _choice("first", "keep"),
+}
+
+# What `RENDITIONS["ENCODINGS"]` may change for one key set: the above, and what
+# VERSATILEIMAGEFIELD_SETTINGS says for all.
+OVERRIDES: Mapping[str, Setting] = {
+    "JPEG_QUALITY": INHERITED_SETTINGS["jpeg_resize_quality"],
+    "PROGRESSIVE_JPEG": INHERITED_SETTINGS["progressive_jpeg"],
+    "WEBP_QUALITY": INHERITED_SETTINGS["webp_resize_quality"],
+    "WEBP_LOSSLESS": INHERITED_SETTINGS["lossless_webp"],
+    **ENCODING_SETTINGS,
+}
 
 # What that package never had.
 OWN_SETTINGS: Mapping[str, Setting] = {
@@ -85,6 +141,13 @@ OWN_SETTINGS: Mapping[str, Setting] = {
     "MAX_PIXELS": _limit(_LIMITS.max_pixels, "pixels"),
     "MAX_SIDE": _limit(_LIMITS.max_side, "pixels"),
     "MAX_FILE_BYTES": _limit(_LIMITS.max_file_bytes, "bytes"),
+    "MAX_JPEG_SCANS": _limit(_LIMITS.max_jpeg_scans, "scans"),
+    "MAX_FRAME_PIXELS": _limit(_LIMITS.max_frame_pixels, "pixels"),
+    "MAX_METADATA_BYTES": _limit(_LIMITS.max_metadata_bytes, "bytes"),
+    "MAX_DECODE_BYTES": _limit(_LIMITS.max_decode_bytes, "bytes"),
+    "FORMATS": Setting(_LIMITS.formats, _formats, "a list of formats such as 'JPEG'"),
+    **ENCODING_SETTINGS,
+    "ENCODINGS": Setting({}, _dicts, "a dict of dicts by the name of a rendition key set"),
     # Read by the package `workers`, which has its own table.
     "WORKERS": Setting({}, lambda v: isinstance(v, Mapping), "a dict"),
 }
@@ -100,28 +163,60 @@ def own(key: str) -> Any:
     return _given(OWN).get(key, OWN_SETTINGS[key].default)
 
 
-def layout() -> Layout:
-    """Return how renditions are named."""
+def style(key: RenditionKey) -> Style:
+    """Return how the rendition of `key` is named and written."""
+    chosen = encoding(key)
+    return Style(layout(chosen), chosen)
+
+
+def layout(chosen: Encoding | None = None) -> Layout:
+    """Return how renditions are named; a quality is part of the name."""
+    chosen = chosen or encoding()
     return Layout(
         sized_dirname=inherited("sized_directory_name"),
         filtered_dirname=inherited("filtered_directory_name"),
+        placeholder_dirname=inherited("placeholder_directory_name"),
         qualities={
-            "jpg": inherited("jpeg_resize_quality"),
-            "jpeg": inherited("jpeg_resize_quality"),
-            "webp": inherited("webp_resize_quality"),
+            "jpg": chosen.jpeg_quality,
+            "jpeg": chosen.jpeg_quality,
+            "webp": chosen.webp_quality,
         },
         process_key=_key_processor(),
     )
 
 
-def encoding() -> Encoding:
-    """Return how renditions are written."""
-    return Encoding(
+def encoding(key: RenditionKey | None = None) -> Encoding:
+    """Return how renditions are written: that of `key`, or any that no key set says more about."""
+    base = Encoding(
         jpeg_quality=inherited("jpeg_resize_quality"),
         webp_quality=inherited("webp_resize_quality"),
         webp_lossless=inherited("lossless_webp"),
         progressive_jpeg=inherited("progressive_jpeg"),
+        **_encoding_values({name: own(name) for name in ENCODING_SETTINGS}),
     )
+    if key is None or not own("ENCODINGS"):
+        return base
+    return replace(base, **_encoding_values(_overrides().get(key, {})))
+
+
+def _encoding_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    values = {name.lower(): value for name, value in given.items()}
+    if "background" in values:
+        values["background"] = ImageColor.getrgb(values["background"])
+    return values
+
+
+@cached
+def _overrides() -> dict[RenditionKey, Mapping[str, Any]]:
+    """Return what is said about single keys, by way of the key sets that hold them."""
+    return {key: given for name, given in own("ENCODINGS").items() for key in key_set(name).keys}
+
+
+def _forget_overrides(**kwargs: Any) -> None:
+    _overrides.cache_clear()
+
+
+setting_changed.connect(_forget_overrides, dispatch_uid="renditions.conf")
 
 
 def limits() -> Limits:
@@ -130,6 +225,11 @@ def limits() -> Limits:
         max_pixels=own("MAX_PIXELS"),
         max_side=own("MAX_SIDE"),
         max_file_bytes=own("MAX_FILE_BYTES"),
+        max_jpeg_scans=own("MAX_JPEG_SCANS"),
+        max_frame_pixels=own("MAX_FRAME_PIXELS"),
+        max_metadata_bytes=own("MAX_METADATA_BYTES"),
+        max_decode_bytes=own("MAX_DECODE_BYTES"),
+        formats=tuple(format_named(name).name for name in own("FORMATS")),
     )
 
 

@@ -97,7 +97,7 @@ class VersatileImageFieldFile(ImageFieldFile):
 
     def plan(self, key: RenditionKey) -> RenditionPlan:
         """Return the plan of one rendition; touches neither storage nor cache."""
-        return plan_key(self.original, key, conf.layout(), conf.encoding())
+        return plan_key(self.original, key, conf.style(key))
 
     def plans(self, key_set: RenditionKeySet | None = None) -> tuple[RenditionPlan, ...]:
         """Return the plans of a key set, by default of all that the field declares to warm.
@@ -107,7 +107,7 @@ class VersatileImageFieldFile(ImageFieldFile):
         if not self:
             return ()
         wanted = self.field.declared_key_set() if key_set is None else key_set
-        return plan_key_set(self.original, wanted, conf.layout(), conf.encoding())
+        return plan_key_set(self.original, wanted, conf.style)
 
     def save(self, name: str, content: "File[Any]", save: bool = True) -> None:
         """Put `content` on the storage; renditions of older content under the name are stale."""

@@ -21,6 +21,7 @@ class Layout:
 
     sized_dirname: str
     filtered_dirname: str
+    placeholder_dirname: str
     qualities: Mapping[str, int]  # by lower-case extension; part of the name where there is one
     process_key: Callable[[str], str]  # applied to the part that describes the rendition
 
@@ -74,3 +75,8 @@ def filtered_path(name: str, filter_name: str, layout: Layout) -> str:
     """Return where the original at `name`, filtered at full size, lies."""
     folder, filename = posixpath.split(name)
     return posixpath.join(folder, layout.filtered_dirname, filtered_filename(filename, filter_name))
+
+
+def placeholder_path(name: str, layout: Layout) -> str:
+    """Return where the placeholder called `name` lies on the storage of the field."""
+    return posixpath.join(layout.placeholder_dirname, name)

@@ -5,8 +5,9 @@ key follows, so there is no list of renditions to keep.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import UnknownFormat
 from .imaging.formats import Encoding, format_named
@@ -49,9 +50,14 @@ class RenditionPlan:
         return digest.hexdigest()
 
 
-def plan_key(
-    original: Original, key: RenditionKey, layout: Layout, encoding: Encoding
-) -> RenditionPlan:
+class Style(NamedTuple):
+    """What a project's settings say about a rendition."""
+
+    layout: Layout  # how it is named
+    encoding: Encoding  # how it is written
+
+
+def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPlan:
     """Return the plan of one rendition.
 
     Args:
@@ -60,6 +66,7 @@ def plan_key(
     Raises:
         InvalidSizeKey: it names a sizer, filter or format that nobody registered.
     """
+    layout, encoding = style
     sizer, chosen_filter = _sizer(key), _filter(key)
     output = format_named(key.format) if key.format else None
     path = original.name
@@ -80,12 +87,10 @@ def plan_key(
 
 
 def plan_key_set(
-    original: Original, key_set: RenditionKeySet, layout: Layout, encoding: Encoding
+    original: Original, key_set: RenditionKeySet, style: Callable[[RenditionKey], Style]
 ) -> tuple[RenditionPlan, ...]:
     """Return a plan for each rendition of `key_set`, in its order, each path once."""
-    plans = (
-        plan_key(original, key, layout, encoding) for key in key_set.keys if not key.is_original
-    )
+    plans = (plan_key(original, key, style(key)) for key in key_set.keys if not key.is_original)
     return tuple({plan.path: plan for plan in plans}.values())
 
 
