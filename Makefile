@@ -52,7 +52,7 @@ $(VENV)/.demo: pyproject.toml
 
 ifdef UV
 define install
-	UV_PROJECT_ENVIRONMENT=$(abspath $(VENV)) $(UV) sync --quiet --frozen --inexact --extra $(1)
+	UV_PROJECT_ENVIRONMENT=$(abspath $(VENV)) $(UV) sync --quiet --frozen --compile-bytecode --inexact --extra $(1)
 endef
 else
 define install

@@ -159,7 +159,11 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000  # the admin's list of jobs sends one for e
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
 FILE_UPLOAD_PERMISSIONS = 0o644
 
-RENDITIONS = {"MAX_FILE_BYTES": MAX_UPLOAD_BYTES}
+RENDITIONS = {
+    "MAX_FILE_BYTES": MAX_UPLOAD_BYTES,
+    # What a killed worker had in its hands but not begun is sent again after this.
+    "WORKERS": {"RESEND_AFTER_S": 20},
+}
 VERSATILEIMAGEFIELD_SETTINGS = {
     # Workers make them: a page that shows a picture costs nothing.
     "create_images_on_demand": False,

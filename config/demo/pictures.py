@@ -29,16 +29,16 @@ def sample_pictures() -> Iterator[tuple[str, ContentFile, tuple[float, float]]]:
     """Draw each picture: its title, the file, and its focal point."""
     yield (
         "Evening over the dunes",
-        _jpeg("dunes.jpg", _dunes((3000, 2000), EVENING, 3)),
+        _jpeg("dunes.jpg", _dunes((2400, 1600), EVENING, 3)),
         (0.68, 0.38),
     )
-    yield "Tide", _jpeg("tide.jpg", _tide((2400, 2400))), (0.35, 0.4)
-    yield "Type specimen", _png("type.png", _specimen((1800, 2400))), CENTRE
-    yield "Night ferry", _webp("ferry.webp", _harbour((3200, 1600))), (0.3, 0.6)
-    yield "Paper cut", _png("paper.png", _paper((2000, 2000))), CENTRE
+    yield "Tide", _jpeg("tide.jpg", _tide((1800, 1800))), (0.35, 0.4)
+    yield "Type specimen", _png("type.png", _specimen((1500, 2000))), (0.45, 0.3)
+    yield "Night ferry", _webp("ferry.webp", _harbour((2800, 1400))), (0.3, 0.6)
+    yield "Paper cut", _png("paper.png", _paper((1600, 1600))), CENTRE
     yield (
         "Upright, as a phone stores it",
-        _phone("phone.jpg", _dunes((1800, 2400), MORNING, 7)),
+        _phone("phone.jpg", _dunes((1500, 2000), MORNING, 7)),
         (0.68, 0.38),
     )
 

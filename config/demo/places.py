@@ -157,7 +157,9 @@ def _lock(path: Path) -> None:
         ) from None
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
-    os.dup2(descriptor, LOCK_DESCRIPTOR, inheritable=True)
+    os.dup2(descriptor, LOCK_DESCRIPTOR)
+    # Of its own, because dup2 leaves alone what lies there already.
+    os.set_inheritable(LOCK_DESCRIPTOR, True)
 
 
 def _check_free(port: int) -> None:

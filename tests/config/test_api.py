@@ -1,0 +1,139 @@
+"""The API, where neither broker nor cache nor worker is there: uploads must go on."""
+
+import pytest
+
+from .conftest import Service, picture
+
+NAMES = [
+    "original",
+    *("hero", "large", "medium", "card", "square", "tall", "negative", "small"),
+]
+
+
+def test_upload_answers_with_the_photo(web: Service):
+    """An upload answers 201 with every address and what is owed."""
+    answer = web.upload(picture(), "harbour.jpg", title="Harbour")
+
+    photo = answer.json()
+    assert answer.status_code == 201
+    assert list(photo) == ["id", "title", "image", "warm"]
+    assert photo["title"] == "Harbour"
+    assert list(photo["image"]) == NAMES
+    assert all(url.startswith(f"{web.address}media/") for url in photo["image"].values())
+    assert photo["warm"] == {"state": "queued", "created": [], "failed": []}
+    assert web.get(f"api/photos/{photo['id']}/").json() == photo
+
+
+def test_original_is_kept_as_it_was_sent(web: Service):
+    """The original's address serves the very bytes that were uploaded."""
+    sent = picture(image_format="PNG")
+
+    served = web.get(web.upload(sent, "a.png").json()["image"]["original"])
+
+    assert served.content == sent
+    assert served.headers["Content-Type"] == "image/png"
+
+
+def test_focal_point_decides_the_crops(web: Service):
+    """`ppoi` is part of each crop's address."""
+    image = web.upload(picture(), ppoi="0.2x0.8").json()["image"]
+
+    assert "crop-c0-2__0-8-400x400" in image["square"]
+
+
+@pytest.mark.parametrize("ppoi", ["2x0.5", "left", "0.5", "nanx0.5"])
+def test_wrong_focal_point_is_refused(web: Service, ppoi: str):
+    """A focal point outside the picture answers 400 and names the field."""
+    answer = web.upload(picture(), ppoi=ppoi)
+
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["ppoi"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"Dear diary", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF-3.0\n"],
+    ids=["text", "svg", "eps"],
+)
+def test_what_is_no_picture_is_refused(web: Service, content: bytes):
+    """A file that only calls itself a picture answers 400 with the reason."""
+    answer = web.upload(content, "photo.jpg")
+
+    (reason,) = answer.json()["image"]
+    assert answer.status_code == 400
+    assert len(reason) > 20
+
+
+def test_missing_fields_are_named(web: Service):
+    """A request without title and image answers 400 and names both."""
+    answer = web.post("api/photos/", files={"other": ("a.txt", b"x")})
+
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"title", "image"}
+
+
+@pytest.mark.parametrize("size", [1024 * 1024 + 1, 3 * 1024 * 1024], ids=["just", "far"])
+def test_too_large_a_file_is_refused(web: Service, size: int):
+    """A file above the limit answers 413 with the limit, whether or not the body was read."""
+    content = picture() + bytes(size)
+
+    answer = web.upload(content)
+
+    assert answer.status_code == 413
+    assert "1.0\xa0MB" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd.jpg", "..\\..\\boot.jpg", "/abs.jpg", "page.html", "x" * 400 + ".jpg",
+     "смола.jpg", ".jpg", "noext", "a b?c#d%00.jpg"],
+)  # fmt: skip
+def test_hostile_names_become_harmless(web: Service, name: str):
+    """Whatever a file is called, it is kept in the folder of photos and served as a picture."""
+    answer = web.upload(picture(), name)
+
+    address = answer.json()["image"]["original"]
+    folder, _, kept = address.removeprefix(f"{web.address}media/").partition("/")
+    served = web.get(address)
+    assert answer.status_code == 201
+    assert folder == "photos"
+    assert "/" not in kept
+    assert served.headers["Content-Type"] == "image/jpeg"
+
+
+def test_list_is_paged(web: Service):
+    """A list gives 24 photos, newest first, and the address of the next page."""
+    for number in range(25):
+        assert web.upload(picture((8, 8)), title=f"Number {number}").status_code == 201
+
+    first = web.get("api/photos/").json()
+    second = web.get(first["next"]).json()
+
+    assert first["count"] >= 25
+    assert [photo["title"] for photo in first["results"]][:2] == ["Number 24", "Number 23"]
+    assert len(first["results"]) == 24
+    assert second["results"][0]["title"] == "Number 0"
+
+
+def test_unknown_photo_is_json(web: Service):
+    """A photo that does not exist answers 404 in JSON."""
+    answer = web.get("api/photos/999999/")
+
+    assert answer.status_code == 404
+    assert "detail" in answer.json()
+
+
+def test_only_users_upload_by_default(closed_web: Service):
+    """Where the installation does not say otherwise, a stranger may not write."""
+    answer = closed_web.upload(picture())
+
+    assert answer.status_code == 403
+    assert "detail" in answer.json()
+
+
+def test_a_client_has_an_allowance(closed_web: Service):
+    """A client that asks too often is told when it may ask again."""
+    answers = [closed_web.get("api/photos/") for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert int(answers[-1].headers["Retry-After"]) <= 60

@@ -1,0 +1,224 @@
+"""`make demo`, for real: Valkey, worker processes, beat, the web server and their supervisor."""
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from PIL import Image
+
+from .conftest import (
+    Service,
+    eventually,
+    free_port,
+    picture,
+    start_demo,
+    wait_until_ready,
+)
+
+pytestmark = pytest.mark.smoke
+
+WORKER = "--concurrency"  # beat has none
+
+SIZES = {
+    "hero": (1600, 800),
+    "large": (1000, 500),
+    "medium": (1000, 500),
+    "card": (600, 400),
+    "square": (400, 400),
+    "tall": (400, 600),
+    "negative": (400, 400),
+    "small": (200, 100),
+}
+
+
+def warm_state(demo: Service, photo: dict[str, Any]) -> str:
+    return str(demo.get(f"api/photos/{photo['id']}/").json()["warm"]["state"])
+
+
+def wait_until_done(demo: Service, photo: dict[str, Any], patience_s: float = 15) -> None:
+    eventually(lambda: warm_state(demo, photo) == "done", patience_s, f"done: {photo['title']}")
+
+
+def named(demo: Service, name: str) -> psutil.Process:
+    """Return the process of the demo whose command holds `name`."""
+    return next(process for process in demo.tree()[1:] if name in " ".join(process.cmdline()))
+
+
+def test_every_rendition_of_an_upload_is_served(demo: Service):
+    """Seconds after an upload every address serves a picture of the right size and side up."""
+    photo = demo.upload(picture((1000, 500))).json()
+
+    wait_until_done(demo, photo)
+
+    for name, size in SIZES.items():
+        served = demo.get(photo["image"][name])
+        with Image.open(io.BytesIO(served.content)) as image:
+            assert image.size == size, name
+            corner = image.convert("RGB").getpixel((2, 2))
+        assert served.headers["Content-Type"] == "image/jpeg"
+        # Red lies top left in the original.
+        bright, dark = (corner[0], corner[1]) if name != "negative" else (corner[1], corner[0])
+        assert bright > 200, name
+        assert dark < 60, name
+
+
+def test_broken_picture_says_why(demo: Service):
+    """A picture that breaks off is taken, and ends as failed with the reason of each path."""
+    whole = io.BytesIO()
+    Image.effect_noise((600, 400), 60).save(whole, "JPEG")
+    photo = demo.upload(whole.getvalue()[: len(whole.getvalue()) // 3]).json()
+
+    eventually(lambda: warm_state(demo, photo) == "failed", 15, "failed")
+
+    warm = demo.get(f"api/photos/{photo['id']}/").json()["warm"]
+    page = demo.get(f"photos/{photo['id']}/").text
+    assert warm["created"] == []
+    assert len(warm["failed"]) == len(SIZES)
+    assert all(len(failure["reason"]) > 20 for failure in warm["failed"])
+    assert "could not be made" in page
+    assert 'class="state failed"' in page
+
+
+def test_worker_and_broker_may_be_killed(demo: Service):
+    """What was uploaded around a kill -9 of the worker and of Valkey is made all the same."""
+    photos = []
+    for number in range(12):
+        photos.append(demo.upload(picture((1000, 500)), title=f"Number {number}").json())
+        if number == 3:
+            named(demo, WORKER).kill()
+        if number == 7:
+            named(demo, "valkey-server").kill()
+
+    for photo in photos:
+        wait_until_done(demo, photo, patience_s=100)
+
+
+def test_second_demo_is_told_about_the_first(demo: Service):
+    """A second start in the same folder names the process that runs there."""
+    folder = Path(named(demo, "gunicorn").environ()["DEMO_DIR"])
+    second = start_demo(folder, free_port())
+
+    output, _ = second.process.communicate(timeout=20)
+
+    assert second.process.returncode == 1
+    assert f"(process {demo.process.pid})" in output
+    assert "DEMO_DIR=" in output
+
+
+def test_taken_port_is_named(tmp_path: Path):
+    """A port that somebody else has ends the start with a way out, before anything runs."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        demo = start_demo(tmp_path, port)
+        output, _ = demo.process.communicate(timeout=20)
+
+    assert demo.process.returncode == 1
+    assert f"port {port} is taken" in output
+    assert f"make demo PORT={port + 1}" in output
+
+
+def test_demo_leaves_nothing_and_keeps_everything(tmp_path: Path):
+    """Ctrl-C ends all; a second start has the photos; even kill -9 leaves no process behind."""
+    # So deep that no socket fits in, and with a blank.
+    folder = tmp_path / "deep down" / ("x" * 60) / ("y" * 60)
+    demo = start_demo(folder, free_port())
+    said = wait_until_ready(demo)
+    photo = demo.upload(picture()).json()
+    wait_until_done(demo, photo)
+    first_run = demo.tree()
+    demo.process.send_signal(signal.SIGINT)
+    output, _ = demo.process.communicate(timeout=30)
+    stopped = [line.split()[4] for line in output.splitlines() if " stopped: " in line]
+
+    assert said.count("password: ") == 1
+    assert stopped == ["web", "beat", "worker", "valkey"]
+    assert [process for process in first_run if process.is_running()] == []
+
+    demo = start_demo(folder, demo.port)
+    wait_until_ready(demo)
+    again = demo.tree()
+    kept = demo.get(f"api/photos/{photo['id']}/").json()
+    demo.session.close()
+    os.kill(demo.process.pid, signal.SIGKILL)
+    demo.process.communicate(timeout=10)
+
+    assert kept["title"] == photo["title"]
+    assert kept["warm"]["state"] == "done"
+    assert len(again) >= len(first_run) - 1
+    psutil.wait_procs(again, timeout=5)
+    assert [process for process in again if process.is_running()] == []
+
+
+@pytest.mark.browser
+def test_page_shows_renditions_as_they_come(demo: Service, tmp_path: Path):
+    """In a browser the page of a new photo goes from owed to done by itself."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = next(filter(os.path.exists, ("/usr/bin/chromium", "/usr/bin/google-chrome")), None)
+    if chromium is None:
+        pytest.skip("There is no Chromium here.")
+    sent = tmp_path / "pier-at-noon.jpg"
+    sent.write_bytes(picture((3000, 2000)))
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        # Nothing is made until the page has been looked at.
+        worker = named(demo, WORKER)
+        members = [worker, *worker.children(recursive=True)]
+        for process in members:
+            process.suspend()
+        try:
+            page.goto(demo.address)
+            page.set_input_files("#id_image", str(sent))
+            title = page.input_value("#id_title")
+            page.click("button")
+            page.wait_for_selector(".state.queued")
+            waiting = page.locator(".empty").count()
+        finally:
+            for process in members:
+                process.resume()
+        page.wait_for_selector(".state.done", timeout=20_000)
+        page.wait_for_load_state("networkidle")
+        widths = page.eval_on_selector_all(
+            ".renditions img", "all => all.map(each => { each.loading = 'eager'; return each.src })"
+        )
+        loaded = [demo.get(address).status_code for address in widths]
+        browser.close()
+
+    assert title == "pier at noon"
+    assert waiting == len(SIZES)
+    assert loaded == [200] * len(SIZES)
+    assert complaints == []
+
+
+def test_nothing_else_reaches_valkey(demo: Service):
+    """The demo's Valkey listens on no port, and its socket is ours alone."""
+    valkey = named(demo, "valkey-server")
+
+    assert valkey.net_connections("inet") == []
+    socket_path = next(each.laddr for each in valkey.net_connections("unix") if each.laddr)
+    assert Path(socket_path).parent.stat().st_mode & 0o077 == 0
+
+
+def test_supervisor_can_be_asked(demo: Service):
+    """The command that the demo prints lists what runs, with process ids."""
+    folder = Path(named(demo, "gunicorn").environ()["DEMO_DIR"])
+    command = ["-m", "supervisor.supervisorctl", "-c", str(folder / "supervisord.conf"), "status"]
+
+    listed = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False
+    ).stdout
+
+    running = [line.split()[0] for line in listed.splitlines() if "RUNNING" in line]
+    assert sorted(running) == ["beat", "valkey", "web", "worker"]
