@@ -135,6 +135,12 @@ class StorageFailed(TransientError):
     kind = "storage"
 
 
+class StorageRefused(PermanentError):
+    """Nobody may write or read there; somebody must change that."""
+
+    kind = "denied"
+
+
 class StoreUnavailable(TransientError):
     """The record store did not answer."""
 

@@ -1,7 +1,6 @@
 """Put bytes at exactly the planned path, whole or not at all."""
 
-import os
-import secrets
+import errno
 from pathlib import Path
 
 from django.core.exceptions import SuspiciousOperation
@@ -9,15 +8,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.core.files.utils import validate_file_name
 
-from .errors import PermanentError, StorageFailed
-
-# Unfinished files carry it, so that a sweep can tell them from pictures.
-TEMPORARY_PREFIX = ".rendition-"
-TEMPORARY_SUFFIX = ".tmp"
+from . import unfinished
+from .errors import PermanentError, RenditionError, StorageFailed, StorageRefused
 
 
 class PathRefused(PermanentError):
-    """The path leads out of the storage."""
+    """No file can lie at the path, or it leads out of the storage."""
 
     kind = "path"
 
@@ -27,6 +23,7 @@ def publish(storage: Storage, path: str, data: bytes) -> None:
 
     Raises:
         PathRefused: the storage does not allow the path.
+        StorageRefused: nobody may write there.
         StorageFailed: the storage did not take the file; nothing half-written is left at `path`.
     """
     try:
@@ -35,29 +32,36 @@ def publish(storage: Storage, path: str, data: bytes) -> None:
             _publish_on_disk(storage, path, data)
         else:
             _publish_by_save(storage, path, data)
-    except SuspiciousOperation as error:
+    except (SuspiciousOperation, ValueError) as error:
         raise PathRefused(f"{path!r} is not allowed on this storage: {error}") from error
     except OSError as error:
-        raise StorageFailed(f"{path}: {error}") from error
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: str, error: OSError) -> RenditionError:
+    """Return what `error` at `path` means: only what may pass by itself is transient."""
+    if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP):
+        return PathRefused(f"{path!r} is no name for this storage: {error}")
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return StorageRefused(f"{path}: {error}")
+    return StorageFailed(f"{path}: {error}")
 
 
 def _publish_on_disk(storage: FileSystemStorage, path: str, data: bytes) -> None:
     target = Path(storage.path(path))
+    _refuse_way_out(storage, target)
     _make_folder(target.parent, storage)
-    # In the same folder, because a rename is atomic only within one file system.
-    temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            # Without it a power cut may leave the new name with no content.
-            os.fsync(file.fileno())
-        if storage.file_permissions_mode is not None:
-            temporary.chmod(storage.file_permissions_mode)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    unfinished.put(storage, target, data)
+
+
+def _refuse_way_out(storage: FileSystemStorage, target: Path) -> None:
+    """Let no symlink inside the storage lead a rendition out of it."""
+    root = Path(storage.location).resolve()
+    if not target.parent.resolve().is_relative_to(root):
+        raise PathRefused(
+            f"{target} leads out of the storage by a symlink, to {target.parent.resolve()}. "
+            "Mount the other place there, or give the renditions a storage of their own."
+        )
 
 
 def _make_folder(folder: Path, storage: FileSystemStorage) -> None:
@@ -95,7 +99,7 @@ def withdraw(storage: Storage, path: str) -> None:
     try:
         storage.delete(path)
     except OSError as error:
-        raise StorageFailed(f"{path}: {error}") from error
+        raise storage_error(path, error) from error
 
 
 def storage_label(storage: Storage) -> str:
@@ -105,5 +109,6 @@ def storage_label(storage: Storage) -> str:
     for alias in storages.backends:
         if storages[alias] is storage:
             return alias
-    place = getattr(storage, "bucket_name", "") or getattr(storage, "base_url", "")
+    # Not the URL: it is the same for any two folders that nobody gave one.
+    place = ":".join(str(getattr(storage, name, "")) for name in ("bucket_name", "location"))
     return f"{type(storage).__module__}.{type(storage).__qualname__}:{place}"

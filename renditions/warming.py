@@ -17,7 +17,7 @@ from .adopting import is_adoptable
 from .errors import OutOfMemory, RenderFailed, RenditionError, SourceMissing, StorageFailed
 from .imaging.rendering import Picture, open_picture
 from .plans import RenditionPlan
-from .publishing import publish
+from .publishing import publish, storage_error
 from .records import Recorder, RenditionRecord
 
 
@@ -153,7 +153,7 @@ class _Warming:
         except FileNotFoundError as error:
             raise SourceMissing(f"The original {name!r} is not on its storage.") from error
         except OSError as error:
-            raise StorageFailed(f"The original {name!r} cannot be opened: {error}") from error
+            raise storage_error(name, error) from error
         with file:
             yield cast("BinaryIO", file)
 
