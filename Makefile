@@ -59,6 +59,6 @@ define install
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; say where: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (once; takes a minute)"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[$(1)]'
+	@$(RUN) -m pip install -qq --disable-pip-version-check --editable '.[$(1)]'
 endef
 endif
