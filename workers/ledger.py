@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 
 from .models import JobState, WarmJob, WarmRun
@@ -245,10 +245,12 @@ def release_worker(using: str, worker: str) -> int:
 
 
 def _release(jobs: models.QuerySet[WarmJob], delay_s: float) -> int:
-    return jobs.filter(state=JobState.WARMING).update(
+    # A save that overtook the lost attempt has queued the row already, and need not wait for it.
+    later = When(state=JobState.WARMING, then=Now() + timedelta(seconds=delay_s))
+    return jobs.filter(lease_until__isnull=False).update(
         **_unleased(),
         state=JobState.QUEUED,
-        due_at=Now() + timedelta(seconds=delay_s),
+        due_at=Case(later, default=F("due_at")),
         hinted_at=None,
         changed_at=Now(),
     )

@@ -1,0 +1,79 @@
+"""Threads with connections of their own, for what two processes may do to each other."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Barrier, Event, Thread
+from typing import Any
+
+from django.db import connections
+
+PATIENCE_S = 20
+# A statement that has not come back after this is taken to be waiting for a lock.
+SURELY_WAITING_S = 0.05
+
+
+class Call:
+    """One call in a thread of its own."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self.thread = Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._function()
+        except BaseException as error:  # noqa: BLE001 - raised again by result()
+            self._error = error
+        finally:
+            connections.close_all()
+
+    def is_waiting(self) -> bool:
+        """Whether the call does not come back by itself."""
+        self.thread.join(SURELY_WAITING_S)
+        return self.thread.is_alive()
+
+    def result(self) -> Any:
+        """Return what the call returned, or raise what it raised."""
+        self.thread.join(PATIENCE_S)
+        assert not self.thread.is_alive(), "the call never came back"
+        if self._error:
+            raise self._error
+        return self._result
+
+
+def at_once(*functions: Callable[[], Any]) -> list[Any]:
+    """Call all `functions` at the same moment, each in a thread; return their results."""
+    barrier = Barrier(len(functions))
+
+    def behind(function: Callable[[], Any]) -> Callable[[], Any]:
+        def wait_and_call() -> Any:
+            barrier.wait(PATIENCE_S)
+            return function()
+
+        return wait_and_call
+
+    return [call.result() for call in [Call(behind(function)) for function in functions]]
+
+
+@contextmanager
+def before_statement(using: str, words: str, action: Callable[[], Any]) -> Iterator[list[str]]:
+    """Do `action` in another thread, once, right before the first statement that holds `words`.
+
+    Gives a list that holds that statement when it is over.
+    """
+    seen: list[str] = []
+    done = Event()
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if words in sql and not done.is_set():
+            done.set()
+            seen.append(sql)
+            Call(action).result()
+        return execute(sql, params, many, context)
+
+    with connections[using].execute_wrapper(watch):
+        yield seen
+    assert seen, f"no statement held {words!r}"

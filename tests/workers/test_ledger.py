@@ -1,0 +1,509 @@
+"""Every transition of the ledger, alone: what each does to a row in each state."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+from django.db.models.functions import Now
+
+from workers import ledger
+from workers.ledger import Claim, Failure, Hint, Subject
+from workers.models import JobState, WarmJob, WarmRun
+
+MAX_ATTEMPTS = 4
+BROKEN = [Failure("a-100x100.jpg", "unreadable", "truncated")]
+
+# What becomes of a row (down) at each transition (across).
+#   -      no row                     Q2.0  queued, generation 2, no attempt begun in it
+#   W1.1   warming, first attempt     F1.1  failed
+#   +L     somebody's lease runs      +X    a lease that ran out      +D  due later only
+# `claim` is with a hint of the row's generation, `stale` with one of the generation before; the
+# columns from `settle` to `hand_back` are what the row's last worker does, the last only if it was
+# overtaken. A dot is what can't be.
+TABLE = """
+          owe    owe_for_run forget claim  stale  settle postpone give_up hand_back task_lost worker_lost retry
+absent    Q1.0   Q1.0        -      -      -      .      .        .       .         -         -           -
+queued    Q2.0   Q1.0        -      W1.1+L Q1.0   .      .        .       .         Q1.0      Q1.0        Q1.0
+warming   Q2.0+L W1.1+L      -      W1.1+L W1.1+L -      Q1.1+D   F1.1    .         Q1.1+D    Q1.1        W1.1+L
+expired   Q2.0+X W1.1+X      -      W1.2+L W1.1+X -      Q1.1+D   F1.1    .         Q1.1+D    Q1.1        W1.1+X
+overtaken Q3.0+L Q2.0+L      -      Q2.0+L Q2.0+L Q2.0+L Q2.0+L   Q2.0+L  Q2.0      Q2.0      Q2.0        Q2.0+L
+retaken   Q2.0+L W1.2+L      -      W1.2+L W1.2+L W1.2+L W1.2+L   W1.2+L  W1.2+L    W1.2+L    Q1.2        W1.2+L
+later     Q2.0   Q1.1+D      -      Q1.1+D Q1.1+D Q1.1+D Q1.1+D   Q1.1+D  Q1.1+D    Q1.1+D    Q1.1+D      Q1.1+D
+failed    Q2.0   F1.1        -      F1.1   F1.1   F1.1   F1.1     F1.1    F1.1      F1.1      F1.1        Q2.0
+spent     Q2.0   Q1.4        -      F1.4   Q1.4   Q1.4   Q1.4     Q1.4    Q1.4      Q1.4      Q1.4        Q1.4
+killed    Q2.0+X W1.4+X      -      F1.4   W1.4+X -      Q1.4+D   F1.4    .         Q1.4+D    Q1.4        W1.4+X
+"""  # noqa: E501
+
+
+def subject_in(using: str, pk: str = "1") -> Subject:
+    return Subject(using, "app.Person", pk, "headshot")
+
+
+def rows(subject: Subject):
+    return WarmJob.objects.using(subject.using).filter(object_pk=subject.object_pk)
+
+
+def hint_of(subject: Subject, generation: int = 0) -> Hint:
+    """Return a hint of a row as it is, `generation` away from its own."""
+    job = rows(subject).first()
+    if job is None:
+        return Hint(subject.using, 1, 1)
+    return Hint(subject.using, job.pk, job.generation + generation)
+
+
+def claim(subject: Subject, *, worker: str = "w1", task: str = "t1", stale: bool = False):
+    return ledger.claim(
+        hint_of(subject, -1 if stale else 0),
+        task_id=task,
+        worker=worker,
+        lease_s=90,
+        max_attempts=MAX_ATTEMPTS,
+    )
+
+
+def let_lease_expire(subject: Subject) -> None:
+    past = Now() - timedelta(seconds=1)
+    assert rows(subject).filter(lease_until__isnull=False).update(lease_until=past)
+
+
+def let_be_due(subject: Subject) -> None:
+    rows(subject).update(due_at=Now() - timedelta(seconds=1))
+
+
+def described(subject: Subject) -> str:
+    """Return the row in the words of the table."""
+    job = rows(subject).annotate(now=Now()).first()
+    if job is None:
+        return "-"
+    text = f"{job.state[0].upper()}{job.generation}.{job.attempts}"
+    if job.lease_until:
+        assert job.lease_token
+        text += "+L" if job.lease_until > job.now else "+X"
+    else:
+        assert not job.lease_token
+        assert not job.lease_worker
+    return text + ("+D" if job.due_at > job.now else "")
+
+
+def absent(subject: Subject) -> None:
+    """Nothing is owed."""
+
+
+def queued(subject: Subject) -> None:
+    ledger.owe(subject, "first")
+
+
+def warming(subject: Subject) -> Claim:
+    queued(subject)
+    return claim(subject)
+
+
+def expired(subject: Subject) -> Claim:
+    taken = warming(subject)
+    let_lease_expire(subject)
+    return taken
+
+
+def overtaken(subject: Subject) -> Claim:
+    taken = warming(subject)
+    ledger.owe(subject, "second")
+    return taken
+
+
+def retaken(subject: Subject) -> Claim:
+    """The lease of the first worker ran out and a second one has the row."""
+    first = expired(subject)
+    assert claim(subject, worker="w1", task="t2")
+    return first
+
+
+def later(subject: Subject) -> Claim:
+    taken = warming(subject)
+    assert ledger.postpone(taken, BROKEN, delay_s=60)
+    return taken
+
+
+def failed(subject: Subject) -> Claim:
+    taken = warming(subject)
+    assert ledger.give_up(taken, BROKEN)
+    return taken
+
+
+def killed(subject: Subject) -> Claim:
+    """The last attempt's worker vanished and its lease ran out."""
+    queued(subject)
+    for _ in range(MAX_ATTEMPTS):
+        taken = claim(subject)
+        let_lease_expire(subject)
+    return taken
+
+
+def spent(subject: Subject) -> Claim:
+    """The last attempt's worker is known to be gone."""
+    taken = killed(subject)
+    ledger.release_worker(subject.using, "w1")
+    return taken
+
+
+STATES: dict[str, Callable[[Subject], Claim | None]] = {
+    state.__name__: state
+    for state in (
+        absent, queued, warming, expired, overtaken, retaken, later, failed, spent, killed,
+    )
+}  # fmt: skip
+
+
+def new_run(using: str, **values: object) -> WarmRun:
+    return WarmRun.objects.using(using).create(
+        model_label="app.Person", field_name="headshot", **values
+    )
+
+
+TRANSITIONS: dict[str, Callable[[Subject, Claim | None], object]] = {
+    "owe": lambda s, c: ledger.owe(s, "new"),
+    "owe_for_run": lambda s, c: ledger.owe_for_run(s, "new", new_run(s.using)),
+    "forget": lambda s, c: ledger.forget(s),
+    "claim": lambda s, c: claim(s, worker="w9", task="t9"),
+    "stale": lambda s, c: claim(s, worker="w9", task="t9", stale=True),
+    "settle": lambda s, c: ledger.settle(c, counted="created"),
+    "postpone": lambda s, c: ledger.postpone(c, BROKEN, delay_s=60),
+    "give_up": lambda s, c: ledger.give_up(c, BROKEN),
+    "hand_back": lambda s, c: ledger.hand_back(c),
+    "task_lost": lambda s, c: ledger.release_task(s.using, "t1", delay_s=10),
+    "worker_lost": lambda s, c: ledger.release_worker(s.using, "w1"),
+    "retry": lambda s, c: ledger.retry(rows(s)),
+}
+
+
+def cells() -> list[tuple[str, str, str]]:
+    """Return each (state, transition, result) of the table."""
+    head, *lines = TABLE.strip().splitlines()
+    return [
+        (line.split()[0], transition, result)
+        for line in lines
+        for transition, result in zip(head.split(), line.split()[1:], strict=True)
+        if result != "."
+    ]
+
+
+@pytest.mark.parametrize(("state", "transition", "result"), cells())
+def test_transition(ledger_db, state, transition, result):
+    """Each transition does to a row in each state what the table says, and nothing else."""
+    subject, bystander = subject_in(ledger_db), subject_in(ledger_db, "2")
+    ledger.owe(bystander, "other")
+    taken = STATES[state](subject)
+
+    TRANSITIONS[transition](subject, taken)
+
+    assert described(subject) == result
+    assert described(bystander) == "Q1.0"
+
+
+def test_the_table_is_whole():
+    """Every state and every transition stands in the table."""
+    assert {state for state, _, _ in cells()} == set(STATES)
+    assert {name for _, name, _ in cells()} == set(TRANSITIONS)
+
+
+@pytest.mark.parametrize("state", ["overtaken", "retaken", "later", "failed", "spent"])
+def test_a_claim_that_no_longer_stands_is_told_so(ledger_db, state):
+    """A worker that was overtaken learns it from every answer."""
+    taken = STATES[state](subject_in(ledger_db))
+
+    assert not ledger.holds(taken)
+    assert not ledger.settle(taken, counted="created")
+    assert not ledger.postpone(taken, BROKEN, delay_s=1)
+    assert not ledger.give_up(taken, BROKEN)
+
+
+@pytest.mark.parametrize("state", ["warming", "expired"])
+def test_a_claim_stands_until_somebody_takes_it_over(ledger_db, state):
+    """A worker that is late, but whose row nobody took, may still finish."""
+    taken = STATES[state](subject_in(ledger_db))
+
+    assert ledger.holds(taken)
+    assert ledger.settle(taken, counted="created")
+
+
+def test_a_claim_says_all_that_work_needs(ledger_db):
+    """Whoever has a claim needs not read the row again."""
+    subject = subject_in(ledger_db)
+    hint = ledger.owe(subject, "first", force=True)
+
+    taken = claim(subject)
+
+    assert (taken.job_id, taken.generation, taken.subject) == (hint.job_id, 1, subject)
+    assert (taken.attempt, taken.force, taken.run_id) == (1, True, None)
+
+
+def test_the_lease_lasts_as_long_as_was_asked(ledger_db):
+    """A lease ends after its seconds by the database's clock."""
+    subject = subject_in(ledger_db)
+    ledger.owe(subject, "first")
+
+    claim(subject)
+
+    job = rows(subject).annotate(left=F("lease_until") - Now()).get()
+    assert timedelta(seconds=85) < job.left <= timedelta(seconds=90)
+    assert job.lease_worker == "w1"
+
+
+def test_two_deliveries_of_one_message_have_two_tokens(ledger_db):
+    """A task that was delivered twice can't finish for its double."""
+    subject = subject_in(ledger_db)
+    first = expired(subject)
+    second = claim(subject, task="t1")
+
+    assert first.token != second.token
+    assert not ledger.settle(first, counted="created")
+    assert ledger.settle(second, counted="created")
+
+
+def test_a_forced_job_stays_forced_until_it_is_done(ledger_db):
+    """A save that moves the focal point does not forget that the picture was replaced."""
+    subject = subject_in(ledger_db)
+    ledger.owe(subject, "replaced", force=True)
+    ledger.owe(subject, "moved", force=False)
+
+    taken = claim(subject)
+
+    assert taken.force
+    assert ledger.settle(taken, counted="created")
+    ledger.owe(subject, "moved again", force=False)
+    assert not claim(subject).force
+
+
+def test_a_new_save_forgives_what_failed(ledger_db):
+    """After a new save nothing of the old failure is left."""
+    subject = subject_in(ledger_db)
+    failed(subject)
+
+    ledger.owe(subject, "second")
+
+    job = rows(subject).get()
+    assert (job.state, job.attempts, job.kind, job.error, job.failures) == (
+        JobState.QUEUED, 0, "", "", [],
+    )  # fmt: skip
+    assert ledger.signature_of(subject) == "second"
+
+
+def test_a_failure_is_kept_with_path_kind_and_reason(ledger_db):
+    """A failed row says what failed and why."""
+    subject = subject_in(ledger_db)
+
+    failed(subject)
+
+    job = rows(subject).get()
+    assert (job.kind, job.error) == ("unreadable", "truncated")
+    assert job.failures == [{"path": "a-100x100.jpg", "kind": "unreadable", "reason": "truncated"}]
+
+
+def test_a_picture_that_kills_its_workers_is_poison(ledger_db):
+    """A picture whose worker never comes back is begun four times and no more."""
+    subject = subject_in(ledger_db)
+    killed(subject)
+
+    assert claim(subject) is None
+
+    job = rows(subject).get()
+    assert (job.state, job.attempts, job.kind) == (JobState.FAILED, 4, "poison")
+    assert "4 times" in job.error
+    assert claim(subject) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "is_due"),
+    [
+        ("queued", True), ("warming", False), ("expired", True), ("overtaken", False),
+        ("retaken", False), ("later", False), ("failed", False), ("spent", True), ("killed", True),
+    ],
+)  # fmt: skip
+def test_the_sweep_finds_what_nobody_has_in_hand(ledger_db, state, is_due):
+    """What is due and not leased is sent again, with its present generation; nothing else is."""
+    subject = subject_in(ledger_db)
+    STATES[state](subject)
+
+    hints = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
+
+    assert hints == ([hint_of(subject)] if is_due else [])
+
+
+def test_what_was_sent_a_moment_ago_is_not_sent_again(ledger_db):
+    """A sweep leaves alone what has a message on its way, but not for ever."""
+    subject = subject_in(ledger_db)
+    queued(subject)
+    hints = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
+
+    ledger.mark_hinted(ledger_db, hints)
+    assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == []
+
+    rows(subject).update(hinted_at=Now() - timedelta(seconds=61))
+    assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == hints
+
+
+@pytest.mark.parametrize("transition", ["task_lost", "worker_lost", "retry", "postpone"])
+def test_what_is_queued_again_is_sent_by_the_next_sweep(ledger_db, transition):
+    """A job that goes back to the queue does not wait for a message that is gone."""
+    subject = subject_in(ledger_db)
+    taken = (failed if transition == "retry" else warming)(subject)
+    TRANSITIONS[transition](subject, taken)
+    let_be_due(subject)
+
+    assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == [hint_of(subject)]
+
+
+def test_the_oldest_is_sent_first_and_only_so_many(ledger_db):
+    """Who waits longest is served first, and a sweep sends no more than it may."""
+    subjects = [subject_in(ledger_db, str(number)) for number in range(5)]
+    for age, subject in enumerate(subjects):
+        ledger.owe(subject, "s")
+        rows(subject).update(due_at=Now() - timedelta(seconds=age + 1))
+
+    hints = ledger.due(ledger_db, 2, bulk=False, resend_after_s=-1)
+
+    assert hints == [hint_of(subjects[4]), hint_of(subjects[3])]
+
+
+def test_uploads_and_bulk_runs_are_swept_apart(ledger_db):
+    """A bulk run's jobs never stand before those of a fresh save."""
+    run = new_run(ledger_db)
+    ledger.owe(subject_in(ledger_db, "1"), "s")
+    ledger.owe_for_run(subject_in(ledger_db, "2"), "s", run)
+
+    uploads = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
+    bulk = ledger.due(ledger_db, 10, bulk=True, resend_after_s=-1)
+
+    assert [(hint.job_id, hint.bulk) for hint in uploads] == [
+        (hint_of(subject_in(ledger_db, "1")).job_id, False)
+    ]
+    assert [(hint.job_id, hint.bulk) for hint in bulk] == [
+        (hint_of(subject_in(ledger_db, "2")).job_id, True)
+    ]
+
+
+def test_a_lost_task_frees_its_own_lease_only(ledger_db):
+    """A task id that another one begins with frees nothing of that other."""
+    for number, task in enumerate(["t1", "t10"]):
+        ledger.owe(subject_in(ledger_db, str(number)), "s")
+        assert claim(subject_in(ledger_db, str(number)), task=task)
+
+    assert ledger.release_task(ledger_db, "t1", delay_s=0) == 1
+
+    assert described(subject_in(ledger_db, "0")) == "Q1.1"
+    assert described(subject_in(ledger_db, "1")) == "W1.1+L"
+
+
+def test_a_lost_worker_frees_its_own_leases_only(ledger_db):
+    """What other workers have in hand stays in their hands."""
+    for number, worker in enumerate(["w1", "w1", "w2"]):
+        ledger.owe(subject_in(ledger_db, str(number)), "s")
+        assert claim(subject_in(ledger_db, str(number)), worker=worker)
+    ledger.owe(subject_in(ledger_db, "3"), "s")
+
+    assert ledger.release_worker(ledger_db, "w1") == 2
+
+    assert [described(subject_in(ledger_db, str(number))) for number in range(4)] == [
+        "Q1.1", "Q1.1", "W1.1+L", "Q1.0",
+    ]  # fmt: skip
+
+
+def test_retrying_counts_and_touches_failed_ones_only(ledger_db):
+    """Retrying everything queues what had failed and tells how many that were."""
+    for pk, state in enumerate([queued, warming, failed, failed]):
+        state(subject_in(ledger_db, str(pk)))
+
+    assert ledger.retry(WarmJob.objects.using(ledger_db)) == 2
+
+    assert [described(subject_in(ledger_db, str(pk))) for pk in range(4)] == [
+        "Q1.0", "W1.1+L", "Q2.0", "Q2.0",
+    ]  # fmt: skip
+
+
+# ---- the counts of a run ---------------------------------------------------------------------
+
+
+def counts(run: WarmRun) -> dict[str, int]:
+    run.refresh_from_db()
+    names = ("created", "current", "blank", "failed", "superseded")
+    left = {name: getattr(run, name) for name in names if getattr(run, name)}
+    jobs = run.jobs.using(run._state.db).count()
+    return {**left, "jobs": jobs} if jobs else left
+
+
+@pytest.mark.parametrize(
+    ("transition", "counted"),
+    [
+        ("owe", {"superseded": 1}),
+        ("forget", {"superseded": 1}),
+        ("settle", {"created": 1}),
+        ("give_up", {"failed": 1}),
+        ("postpone", {"jobs": 1}),
+        ("hand_back", {"jobs": 1}),
+        ("task_lost", {"jobs": 1}),
+        ("worker_lost", {"jobs": 1}),
+        ("claim", {"jobs": 1}),
+        ("retry", {"jobs": 1}),
+    ],
+)
+def test_a_job_of_a_run_is_counted_when_it_leaves_it(ledger_db, transition, counted):
+    """Each job of a bulk run is in exactly one of its counts, or still outstanding."""
+    subject, run = subject_in(ledger_db), new_run(ledger_db)
+    assert ledger.owe_for_run(subject, "s", run) is None
+    taken = claim(subject)
+
+    TRANSITIONS[transition](subject, taken)
+    assert counts(run) == counted
+
+    # Doing it all again, as a doubled message would, counts nothing twice.
+    ledger.settle(taken, counted="created")
+    ledger.give_up(taken, BROKEN)
+    ledger.forget(subject)
+    assert sum(counts(run).values()) == 1
+
+
+def test_a_poisoned_job_of_a_run_is_counted_as_failed(ledger_db):
+    """A picture that kills its workers is one of the run's failures, once."""
+    subject, run = subject_in(ledger_db), new_run(ledger_db)
+    ledger.owe_for_run(subject, "s", run)
+    for _ in range(MAX_ATTEMPTS):
+        claim(subject)
+        let_lease_expire(subject)
+
+    assert claim(subject) is None
+    assert claim(subject) is None
+
+    assert counts(run) == {"failed": 1}
+    assert described(subject) == "F1.4"
+
+
+@pytest.mark.parametrize(
+    ("state", "there"),
+    [
+        ("queued", JobState.QUEUED),
+        ("warming", JobState.WARMING),
+        ("later", JobState.QUEUED),
+        ("failed", JobState.FAILED),
+    ],
+)
+def test_a_run_leaves_a_row_that_is_there_alone(ledger_db, state, there):
+    """What a save owes is not taken over by a bulk run, which learns how it stands."""
+    subject, run = subject_in(ledger_db), new_run(ledger_db)
+    STATES[state](subject)
+    before = described(subject)
+
+    assert ledger.owe_for_run(subject, "s", run) is there
+
+    assert described(subject) == before
+    assert rows(subject).get().run_id is None
+
+
+def test_a_run_that_is_deleted_leaves_its_jobs_owed(ledger_db):
+    """Deleting a bulk run loses its counts, never a rendition."""
+    subject, run = subject_in(ledger_db), new_run(ledger_db)
+    ledger.owe_for_run(subject, "s", run)
+
+    run.delete(using=ledger_db)
+
+    assert described(subject) == "Q1.0"
+    assert ledger.settle(claim(subject), counted="created")
