@@ -12,6 +12,7 @@ from django.core.checks import Warning as Caution
 from django.db import router
 
 from renditions.checks import check_table
+from renditions.conf import limits
 
 from . import conf
 from .models import WarmJob
@@ -41,7 +42,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     """Check every setting by itself, then the times against each other."""
     table = conf.WORKER_SETTINGS
     messages = list(check_table(WORKERS_DICT, table, "rendition_workers.E01", conf.given()))
-    return messages or list(_check_times())
+    return messages or [*_check_times(), *_check_memory()]
 
 
 def _check_times() -> Iterator[CheckMessage]:
@@ -62,9 +63,20 @@ def _check_times() -> Iterator[CheckMessage]:
         )
 
 
+def _check_memory() -> Iterator[CheckMessage]:
+    budget, needed = conf.get("JOB_MEMORY_MB"), limits().max_decode_bytes // 1024**2
+    if 0 < budget < needed:
+        yield Error(
+            f"{WORKERS_DICT}['JOB_MEMORY_MB'] is {budget} MB, but a picture that is accepted may "
+            f"need {needed} MB to be decoded.",
+            hint=f"Give a job {2 * needed} MB or more, or 0 for no limit.",
+            id="rendition_workers.E022",
+        )
+
+
 def check_celery(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check that Celery's settings fit the ledger's times, and that somebody sweeps."""
-    return [*_check_broker(), *_check_serializers(), *_check_beat()]
+    return [*_check_broker(), *_check_worker(), *_check_serializers(), *_check_beat()]
 
 
 def _check_broker() -> Iterator[CheckMessage]:
@@ -86,6 +98,18 @@ def _check_broker() -> Iterator[CheckMessage]:
             hint="Configure Celery with workers.conf.CELERY, or set socket_timeout and "
             "socket_connect_timeout.",
             id="rendition_workers.W031",
+        )
+
+
+def _check_worker() -> Iterator[CheckMessage]:
+    prefetched = current_app.conf.worker_prefetch_multiplier
+    if prefetched != 1:
+        yield Caution(
+            f"Each worker process reserves {prefetched or 'any number of'} messages "
+            "(worker_prefetch_multiplier): jobs wait behind a slow one while others are idle, and "
+            "those of a killed worker wait for the next sweep.",
+            hint="Set worker_prefetch_multiplier to 1.",
+            id="rendition_workers.W034",
         )
 
 

@@ -24,6 +24,10 @@ def _count(default: int) -> Setting:
     return Setting(default, _at_least_one, "a whole number, 1 or more")
 
 
+def _megabytes(default: int) -> Setting:
+    return Setting(default, lambda v: type(v) is int and v >= 0, "a whole number of MB, or 0")
+
+
 def _at_least_one(value: Any) -> bool:
     return type(value) is int and value >= 1
 
@@ -38,6 +42,8 @@ WORKER_SETTINGS: Mapping[str, Setting] = {
     "SOFT_TIME_LIMIT_S": _seconds(60),
     "HARD_TIME_LIMIT_S": _seconds(75),
     "LEASE_S": _seconds(90),
+    # By how much a job may make its process grow; it fails where it needs more. 0: no limit.
+    "JOB_MEMORY_MB": _megabytes(1024),
     # A message for the same job is sent again after this long at the earliest.
     "RESEND_AFTER_S": _seconds(60),
     # Messages that one sweep keeps in each queue at most.

@@ -7,12 +7,13 @@ from functools import partial
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseTrouble
 
-from renditions.errors import PermanentError
+from renditions.errors import OutOfMemory, PermanentError
 from renditions.files import VersatileImageFieldFile
 from renditions.pruning import prune
 from renditions.warming import Result, WarmReport, warm
 
 from . import conf, dispatch, ledger
+from .budget import memory_budget
 from .subjects import image_of
 
 logger = logging.getLogger(__name__)
@@ -32,11 +33,14 @@ def work(hint: ledger.Hint, task_id: str, worker: str) -> None:
     if claim is None:
         return
     try:
-        _make(claim)
+        with memory_budget(conf.get("JOB_MEMORY_MB")):
+            _make(claim)
     except SoftTimeLimitExceeded:
-        reason = f"Not done within {conf.get('SOFT_TIME_LIMIT_S')} s."
-        if not _fail(claim, [ledger.Failure("", TIME_LIMIT, reason)], final=False):
-            _hand_on(claim)
+        _cut_off(claim, TIME_LIMIT, f"Not done within {conf.get('SOFT_TIME_LIMIT_S')} s.")
+    # One that left the task would take the whole worker with it.
+    except MemoryError:
+        reason = f"It wanted more than {conf.get('JOB_MEMORY_MB')} MB of memory."
+        _cut_off(claim, OutOfMemory.kind, reason)
 
 
 def backoff_s(attempt: int) -> float:
@@ -79,6 +83,12 @@ def _fail(claim: ledger.Claim, failures: list[ledger.Failure], *, final: bool) -
     if final or claim.attempt >= conf.get("MAX_ATTEMPTS"):
         return ledger.give_up(claim, failures)
     return ledger.postpone(claim, failures, delay_s=backoff_s(claim.attempt))
+
+
+def _cut_off(claim: ledger.Claim, kind: str, reason: str) -> None:
+    """Write that the attempt was ended from outside, whatever it had made by then."""
+    if not _fail(claim, [ledger.Failure("", kind, reason)], final=False):
+        _hand_on(claim)
 
 
 def _withdraw(claim: ledger.Claim, image: VersatileImageFieldFile, report: WarmReport) -> None:
