@@ -99,9 +99,9 @@ CELERY: dict[str, Any] = {
     "broker_connection_max_retries": None,
     # One message in hand per child: what waits in the queue can be taken by somebody else.
     "worker_prefetch_multiplier": 1,
-    # A deploy: running jobs have this long to end, the rest is handed back at once.
+    # SIGTERM lets running jobs end; SIGQUIT gives them exactly this long and then cuts them off.
+    # Either way what was not begun goes back to the queue. An idle worker stops at once.
     "worker_soft_shutdown_timeout": 10,
-    "worker_enable_soft_shutdown_on_idle": True,
     # Against slow leaks in codecs.
     "worker_max_tasks_per_child": 1000,
     "worker_max_memory_per_child": 600_000,  # KiB

@@ -7,7 +7,13 @@ machine vanishes.
 from typing import Any
 
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
-from celery.signals import task_failure, worker_init, worker_ready, worker_shutdown
+from celery.signals import (
+    task_failure,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from django.db import connections
 
 from . import dispatch, sweeping
@@ -19,6 +25,7 @@ def connect() -> None:
     worker_init.connect(free_predecessor, weak=False)
     worker_ready.connect(sweep_at_start, weak=False)
     worker_shutdown.connect(free_own, weak=False)
+    worker_shutting_down.connect(free_own_if_cut_off, weak=False)
     task_failure.connect(free_lost_task, sender=warm, weak=False)
 
 
@@ -39,8 +46,24 @@ def sweep_at_start(sender: Any, **kwargs: Any) -> None:
 
 def free_own(sender: Any, **kwargs: Any) -> None:
     """Free what is still held when this worker ends, its jobs cut off by the shutdown."""
-    sweeping.release_worker(str(sender.hostname))
+    _hand_over(str(sender.hostname))
+
+
+def free_own_if_cut_off(sender: str, how: str, **kwargs: Any) -> None:
+    """Free what is held when a cold or soft shutdown has ended the pool.
+
+    After such a shutdown Celery sends no `worker_shutdown`. At a warm one the jobs go on.
+    """
+    if how == "Cold":
+        _hand_over(sender)
+
+
+def _hand_over(worker: str) -> None:
+    """Let another worker have at once what this one could not finish."""
+    freed = sweeping.release_worker(worker)
     connections.close_all()
+    if freed:
+        dispatch.send_sweep()
 
 
 def free_lost_task(task_id: str, exception: BaseException, **kwargs: Any) -> None:

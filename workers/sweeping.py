@@ -24,10 +24,9 @@ def sweep() -> int:
     return sent
 
 
-def release_worker(worker: str) -> None:
-    """Free what a worker of this node name held when it ended, however it ended."""
-    for using in databases():
-        ledger.release_worker(using, worker)
+def release_worker(worker: str) -> int:
+    """Free what a worker of this node name held when it ended; return how many jobs."""
+    return sum(ledger.release_worker(using, worker) for using in databases())
 
 
 def release_task(task_id: str) -> None:
