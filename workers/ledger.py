@@ -23,6 +23,9 @@ from django.db.models.functions import Now
 from .models import JobState, WarmJob, WarmRun
 
 POISON = "poison"
+# Between the UPDATE that finds no row and the INSERT that finds one, somebody's row may come, and
+# go again before the next UPDATE. That many times in a row it does not.
+INSERT_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,9 @@ def owe(subject: Subject, signature: str, *, force: bool = False) -> Hint:
         jobs = _of(subject)
         # A forced job stays forced until it is done, whatever is saved between.
         raised = {**fresh, "generation": F("generation") + 1, "force": force or F("force")}
-        if not jobs.update(**raised) and not _insert(subject, {**fresh, "force": force}):
-            jobs.update(**raised)
+        for _ in range(INSERT_TRIES):
+            if jobs.update(**raised) or _insert(subject, {**fresh, "force": force}):
+                break
         job_id, generation = jobs.values_list("pk", "generation").get()
     return Hint(subject.using, job_id, generation)
 

@@ -1,0 +1,381 @@
+"""What processes do to each other on the ledger: real connections, real commits."""
+
+from datetime import timedelta
+from itertools import cycle
+
+import pytest
+from django.db import connections, transaction
+from django.db.models.functions import Now
+
+from tests.workers.concurrency import Call, at_once, before_statement
+from tests.workers.test_ledger import (
+    BROKEN,
+    MAX_ATTEMPTS,
+    claim,
+    counts,
+    described,
+    failed,
+    hint_of,
+    let_lease_expire,
+    new_run,
+    overtaken,
+    queued,
+    rows,
+    subject_in,
+    warming,
+)
+from workers import ledger
+from workers.models import JobState, WarmJob
+
+ROUNDS = 3
+
+
+@pytest.mark.parametrize("state", ["queued", "expired", "released"])
+def test_claims_at_once_give_one(ledger_db, state):
+    """However many workers take the same message, one of them gets the job."""
+    for number in range(ROUNDS):
+        subject = subject_in(ledger_db, str(number))
+        queued(subject)
+        if state != "queued":
+            claim(subject)
+            if state == "expired":
+                let_lease_expire(subject)
+            else:
+                ledger.release_worker(ledger_db, "w1")
+        attempts = rows(subject).get().attempts
+        hint = hint_of(subject)
+
+        def take(hint=hint):
+            return ledger.claim(
+                hint, task_id="t", worker="w", lease_s=90, max_attempts=MAX_ATTEMPTS
+            )
+
+        claims = [taken for taken in at_once(take, take, take, take) if taken]
+
+        assert len(claims) == 1
+        assert described(subject) == f"W1.{attempts + 1}+L"
+        assert ledger.settle(claims[0], counted="created")
+
+
+def test_a_claim_waits_for_one_that_is_not_committed(ledger_db):
+    """A second worker gets nothing, even if it asks while the first one's claim is under way."""
+    subject = subject_in(ledger_db)
+    queued(subject)
+
+    with transaction.atomic(using=ledger_db):
+        first = claim(subject)
+        second = Call(lambda: claim(subject, worker="w2"))
+        assert second.is_waiting()
+
+    assert second.result() is None
+    assert ledger.holds(first)
+
+
+def test_a_claim_whose_transaction_fails_was_never_made(ledger_db):
+    """A worker that dies while it claims leaves the job to others, and counts no attempt."""
+    subject = subject_in(ledger_db)
+    queued(subject)
+
+    def claim_and_die() -> None:
+        with transaction.atomic(using=ledger_db):
+            claim(subject)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        claim_and_die()
+
+    assert described(subject) == "Q1.0"
+
+
+def test_a_row_is_not_claimed_before_its_save_is_committed(ledger_db):
+    """No worker sees what a save owes until the save itself can be seen."""
+    subject = subject_in(ledger_db)
+    with transaction.atomic(using=ledger_db):
+        hint = ledger.owe(subject, "first")
+        taken = Call(lambda: ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4))
+        if connections[ledger_db].vendor == "postgresql":
+            assert taken.result() is None
+        else:
+            # SQLite has one writer at a time.
+            assert taken.is_waiting()
+
+    taken.result()
+    assert described(subject) in ("Q1.0", "W1.1+L")
+
+
+@pytest.mark.parametrize(
+    ("ending", "answer"),
+    [
+        (lambda taken: ledger.settle(taken, counted="created"), False),
+        (lambda taken: ledger.give_up(taken, BROKEN), False),
+        (lambda taken: ledger.postpone(taken, BROKEN, delay_s=60), False),
+    ],
+    ids=["settle", "give_up", "postpone"],
+)
+def test_a_save_under_way_beats_a_worker_that_ends(ledger_db, ending, answer):
+    """A worker that finishes while a save of the same picture is being committed is overtaken."""
+    subject = subject_in(ledger_db)
+    taken = warming(subject)
+
+    with transaction.atomic(using=ledger_db):
+        ledger.owe(subject, "second")
+        end = Call(lambda: ending(taken))
+        assert end.is_waiting()
+
+    assert end.result() is answer
+    assert described(subject) == "Q2.0+L"
+
+
+def test_a_save_that_is_rolled_back_beats_nobody(ledger_db):
+    """A worker that finishes while a save fails has finished."""
+    subject = subject_in(ledger_db)
+    taken = warming(subject)
+
+    with transaction.atomic(using=ledger_db):
+        ledger.owe(subject, "second")
+        end = Call(lambda: ledger.settle(taken, counted="created"))
+        assert end.is_waiting()
+        transaction.set_rollback(True, using=ledger_db)
+
+    assert end.result() is True
+    assert described(subject) == "-"
+
+
+def test_a_save_after_a_worker_that_ends_owes_anew(ledger_db):
+    """A save that meets a row on its way out puts a new one."""
+    subject = subject_in(ledger_db)
+    taken = warming(subject)
+
+    with transaction.atomic(using=ledger_db):
+        assert ledger.settle(taken, counted="created")
+        save = Call(lambda: ledger.owe(subject, "second"))
+        assert save.is_waiting()
+
+    hint = save.result()
+    assert described(subject) == "Q1.0"
+    assert hint_of(subject) == hint
+
+
+def test_an_overtaken_worker_neither_settles_nor_publishes(ledger_db):
+    """After a save, the worker of the picture before is told to stop and can end nothing."""
+    subject = subject_in(ledger_db)
+    taken = overtaken(subject)
+
+    assert not ledger.holds(taken)
+    assert not ledger.settle(taken, counted="created")
+    assert described(subject) == "Q2.0+L"
+
+    assert ledger.hand_back(taken) == hint_of(subject)
+    assert described(subject) == "Q2.0"
+
+
+def test_the_new_generation_waits_until_the_old_worker_lets_go(ledger_db):
+    """One picture is never decoded by two workers at once."""
+    subject = subject_in(ledger_db)
+    first = overtaken(subject)
+
+    assert claim(subject, worker="w2") is None
+    ledger.hand_back(first)
+
+    second = claim(subject, worker="w2")
+    assert second.generation == 2
+    assert ledger.hand_back(first) is None
+    assert ledger.holds(second)
+
+
+def test_a_delete_during_a_warm_ends_it(ledger_db):
+    """A worker whose instance was deleted is told to stop, and nothing is owed any more."""
+    subject = subject_in(ledger_db)
+    taken = warming(subject)
+
+    with transaction.atomic(using=ledger_db):
+        ledger.forget(subject)
+        end = Call(lambda: ledger.settle(taken, counted="created"))
+        assert end.is_waiting()
+
+    assert end.result() is False
+    assert not ledger.holds(taken)
+    assert ledger.hand_back(taken) is None
+    assert described(subject) == "-"
+
+
+def test_a_row_that_came_after_a_delete_is_not_the_old_one(ledger_db):
+    """A worker cannot finish the row of a picture that was deleted and came again."""
+    subject = subject_in(ledger_db)
+    taken = warming(subject)
+    ledger.forget(subject)
+    ledger.owe(subject, "again")
+
+    assert not ledger.holds(taken)
+    assert not ledger.settle(taken, counted="created")
+    assert ledger.hand_back(taken) is None
+    assert described(subject) == "Q1.0"
+
+
+def test_saves_at_once_are_all_counted(ledger_db):
+    """Each of several saves at once raises the generation; there is one row."""
+    for number in range(ROUNDS):
+        subject = subject_in(ledger_db, str(number))
+
+        hints = at_once(*[lambda subject=subject: ledger.owe(subject, "s")] * 4)
+
+        assert sorted(hint.generation for hint in hints) == [1, 2, 3, 4]
+        assert described(subject) == "Q4.0"
+
+
+def test_first_saves_of_two_transactions_make_one_row(ledger_db):
+    """Two transactions that each save a new picture of one instance owe it once."""
+    subject = subject_in(ledger_db)
+    with transaction.atomic(using=ledger_db):
+        first = ledger.owe(subject, "first")
+        second = Call(lambda: ledger.owe(subject, "second"))
+        assert second.is_waiting()
+
+    assert (first.generation, second.result().generation) == (1, 2)
+    assert described(subject) == "Q2.0"
+    assert ledger.signature_of(subject) == "second"
+
+
+# SQLite has one writer at a time, so nothing comes between.
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_a_save_is_safe_from_a_row_that_comes_and_goes(ledger_db):
+    """A save succeeds though a worker settles another's row between two of its statements."""
+    subject = subject_in(ledger_db)
+
+    def settle() -> None:
+        taken = claim(subject)
+        assert ledger.settle(taken, counted="created")
+
+    with (
+        before_statement(ledger_db, "INSERT INTO", lambda: ledger.owe(subject, "other")),
+        before_statement(ledger_db, "RELEASE SAVEPOINT", settle),
+    ):
+        hint = ledger.owe(subject, "mine")
+
+    assert hint_of(subject) == hint
+    assert ledger.signature_of(subject) == "mine"
+
+
+def test_a_retry_and_a_claim_at_once_agree(ledger_db):
+    """An admin's retry and a worker with an old message do not both get the row."""
+    for number in range(ROUNDS):
+        subject = subject_in(ledger_db, str(number))
+        failed(subject)
+        old = hint_of(subject)
+
+        def take(hint=old):
+            return ledger.claim(hint, task_id="t", worker="w", lease_s=90, max_attempts=4)
+
+        retried, taken = at_once(lambda subject=subject: ledger.retry(rows(subject)), take)
+
+        assert (retried, taken) == (1, None)
+        assert described(subject) == "Q2.0"
+
+
+def test_two_retries_at_once_are_one(ledger_db):
+    """Two admins who retry the same job queue it once."""
+    subject = subject_in(ledger_db)
+    failed(subject)
+
+    def retry() -> int:
+        return ledger.retry(rows(subject))
+
+    assert sorted(at_once(retry, retry, retry)) == [0, 0, 1]
+    assert described(subject) == "Q2.0"
+
+
+def test_a_job_that_is_claimed_again_and_again_is_buried_once(ledger_db):
+    """Workers that take a poisonous job's last message at once count one failure of its run."""
+    run = new_run(ledger_db)
+    subject = subject_in(ledger_db)
+    ledger.owe_for_run(subject, "s", run)
+    for _ in range(MAX_ATTEMPTS):
+        claim(subject)
+        let_lease_expire(subject)
+
+    assert at_once(*[lambda: claim(subject)] * 4) == [None] * 4
+
+    assert described(subject) == "F1.4"
+    assert counts(run) == {"failed": 1}
+
+
+def test_the_ends_of_one_claim_at_once_are_one(ledger_db):
+    """A job that is ended from two sides leaves its run with one count."""
+    for number in range(ROUNDS):
+        run = new_run(ledger_db)
+        subject = subject_in(ledger_db, str(number))
+        ledger.owe_for_run(subject, "s", run)
+        taken = claim(subject)
+
+        ends = at_once(
+            lambda taken=taken: ledger.settle(taken, counted="created"),
+            lambda taken=taken: ledger.settle(taken, counted="current"),
+            lambda taken=taken: ledger.give_up(taken, BROKEN),
+            lambda subject=subject: ledger.forget(subject),
+        )
+
+        assert sum(bool(end) for end in ends) <= 1
+        assert sum(counts(run).values()) == 1
+        run.delete(using=ledger_db)
+
+
+def test_counts_add_up_under_redelivery_saves_and_deaths(ledger_db):
+    """Workers, doubled messages, saves, deletions and lost workers leave no job counted wrongly."""
+    run = new_run(ledger_db)
+    subjects = [subject_in(ledger_db, str(number)) for number in range(12)]
+    for subject in subjects:
+        ledger.owe_for_run(subject, "s", run)
+    hints = [hint_of(subject) for subject in subjects]
+    ends = (
+        lambda taken: ledger.settle(taken, counted="created"),
+        lambda taken: ledger.give_up(taken, BROKEN),
+        lambda taken: ledger.postpone(taken, BROKEN, delay_s=0),
+        lambda taken: ledger.release_worker(ledger_db, "w1"),
+    )
+
+    def work() -> None:
+        for end, hint in zip(cycle(ends), hints * 2, strict=False):
+            taken = ledger.claim(hint, task_id="t", worker="w1", lease_s=90, max_attempts=4)
+            if taken:
+                end(taken)
+
+    def disturb() -> None:
+        for subject in subjects[::3]:
+            ledger.owe(subject, "saved")
+        for subject in subjects[1::3]:
+            ledger.forget(subject)
+
+    at_once(work, work, disturb)
+
+    assert sum(counts(run).values()) == len(subjects)
+    on_run = WarmJob.objects.using(ledger_db).filter(run=run)
+    assert not on_run.filter(state=JobState.FAILED).exists()
+
+
+def test_a_message_is_noted_only_on_rows_that_are_there(ledger_db):
+    """A job that ends while its message is being sent is not brought back by the note of it."""
+    subject = subject_in(ledger_db)
+    queued(subject)
+    hints = ledger.due(ledger_db, 5, bulk=False, resend_after_s=-1)
+    assert ledger.settle(claim(subject), counted="created")
+
+    ledger.mark_hinted(ledger_db, hints)
+
+    assert described(subject) == "-"
+
+
+def test_time_is_the_databases(ledger_db, monkeypatch):
+    """A worker whose clock is wrong by a year claims nothing early and holds nothing longer."""
+    import time
+
+    subject = subject_in(ledger_db)
+    ledger.owe(subject, "s")
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 365 * 86400)
+
+    taken = claim(subject)
+
+    job = rows(subject).annotate(now=Now()).get()
+    assert job.lease_until - job.now <= timedelta(seconds=90)
+    assert ledger.postpone(taken, BROKEN, delay_s=60)
+    assert claim(subject) is None
