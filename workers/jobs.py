@@ -19,6 +19,7 @@ from .subjects import image_of
 logger = logging.getLogger(__name__)
 
 TIME_LIMIT = "time-limit"
+SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
 
 
 def work(hint: ledger.Hint, task_id: str, worker: str) -> None:
@@ -50,7 +51,7 @@ def backoff_s(attempt: int) -> float:
     together.
     """
     wait = min(conf.get("BACKOFF_S") * 2.0 ** (attempt - 1), conf.get("BACKOFF_MAX_S"))
-    return wait * random.uniform(0.8, 1.2)  # noqa: S311
+    return wait * random.uniform(SHORTEST_JITTER, LONGEST_JITTER)  # noqa: S311
 
 
 def _make(claim: ledger.Claim) -> None:

@@ -325,6 +325,24 @@ def mark_hinted(using: str, hints: Iterable[Hint]) -> None:
     _jobs(using).filter(pk__in=[hint.job_id for hint in hints]).update(hinted_at=Now())
 
 
+def mend_times(using: str, *, lease_s: float, delay_s: float) -> int:
+    """Bring back times that lie further ahead than anybody writes them; return how many rows.
+
+    The database's clock was set back since: without this a job would wait for it to catch up.
+
+    Args:
+        lease_s: The longest lease. One that seems longer gets this, from now on.
+        delay_s: The longest wait for another attempt.
+    """
+    lease_end, latest = Now() + timedelta(seconds=lease_s), Now() + timedelta(seconds=delay_s)
+    mended = [
+        _jobs(using).filter(lease_until__gt=lease_end).update(lease_until=lease_end),
+        _jobs(using).filter(due_at__gt=latest).update(due_at=Now()),
+        _jobs(using).filter(hinted_at__gt=Now()).update(hinted_at=None),
+    ]
+    return max(mended)
+
+
 def count(using: str, run_id: int | None, **counts: int) -> None:
     """Add to the counts of a run, in the transaction that moves the jobs they count."""
     if run_id is not None:

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 
 from django.db import connections, router
 
+from renditions import unfinished
+
 from . import conf, dispatch, ledger, runs
+from .jobs import LONGEST_JITTER
 from .models import WarmJob
+from .subjects import all_warmed_fields
 
 
 def sweep() -> int:
@@ -14,14 +18,23 @@ def sweep() -> int:
     Raises:
         kombu.exceptions.OperationalError: the broker is away; the next sweep tries again.
     """
+    _sweep_storages()
     sent = 0
     for using in databases():
+        longest_wait_s = conf.get("BACKOFF_MAX_S") * LONGEST_JITTER
+        ledger.mend_times(using, lease_s=conf.get("LEASE_S"), delay_s=longest_wait_s)
         for bulk in (False, True):
             room = dispatch.room(conf.BULK_QUEUE if bulk else conf.QUEUE)
             hints = ledger.due(using, room, bulk=bulk, resend_after_s=conf.get("RESEND_AFTER_S"))
             sent += dispatch.send_all(using, hints)
         runs.nudge(using)
     return sent
+
+
+def _sweep_storages() -> None:
+    """Remove what killed workers were writing: after a lease nobody can be at it any more."""
+    for storage in {id(field.storage): field.storage for field in all_warmed_fields()}.values():
+        unfinished.sweep(storage, older_than_s=conf.get("LEASE_S"))
 
 
 def release_worker(worker: str) -> int:
