@@ -11,6 +11,7 @@ from pathlib import Path
 
 import django
 
+from .pictures import sample_pictures
 from .places import Demo
 
 PATIENCE_S = 60
@@ -33,11 +34,16 @@ TEXT = """
 def main() -> None:
     """Wait for the parts, then say that the demo is ready."""
     django.setup()
+    from config.gallery.models import Photo
+
     demo = Demo.from_environment()
     password = _admin_password()
+    # Drawn while the others start, saved when they have: making renditions takes both cores.
+    pictures = [] if Photo.objects.exists() else list(sample_pictures())
     _wait_for(_broker_answers, "the broker")
-    _seed()
     _wait_for(lambda: _web_answers(demo), "the web server")
+    for title, file, ppoi in pictures:
+        Photo.objects.create(title=title, image=file, image_ppoi=ppoi)
     text = TEXT.format(
         address=demo.address,
         password=password,
@@ -64,17 +70,6 @@ def _admin_password() -> str:
     admin.set_password(password)
     admin.save()
     return password
-
-
-def _seed() -> None:
-    from config.gallery.models import Photo
-
-    from .pictures import sample_pictures
-
-    if Photo.objects.exists():
-        return
-    for title, file, ppoi in sample_pictures():
-        Photo.objects.create(title=title, image=file, image_ppoi=ppoi)
 
 
 def _broker_answers() -> bool:
