@@ -1,17 +1,25 @@
 """What `image.crop["400x400"]` and `image.filters.invert` answer with."""
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn, Self
+
+from django.core.files.storage import Storage
 
 from . import conf
+from .imaging.geometry import FocalPoint, Size
+from .imaging.whole_image import WholeImageSizer
 from .keys import RenditionKey, parse_size
-from .plans import RenditionPlan
-from .publishing import withdraw
-from .records import Recorder
+from .plans import Original, RenditionPlan, plan_key
+from .publishing import storage_label, withdraw
+from .records import Recorder, RecordState, RenditionRecord
 from .registry import versatileimagefield_registry
+from .validators import PPOI
 from .warming import warm
 
-if TYPE_CHECKING:
-    from .files import VersatileImageFieldFile
+# How long a page takes a failure for granted before a visitor's request tries once more.
+FAILURE_HOLDS_S = 60
+FAILURE_HOLDS_MAX_S = 86_400
 
 
 class MalformedSizedImageKey(Exception):
@@ -22,6 +30,21 @@ class InvalidFilter(Exception):
     """No filter has that name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Renderable:
+    """A picture that renditions can be had of, or the lack of one."""
+
+    storage: Storage
+    original: Original | None  # None: there is no picture
+    create_on_demand: bool
+
+    @classmethod
+    def at(cls, path: str | None, storage: Storage, create_on_demand: bool, ppoi: PPOI) -> Self:
+        """Return the picture at `path`, whichever model it may belong to."""
+        original = Original("", storage_label(storage), path, FocalPoint(*ppoi)) if path else None
+        return cls(storage, original, create_on_demand)
+
+
 class RenditionFile:
     """One rendition of one picture: `name` and `url`, both empty where there is no picture.
 
@@ -29,11 +52,12 @@ class RenditionFile:
     its failure has been recorded; a page is never broken by it.
     """
 
-    def __init__(self, image: "VersatileImageFieldFile", key: RenditionKey) -> None:
-        self.storage = image.storage
-        self._plan = image.plan(key) if image else None
-        if self._plan and image.create_on_demand:
-            _ensure(image, self._plan)
+    def __init__(self, picture: Renderable, key: RenditionKey) -> None:
+        self.storage = picture.storage
+        self._key = key
+        self._plan = plan_key(picture.original, key, conf.style(key)) if picture.original else None
+        if self._plan and picture.create_on_demand:
+            _ensure(self.storage, self._plan)
 
     @property
     def name(self) -> str:
@@ -43,7 +67,7 @@ class RenditionFile:
     @property
     def url(self) -> str:
         """Where a browser finds it; asks neither the storage's files nor the cache."""
-        return self.storage.url(self.name) if self._plan else ""
+        return self.storage.url(self.name) if self._plan else _url_of_none(self._key.size)
 
     def delete(self) -> None:
         """Take the file away and forget what is known of it."""
@@ -63,21 +87,19 @@ class RenditionFile:
 class Sizes:
     """A sizer of one picture: `image.crop["400x400"]`, in a template `image.crop.400x400`."""
 
-    def __init__(
-        self, image: "VersatileImageFieldFile", sizer: str, filter_name: str | None = None
-    ) -> None:
-        self._image = image
+    def __init__(self, picture: Renderable, sizer: str, filter_name: str | None = None) -> None:
+        self._picture = picture
         self._sizer = sizer
         self._filter = filter_name
 
     def __getitem__(self, text: str) -> RenditionFile:
-        size = parse_size(text)
+        size = parse_size(text) if isinstance(text, str) else None
         if not size:
             raise MalformedSizedImageKey(
                 f"{text!r} is no size for {self._sizer!r}. Write 'WIDTHxHEIGHT' in whole pixels, "
                 "for example '400x300'."
             )
-        return RenditionFile(self._image, RenditionKey(self._sizer, size, self._filter))
+        return RenditionFile(self._picture, RenditionKey(self._sizer, size, self._filter))
 
     def __setitem__(self, key: str, value: Any) -> NoReturn:
         raise NotImplementedError(f"Renditions of {self._sizer!r} cannot be assigned.")
@@ -86,27 +108,46 @@ class Sizes:
 class FilteredFile(RenditionFile):
     """A picture filtered at full size, and the way to its sizes: `.crop["400x400"]`."""
 
-    def __init__(self, image: "VersatileImageFieldFile", filter_name: str) -> None:
-        super().__init__(image, RenditionKey(filter=filter_name))
-        self._image = image
+    def __init__(self, picture: Renderable, filter_name: str) -> None:
+        super().__init__(picture, RenditionKey(filter=filter_name))
+        self._picture = picture
         self._filter = filter_name
 
-    def __getattr__(self, name: str) -> Sizes:
-        if not versatileimagefield_registry.has_sizer(name):
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not versatileimagefield_registry.has_sizer(name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return Sizes(self._image, name, self._filter)
+        return sizes_of(self._picture, name, self._filter)
 
 
-class Filters:
+class FilterLibrary:
     """The filters of one picture: `image.filters.invert` or `image.filters["invert"]`."""
 
-    def __init__(self, image: "VersatileImageFieldFile") -> None:
-        self._image = image
+    def __init__(
+        self,
+        original_file_location: str | None,
+        storage: Storage,
+        registry: object,
+        ppoi: PPOI,
+        create_on_demand: bool,
+    ) -> None:
+        """Give the filters of the picture at `original_file_location`.
+
+        Args:
+            registry: Taken for the sake of old callers; there is one.
+        """
+        self._picture = Renderable.at(original_file_location, storage, create_on_demand, ppoi)
+
+    @classmethod
+    def of(cls, picture: Renderable) -> Self:
+        """Return the filters of `picture`."""
+        library = cls.__new__(cls)
+        library._picture = picture  # noqa: SLF001
+        return library
 
     def __getitem__(self, name: str) -> FilteredFile:
         if not versatileimagefield_registry.has_filter(name):
             raise InvalidFilter(f"No filter is named {name!r}.")
-        return FilteredFile(self._image, name)
+        return FilteredFile(self._picture, name)
 
     def __getattr__(self, name: str) -> FilteredFile:
         if name.startswith("_"):
@@ -114,7 +155,32 @@ class Filters:
         return self[name]
 
 
-def _ensure(image: "VersatileImageFieldFile", plan: RenditionPlan) -> None:
-    # Known, even as failed: a broken picture is not tried again by each visitor of a page.
-    if plan.path not in Recorder(conf.store()).recall([plan]):
-        warm(image.storage, [plan])
+def sizes_of(picture: Renderable, sizer: str, filter_name: str | None = None) -> Any:
+    """Return what `image.<sizer>` is: for an old sizer an instance of its own class.
+
+    Raises:
+        NotRegistered: no sizer has that name.
+    """
+    registered = versatileimagefield_registry.sizer_class(sizer)
+    if not issubclass(registered, WholeImageSizer):
+        return Sizes(picture, sizer, filter_name)
+    old: Any = registered
+    return old.of_picture(picture, sizer, filter_name)
+
+
+def _url_of_none(size: Size | None) -> str:
+    return f"http://placehold.it/{size}" if size and conf.use_placeholdit() else ""
+
+
+def _ensure(storage: Storage, plan: RenditionPlan) -> None:
+    record = Recorder(conf.store()).recall([plan]).get(plan.path)
+    if record is None or record.fingerprint != plan.fingerprint or _may_try_again(record):
+        warm(storage, [plan])
+
+
+def _may_try_again(record: RenditionRecord) -> bool:
+    """Whether a failure is old enough: not every visitor of a page tries a broken picture."""
+    if record.state is not RecordState.FAILED:
+        return False
+    wait_s = min(FAILURE_HOLDS_S * 2 ** min(record.attempts - 1, 20), FAILURE_HOLDS_MAX_S)
+    return datetime.now(UTC) - record.recorded_at > timedelta(seconds=wait_s)

@@ -23,6 +23,7 @@ from .records import RecordStore
 INHERITED = "VERSATILEIMAGEFIELD_SETTINGS"
 OWN = "RENDITIONS"
 KEY_SETS = "VERSATILEIMAGEFIELD_RENDITION_KEY_SETS"
+PLACEHOLDIT = "VERSATILEIMAGEFIELD_USE_PLACEHOLDIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +279,11 @@ def store() -> RecordStore:
 def create_on_demand() -> bool:
     """Whether asking for a rendition's URL makes it."""
     return bool(inherited("create_images_on_demand"))
+
+
+def use_placeholdit() -> bool:
+    """Whether an empty picture without a placeholder shows one from placehold.it."""
+    return bool(getattr(settings, PLACEHOLDIT, False))
 
 
 def _key_processor() -> Callable[[str], str]:

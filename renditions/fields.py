@@ -6,8 +6,11 @@ from typing import Any
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
-from .files import VersatileImageFieldFile, declared
+from . import conf
+from .files import VersatileImageFieldFile, VersatileImageFileDescriptor
 from .keys import RenditionKeySet
+from .naming import placeholder_path
+from .placeholder import PlaceholderImage, publish_once
 from .validators import PPOI, parse_ppoi, ppoi_text, validate_ppoi
 
 __all__ = ["PPOIField", "VersatileImageField"]
@@ -20,11 +23,13 @@ class VersatileImageField(models.ImageField):
 
     Args:
         ppoi_field: Name of the PPOIField beside it; without one every crop is centred.
+        placeholder_image: What is shown where there is no picture, in all its renditions.
         warm: Names of the rendition key sets to make after a save, one or several. It says how
             the picture is served, not what is stored: changing it needs no migration.
     """
 
     attr_class = VersatileImageFieldFile
+    descriptor_class = VersatileImageFileDescriptor
     description = "Image with renditions"
 
     def __init__(
@@ -34,10 +39,12 @@ class VersatileImageField(models.ImageField):
         width_field: str | None = None,
         height_field: str | None = None,
         ppoi_field: str | None = None,
+        placeholder_image: PlaceholderImage | None = None,
         warm: str | Iterable[str] = (),
         **kwargs: Any,
     ) -> None:
         self.ppoi_field = ppoi_field
+        self.placeholder_image = placeholder_image
         self.warm = (warm,) if isinstance(warm, str) else tuple(warm)
         super().__init__(verbose_name, name, width_field, height_field, **kwargs)
 
@@ -52,15 +59,31 @@ class VersatileImageField(models.ImageField):
         Raises:
             ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: as `manage.py check` reports.
         """
-        return declared(self.warm)
+        keys = (key for name in self.warm for key in conf.key_set(name).keys)
+        return RenditionKeySet(tuple((str(key), key) for key in dict.fromkeys(keys)))
+
+    @property
+    def placeholder_image_name(self) -> str | None:
+        """Path of the placeholder on the field's storage; None where there is none."""
+        if self.placeholder_image is None:
+            return None
+        return placeholder_path(self.placeholder_image.placeholder_name, conf.layout())
+
+    def publish_placeholder(self) -> None:
+        """Put the placeholder on the field's storage, unless it is known to be there."""
+        if self.placeholder_image and self.placeholder_image_name:
+            publish_once(self.placeholder_image, self.storage, self.placeholder_image_name)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> VersatileImageFieldFile:
         """Commit the file, and let it know that it is being saved with its instance."""
         file: VersatileImageFieldFile = super().pre_save(model_instance, add)
         file.note_saved()
-        if self.ppoi_field and not file:
-            # A focal point belongs to a picture: the next one starts at the centre.
-            setattr(model_instance, self.ppoi_field, None)
+        if not file:
+            # Pages that may cost nothing will show it, so it is put there now.
+            self.publish_placeholder()
+            if self.ppoi_field:
+                # A focal point belongs to a picture: the next one starts at the centre.
+                setattr(model_instance, self.ppoi_field, None)
         return file
 
 

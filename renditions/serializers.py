@@ -5,39 +5,32 @@ from typing import Any
 from rest_framework.fields import ReadOnlyField
 
 from . import conf
-from .files import VersatileImageFieldFile
-from .keys import RenditionKey, RenditionKeySet
+from .inherited import build_versatileimagefield_url_set
+from .keys import RenditionKeySet
+from .mixins import VersatileImageMixIn
 from .plans import validated
 
 
 class VersatileImageFieldSerializer(ReadOnlyField):
-    """A picture as `{name: url}` in the order of a rendition key set; `{}` for a blank one.
+    """A picture as `{name: url}` in the order of a rendition key set.
 
-    URLs are absolute where the serializer's context holds the request.
+    A blank one has the URLs of the field's placeholder, or is `{}`. URLs are absolute where the
+    serializer's context holds the request.
 
     Args:
         sizes: The name of a key set in settings, or (name, rendition key) pairs.
     """
 
     def __init__(self, sizes: object, **kwargs: Any) -> None:
-        self.sizes = sizes
-        if not isinstance(sizes, str):
-            validated(sizes)
+        # An iterator can be read once only, and a wrong set is found here and now.
+        self.sizes: str | RenditionKeySet = sizes if isinstance(sizes, str) else validated(sizes)
+        self.key_set()
         super().__init__(**kwargs)
 
-    def to_representation(self, value: VersatileImageFieldFile) -> dict[str, str]:
+    def key_set(self) -> RenditionKeySet:
+        """Return what is shown, as the settings have it now."""
+        return conf.key_set(self.sizes) if isinstance(self.sizes, str) else self.sizes
+
+    def to_representation(self, value: VersatileImageMixIn) -> dict[str, str]:
         """Return the URLs by name."""
-        if not value:
-            return {}
-        return {name: self._absolute(_url(value, key)) for name, key in self._key_set()}
-
-    def _key_set(self) -> RenditionKeySet:
-        return conf.key_set(self.sizes) if isinstance(self.sizes, str) else validated(self.sizes)
-
-    def _absolute(self, url: str) -> str:
-        request = self.context.get("request")
-        return request.build_absolute_uri(url) if request else url
-
-
-def _url(image: VersatileImageFieldFile, key: RenditionKey) -> str:
-    return str(image.url if key.is_original else image.rendition(key).url)
+        return build_versatileimagefield_url_set(value, self.key_set(), self.context.get("request"))

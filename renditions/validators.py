@@ -16,20 +16,21 @@ def validate_ppoi_tuple(value: object) -> bool:
 
 
 def parse_ppoi(value: object) -> PPOI:
-    """Return the focal point that a tuple or a text like `0.25x0.75` gives.
+    """Return the focal point, two floats, that a tuple or a text like `0.25x0.75` gives.
 
     Raises:
         ValidationError: code `invalid_ppoi`.
     """
     point = _from_text(value) if isinstance(value, str) else value
-    if not validate_ppoi_tuple(point):
+    if not isinstance(point, tuple) or not validate_ppoi_tuple(point):
         raise ValidationError(
             "%(value)s is no focal point. Give two numbers from 0 to 1, the shares of the width "
             "and of the height from the top left, as a tuple (0.5, 0.5) or as text '0.5x0.5'.",
             code="invalid_ppoi",
             params={"value": repr(value)},
         )
-    return point  # type: ignore[return-value]
+    # abs: -0.0 is in range, and would be another text in file names.
+    return abs(float(point[0])), abs(float(point[1]))
 
 
 def _from_text(text: str) -> tuple[float, ...]:
@@ -51,4 +52,4 @@ def validate_ppoi(value: object, return_converted_tuple: bool = False) -> PPOI |
 
 def ppoi_text(point: PPOI) -> str:
     """Return the point as it stands in the database: `0.5x0.5`."""
-    return "x".join(str(part) for part in point)
+    return "x".join(str(float(part)) for part in point)

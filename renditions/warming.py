@@ -6,16 +6,16 @@ synchronous warmer, and a page that asks for a rendition on demand.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from django.core.files.storage import Storage
 
 from . import conf
 from .adopting import is_adoptable
 from .errors import OutOfMemory, RenderFailed, RenditionError, SourceMissing, StorageFailed
-from .imaging.rendering import Picture, open_picture
+from .imaging.rendering import Picture, Recipe, open_picture
 from .plans import RenditionPlan
 from .publishing import publish, storage_error
 from .records import Recorder, RenditionRecord
@@ -109,6 +109,7 @@ class _Warming:
         self.recorder = Recorder(conf.store())
         self.source_version = ""
         self.outcomes: dict[RenditionPlan, Outcome] = {}
+        self.recipes = dict(zip(plans, recipes_of(storage, plans), strict=True))
 
     def run(self, force: bool) -> WarmReport:
         with self._failing(self.plans, StorageFailed):
@@ -135,7 +136,7 @@ class _Warming:
         )
 
     def _render(self, plans: Collection[RenditionPlan]) -> None:
-        recipes = [plan.recipe for plan in plans]
+        recipes = [self.recipes[plan] for plan in plans]
         with (
             self._failing(plans, RenderFailed),
             self._opened() as file,
@@ -158,7 +159,7 @@ class _Warming:
             yield cast("BinaryIO", file)
 
     def _make(self, plan: RenditionPlan, picture: Picture) -> None:
-        rendered = picture.render(plan.recipe)
+        rendered = picture.render(self.recipes[plan])
         if not self.wanted():
             self._note(plan, Result.UNWANTED)
             return
@@ -193,6 +194,27 @@ class _Warming:
 
     def _failures(self) -> dict[RenditionPlan, RenditionError]:
         return {plan: done.error for plan, done in self.outcomes.items() if done.error}
+
+
+def recipes_of(storage: Storage, plans: Sequence[RenditionPlan]) -> list[Recipe]:
+    """Return the recipes of `plans`, in which old sizers and filters know their picture."""
+    known: dict[int, Any] = {}
+
+    def knowing(old: Any, plan: RenditionPlan) -> Any:
+        if not hasattr(old, "with_picture"):
+            return old
+        if id(old) not in known:
+            known[id(old)] = old.with_picture(plan.original.name, storage)
+        return known[id(old)]
+
+    return [
+        replace(
+            plan.recipe,
+            sizer=knowing(plan.recipe.sizer, plan),
+            filter=knowing(plan.recipe.filter, plan),
+        )
+        for plan in plans
+    ]
 
 
 def source_version(storage: Storage, name: str) -> str:

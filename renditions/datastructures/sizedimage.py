@@ -1,0 +1,117 @@
+"""Old sizers: a whole picture in, a file out."""
+
+import copy
+from io import BytesIO
+from typing import Any, ClassVar, NoReturn, Self
+
+from django.core.files.storage import Storage
+from PIL import Image
+
+from renditions.accessors import MalformedSizedImageKey, Renderable, RenditionFile, Sizes
+from renditions.imaging.geometry import FocalPoint
+from renditions.imaging.whole_image import SaveOptions, WholeImageSizer
+from renditions.registry import versatileimagefield_registry
+from renditions.validators import PPOI
+
+from .base import ProcessedImage
+
+__all__ = ["MalformedSizedImageKey", "SizedImage", "SizedImageInstance"]
+
+SizedImageInstance = RenditionFile
+
+
+class SizedImage(ProcessedImage, WholeImageSizer):
+    """Base of old sizers: `filename_key` and `process_image`.
+
+    `image.<name>` is an instance of it, from which sizes are asked: `image.<name>["400x400"]`.
+    Renditions are made by the same executor as all others.
+    """
+
+    filename_key_regex: ClassVar[str]
+    # The new-style sizer that does the same and shares the decode, not for subclasses.
+    same_as: ClassVar[Any] = None
+
+    def __init__(
+        self,
+        path_to_image: str | None,
+        storage: Storage,
+        create_on_demand: bool,
+        ppoi: PPOI | None = None,
+    ) -> None:
+        super().__init__(path_to_image, storage, create_on_demand)
+        self.ppoi = ppoi or (0.5, 0.5)
+        self._sizes: Sizes | None = None
+        try:
+            self.get_filename_key()
+        except AttributeError:
+            raise NotImplementedError(
+                f"{type(self).__name__} has neither a filename_key nor a get_filename_key()."
+            ) from None
+
+    @classmethod
+    def unbound(cls, name: str) -> Self:
+        """Return one that works on no picture yet."""
+        return cls(path_to_image="", storage=None, create_on_demand=False, ppoi=(0.5, 0.5))  # type: ignore[arg-type]
+
+    @classmethod
+    def of_picture(cls, picture: Renderable, name: str, filter_name: str | None) -> Self:
+        """Return what `image.<name>` or `image.filters.<filter_name>.<name>` is."""
+        original = picture.original
+        made = cls(
+            path_to_image=original.name if original else "",
+            storage=picture.storage,
+            create_on_demand=picture.create_on_demand,
+            ppoi=(original.ppoi.x, original.ppoi.y) if original else (0.5, 0.5),
+        )
+        made._sizes = Sizes(picture, name, filter_name)
+        return made
+
+    def ppoi_as_str(self) -> str:
+        """Return the focal point as it stands in file names: `0-5__0-5`."""
+        return "__".join(str(part).replace(".", "-") for part in self.ppoi)
+
+    def get_filename_key(self) -> str:
+        """Return what a file name says of this sizer."""
+        return self.filename_key
+
+    @classmethod
+    def get_filename_key_regex(cls) -> str:
+        """Return a pattern of all that `get_filename_key` may return."""
+        return getattr(cls, "filename_key_regex", None) or cls.filename_key
+
+    def key_in_filename(self, ppoi: FocalPoint) -> str:
+        """Return what the file name of a rendition with this focal point says of this sizer."""
+        pointed = copy.copy(self)
+        pointed.ppoi = ppoi.x, ppoi.y
+        return pointed.get_filename_key()
+
+    def __getitem__(self, key: str) -> RenditionFile:
+        """Return the rendition of a size like `400x400`."""
+        if self._sizes is None:
+            name = versatileimagefield_registry.name_of(type(self))
+            picture = Renderable.at(
+                self.path_to_image, self.storage, self.create_on_demand, self.ppoi
+            )
+            self._sizes = Sizes(picture, name)
+        return self._sizes[key]
+
+    def __setitem__(self, key: str, value: Any) -> NoReturn:
+        raise NotImplementedError(f"Renditions of {type(self).__name__} cannot be assigned.")
+
+    def process_image(
+        self,
+        image: Image.Image,
+        image_format: str,
+        save_kwargs: SaveOptions,
+        width: int,
+        height: int,
+    ) -> BytesIO:
+        """Return the file of the rendition: what every subclass says for itself.
+
+        Args:
+            image: At full size, upright; it may be changed.
+            image_format: As Pillow calls it: `JPEG`.
+            save_kwargs: For `Image.save`.
+            width, height: The size asked for, px.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no process_image.")

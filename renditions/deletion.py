@@ -1,0 +1,105 @@
+"""Take away every rendition of one picture, the ones included that no key set names.
+
+A folder is listed, and what lies in it is recognised by its name alone.
+"""
+
+import posixpath
+import re
+
+from django.core.files.storage import Storage
+
+from . import conf
+from .naming import split_extension
+from .plans import Original, plan_key_set
+from .publishing import storage_label, withdraw
+from .records import Recorder
+from .registry import versatileimagefield_registry
+
+# What a processor makes of these tells whether its results are equally long.
+_SAMPLES = ("x", "thumbnail-1x1", "crop-c0-5__0-5-100x100-70")
+
+
+def delete_sized(storage: Storage, original: Original) -> None:
+    """Take the sized renditions of `original` away, not those that are filtered, too."""
+    filename = posixpath.basename(original.name)
+    stem = re.escape(split_extension(filename)[0])
+    _delete(storage, sized_folder(original.name), _sized(stem, _suffix(filename), original))
+
+
+def delete_filtered(storage: Storage, original: Original) -> None:
+    """Take the renditions of `original` away that are filtered, but not sized."""
+    _delete(storage, filtered_folder(original.name), _filtered(original) + _extension(original))
+
+
+def delete_filtered_sized(storage: Storage, original: Original) -> None:
+    """Take the renditions of `original` away that are filtered and sized."""
+    suffix = _extension(original) + r"(\.\w+)?"
+    pattern = _sized(_filtered(original), suffix, original)
+    _delete(storage, filtered_sized_folder(original.name), pattern)
+
+
+def sized_folder(name: str) -> str:
+    """Return the folder of sized renditions of the picture called `name`."""
+    return posixpath.join(conf.layout().sized_dirname, posixpath.dirname(name))
+
+
+def filtered_folder(name: str) -> str:
+    """Return the folder of its filtered renditions."""
+    return posixpath.join(posixpath.dirname(name), conf.layout().filtered_dirname)
+
+
+def filtered_sized_folder(name: str) -> str:
+    """Return the folder of those that are filtered and sized."""
+    return posixpath.join(sized_folder(name), conf.layout().filtered_dirname)
+
+
+def _sized(stem: str, suffix: str, original: Original) -> str:
+    """Return a pattern of the file names of sized renditions.
+
+    What describes a rendition may have been processed. Where the results of the processor are
+    equally long, that is what they are known by; where not, only renditions that some key set
+    names can be known.
+    """
+    process = conf.layout().process_key
+    if process is str:
+        sizers = "|".join(versatileimagefield_registry.filename_patterns())
+        return rf"{stem}-({sizers})-\d+x\d+(-\d+)?{suffix}"
+    made = [process(sample) for sample in _SAMPLES]
+    if len({len(text) for text in made}) == 1 and not any("-" in text for text in made):
+        return rf"{stem}-[^-.]{{{len(made[0])}}}{suffix}"
+    return "|".join(map(re.escape, _names_of_key_sets(original))) or "(?!)"
+
+
+def _names_of_key_sets(original: Original) -> set[str]:
+    return {
+        posixpath.basename(plan.path)
+        for name in conf.key_set_names()
+        for plan in plan_key_set(original, conf.key_set(name), conf.style)
+    }
+
+
+def _filtered(original: Original) -> str:
+    stem = re.escape(split_extension(posixpath.basename(original.name))[0])
+    filters = "|".join(map(re.escape, versatileimagefield_registry.filter_names()))
+    return rf"{stem}__({filters})__"
+
+
+def _extension(original: Original) -> str:
+    return rf"\.{re.escape(split_extension(posixpath.basename(original.name))[1])}"
+
+
+def _suffix(filename: str) -> str:
+    """Return a pattern of how the names of sized renditions end, converted ones included."""
+    extension = re.escape(split_extension(filename)[1])
+    return rf"\.{extension}(\.\w+)?" if "." in filename else rf"(\.{extension}|-\.\w+)"
+
+
+def _delete(storage: Storage, folder: str, pattern: str) -> None:
+    try:
+        _, names = storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    paths = [posixpath.join(folder, name) for name in names if re.fullmatch(pattern, name)]
+    for path in paths:
+        withdraw(storage, path)
+    Recorder(conf.store()).forget(storage_label(storage), paths)

@@ -1,0 +1,97 @@
+"""Pictures that stand in for empty ones."""
+
+import logging
+import posixpath
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage, default_storage
+
+from .errors import RenditionError
+from .publishing import publish
+
+logger = logging.getLogger(__name__)
+
+# What this process has seen on its storage: the storage, its folder if it has one, and the path.
+_there: set[tuple[Storage, object, str]] = set()
+
+
+class PlaceholderImage(ABC):
+    """A picture for a field's `placeholder_image`; read when it is needed, not before."""
+
+    @property
+    @abstractmethod
+    def placeholder_name(self) -> str:
+        """Its path in the folder of placeholders."""
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """Return the file; raises OSError where it can't be read."""
+
+    @property
+    def image_data(self) -> "ContentFile[bytes]":
+        """The file with its name."""
+        return ContentFile(self.read(), name=posixpath.basename(self.placeholder_name))
+
+
+class OnDiscPlaceholderImage(PlaceholderImage):
+    """A file that comes with the project.
+
+    Args:
+        path: Absolute, on this machine.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
+
+    @property
+    def placeholder_name(self) -> str:
+        """The file's name without its folders."""
+        return Path(self.path).name
+
+    def read(self) -> bytes:
+        """Return the file."""
+        return Path(self.path).read_bytes()
+
+
+class OnStoragePlaceholderImage(PlaceholderImage):
+    """A file on a storage, which need not be that of the field.
+
+    Args:
+        path: On `storage`.
+        storage: By default the default storage.
+    """
+
+    def __init__(self, path: str, storage: Storage | None = None) -> None:
+        self.path = path
+        self.storage = storage
+
+    @property
+    def placeholder_name(self) -> str:
+        """The path on the storage, folders included."""
+        return self.path
+
+    def read(self) -> bytes:
+        """Return the file."""
+        with (self.storage or default_storage).open(self.path, "rb") as file:
+            data: bytes = file.read()
+        return data
+
+
+def publish_once(placeholder: PlaceholderImage, storage: Storage, path: str) -> None:
+    """Put `placeholder` at `path`, unless this process knows that it is there.
+
+    A placeholder that can't be read or put breaks neither a page nor a save; it is logged, and
+    tried again.
+    """
+    seen = storage, getattr(storage, "location", None), path
+    if seen in _there:
+        return
+    try:
+        if not storage.exists(path):
+            publish(storage, path, placeholder.read())
+    except (OSError, RenditionError) as error:
+        logger.error("The placeholder %s cannot be put on its storage: %s", path, error)
+        return
+    _there.add(seen)

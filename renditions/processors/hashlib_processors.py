@@ -1,0 +1,14 @@
+"""Digests: short, and equally long."""
+
+import hashlib
+
+
+def md5(image_key: str) -> str:
+    """Return the 32 hexadecimal digits of the MD5 digest."""
+    # Part of names that exist; nothing relies on it being hard to guess.
+    return hashlib.md5(image_key.encode(), usedforsecurity=False).hexdigest()
+
+
+def md5_16(image_key: str) -> str:
+    """Return the first 16 digits of `md5`."""
+    return md5(image_key)[:16]
