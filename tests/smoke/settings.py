@@ -1,0 +1,20 @@
+"""Settings of the processes that the smoke tests start."""
+
+from tests.settings import *  # noqa: F403
+
+from .place import Place
+
+_place = Place.of_this_process()
+globals().update(_place.settings())
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": _place.database,
+        "OPTIONS": {
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+        },
+    }
+}

@@ -1,0 +1,99 @@
+"""Pictures that cannot be made: they fail with a reason, alone, and can be mended."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.core.files.base import ContentFile
+from django.test import Client
+from django.urls import reverse
+
+from renditions.records import RecordState
+from tests.app.models import Person
+from tests.conftest import four_corners
+from workers.models import WarmJob
+
+from .filters import DEADLY, ORDINARY, STUBBORN
+from .nodes import Worker
+from .outcome import all_made, assert_all_made, failed, recorded
+from .place import BACKOFF_S, HARD_TIME_LIMIT_S, MAX_ATTEMPTS, SWEEP_EVERY_S, Place
+from .waiting import wait_for
+
+Save = Callable[..., Person]
+Begun = Callable[[], list[int]]
+
+# Celery looks for children that were killed every 5 s.
+NOTICED_S = 5.5
+
+
+def test_picture_that_ends_its_process_fails_as_poison(
+    save: Save, begun: Begun, worker: Worker, place: Place, settings: Any
+):
+    """It is tried MAX_ATTEMPTS times and no more; the worker and other pictures go on."""
+    settings.RENDITIONS = place.settings()["RENDITIONS"]
+    main_process = worker.pid
+    deadly, stubborn, ordinary = save(DEADLY), save(STUBBORN), save()
+
+    wait_for(lambda: all_made(ordinary), 15, "a good picture is made in between")
+    attempt_s = max(NOTICED_S, HARD_TIME_LIMIT_S) + BACKOFF_S + SWEEP_EVERY_S
+    for person in (deadly, stubborn):
+        job = wait_for(
+            lambda person=person: failed(person),
+            (attempt_s + 2) * MAX_ATTEMPTS,
+            "the bad picture has failed",
+        )
+        assert job.kind == "poison"
+        assert f"{MAX_ATTEMPTS} times" in job.error
+        assert job.attempts == MAX_ATTEMPTS
+
+    assert len(begun()) == 2 * MAX_ATTEMPTS + 1
+    assert worker.pid == main_process
+    after = save()
+    wait_for(lambda: all_made(after), 10, "the worker still works")
+    assert_all_made(after, place.media)
+
+
+def test_broken_picture_is_mended_and_retried_in_the_admin(client: Client, place: Place):
+    """A JPEG that breaks off fails with its reason; mended, one click makes it whole."""
+    whole = four_corners(*ORDINARY)
+    person = Person.objects.create(headshot=ContentFile(whole[: len(whole) // 2], "broken.jpg"))
+    job = wait_for(lambda: failed(person), 10, "the broken picture has failed")
+    assert {each["path"] for each in job.failures} == {
+        plan.path for plan in person.headshot.plans()
+    }
+    assert recorded(person) == {RecordState.FAILED}
+    _log_in(client, "rendition_workers.view_warmjob", "rendition_workers.change_warmjob")
+    page = client.get(reverse("admin:rendition_workers_warmjob_changelist")).content.decode()
+    assert job.error[:30] in page
+
+    (place.media / person.headshot.name).write_bytes(whole)
+    answer = _retry(client, job)
+
+    assert "1 failed job is queued again" in answer
+    wait_for(lambda: all_made(person), 10, "the mended picture is made")
+    assert_all_made(person, place.media)
+
+
+def test_retry_takes_permission(client: Client):
+    """Who may only look at the list cannot retry."""
+    person = Person.objects.create(headshot=ContentFile(b"no picture", "broken.jpg"))
+    job = wait_for(lambda: failed(person), 10, "the broken picture has failed")
+    _log_in(client, "rendition_workers.view_warmjob")
+
+    answer = _retry(client, job)
+
+    assert "queued again" not in answer
+    assert failed(person)
+
+
+def _log_in(client: Client, *permissions: str) -> None:
+    user = User.objects.create_user("editor", is_staff=True)
+    names = [permission.split(".")[1] for permission in permissions]
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client.force_login(user)
+
+
+def _retry(client: Client, job: WarmJob) -> str:
+    chosen = {"action": "retry_failed", "_selected_action": [job.pk]}
+    page = reverse("admin:rendition_workers_warmjob_changelist")
+    return client.post(page, chosen, follow=True).content.decode()

@@ -1,0 +1,153 @@
+"""Workers that are killed or stopped with work in hand."""
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+
+import psutil
+import pytest
+from django.db.models.functions import Now
+
+from tests.app.models import Person
+
+from .filters import SLOW
+from .nodes import Worker
+from .outcome import all_made, assert_all_made, jobs_of
+from .place import BACKOFF_S, LEASE_S, SWEEP_EVERY_S, Place
+from .waiting import wait_for
+
+logger = logging.getLogger(__name__)
+
+Save = Callable[..., Person]
+Begun = Callable[[], list[int]]
+Start = Callable[[], Worker]
+Recovered = Callable[[list[Person], float], None]
+
+# Celery looks for children that were killed every 5 s.
+NOTICED_S = 5.5
+
+
+def test_killed_child_loses_nothing(
+    save: Save, hold: Path, begun: Begun, worker: Worker, place: Place, recovered: Recovered
+):
+    """The job of a child that was killed is done by another, without waiting for the lease."""
+    person = save(SLOW)
+    (child,) = wait_for(begun, 10, "the job is begun")
+    main_process = worker.pid
+
+    os.kill(child, signal.SIGKILL)
+    hold.unlink()
+    recovered([person], NOTICED_S + BACKOFF_S + SWEEP_EVERY_S + 2)
+
+    assert_all_made(person, place.media)
+    assert len(begun()) == 2
+    assert worker.pid == main_process
+    assert child not in worker.children
+    assert not _open_databases(worker, place), "no child has its parent's connection"
+
+
+def test_killed_worker_loses_nothing(
+    save: Save, hold: Path, begun: Begun, worker: Worker, place: Place, recovered: Recovered
+):
+    """A worker that is started again under its name takes up at once what it had in hand."""
+    people = [save(SLOW), *(save() for _ in range(5))]
+    wait_for(begun, 10, "a job is begun")
+
+    worker.end("SIGKILL")
+    hold.unlink()
+    worker.restart()
+    recovered(people, 3)
+
+    for person in people:
+        assert_all_made(person, place.media)
+
+
+def test_worker_that_never_comes_back_loses_nothing(
+    save: Save, hold: Path, begun: Begun, worker: Worker, place: Place, start_another: Start
+):
+    """When a whole machine is gone, another takes its job over as soon as the lease is out."""
+    person = save(SLOW)
+    wait_for(begun, 10, "the job is begun")
+    worker.end("SIGKILL")
+    hold.unlink()
+    start_another()
+    bystander = save()
+    wait_for(lambda: all_made(bystander), 10, "the other worker works")
+    assert len(begun()) == 2, "the lease is respected"
+
+    # Instead of waiting for it.
+    assert jobs_of(person).update(lease_until=Now() + timedelta(seconds=1)) == 1
+    wait_for(lambda: all_made(person), 1 + SWEEP_EVERY_S + 3, "the job is taken over")
+
+    assert_all_made(person, place.media)
+
+
+def test_warm_shutdown_ends_what_is_in_hand(
+    save: Save, hold: Path, begun: Begun, worker: Worker, place: Place, start_another: Start,
+    recovered: Recovered,
+):  # fmt: skip
+    """SIGTERM under load: jobs in hand are done to their end, the rest is somebody else's."""
+    people = [save(SLOW), save(SLOW)]
+    wait_for(lambda: len(begun()) == 2, 10, "both children are busy")
+    people += [save() for _ in range(8)]
+    children = set(worker.children)
+
+    worker.kill("SIGTERM")
+    wait_for(lambda: "Warm shutdown" in worker.logs(), 5, "the worker is told")
+    assert jobs_of(*people).count() == len(people)
+    start_another()
+    wait_for(lambda: all_made(*people[2:]), 5, "the rest is done meanwhile")
+    hold.unlink()
+    recovered(people, 5)
+    worker.end("SIGTERM")
+
+    assert begun()[:2] == [pid for pid in begun() if pid in children], "each was begun once"
+    assert len(begun()) == len(people)
+    for person in people:
+        assert_all_made(person, place.media)
+
+
+def test_cold_shutdown_hands_over_what_is_in_hand(
+    save: Save, hold: Path, begun: Begun, worker: Worker, place: Place, start_another: Start,
+    recovered: Recovered,
+):  # fmt: skip
+    """SIGQUIT under load: what is not done in time is cut off, and taken up at once by another."""
+    people = [save(SLOW)]
+    (child,) = wait_for(begun, 10, "a job is begun")
+    assert child in worker.children
+    start_another()
+    people += [save() for _ in range(8)]
+
+    worker.end("SIGQUIT")
+    assert jobs_of(people[0]).exists()
+    hold.unlink()
+    recovered(people, 5)
+
+    for person in people:
+        assert_all_made(person, place.media)
+
+
+@pytest.fixture
+def recovered() -> Recovered:
+    """Wait until all of some people's renditions are made, and note how long it took."""
+
+    def wait(people: list[Person], within_s: float) -> None:
+        assert within_s < LEASE_S
+        since = monotonic()
+        wait_for(lambda: all_made(*people), within_s, "all renditions are made after all")
+        logger.info("recovered in %.1f s", monotonic() - since)
+
+    return wait
+
+
+def _open_databases(worker: Worker, place: Place) -> list[str]:
+    return [
+        file.path
+        for child in worker.children
+        for file in psutil.Process(child).open_files()
+        if file.path.startswith(place.database)
+    ]

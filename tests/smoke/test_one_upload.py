@@ -1,0 +1,150 @@
+"""One upload, from the save to the files, through real processes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from django.db import transaction
+
+from renditions.records import RecordState
+from tests.app.models import Person
+from workers import dispatch, ledger
+from workers.models import WarmJob
+from workers.subjects import signature, subject_of
+
+from .filters import ORDINARY, SLOW
+from .nodes import Valkey, Worker
+from .outcome import all_made, assert_all_made, jobs_of, recorded, rendition_files
+from .place import Place
+from .waiting import wait_for
+
+Save = Callable[..., Person]
+Begun = Callable[[], list[int]]
+
+FIELD = Person._meta.get_field("headshot")
+
+
+def test_save_makes_every_rendition(save: Save, place: Place):
+    """A worker makes all that is declared, with the right pixels in each corner."""
+    person = save()
+
+    wait_for(lambda: all_made(person), 10, "all renditions are made")
+
+    assert_all_made(person, place.media)
+    assert recorded(person) == {RecordState.CREATED}
+
+
+def test_rolled_back_save_leaves_nothing(save: Save, place: Place, begun: Begun):
+    """No row, no message and no rendition come of a save that never was."""
+    with transaction.atomic():
+        save(name="never.jpg")
+        transaction.set_rollback(True)
+    assert not WarmJob.objects.exists()
+
+    # One queue: what the rolled-back save might have sent is done with before this one.
+    person = save(name="after.jpg")
+    wait_for(lambda: all_made(person), 10, "the next save is made")
+
+    assert len(begun()) == 1
+    assert not any("never" in name for name in rendition_files(place.media))
+
+
+def test_message_waits_for_the_commit(save: Save, begun: Begun, broker: Valkey):
+    """Within the transaction nothing is sent, however long it takes."""
+    with transaction.atomic():
+        person = save()
+        assert broker.client.llen("renditions") == 0
+        hint = _hint_of(person)
+        assert hint.generation == 1
+    wait_for(lambda: all_made(person), 10, "all renditions are made")
+
+    assert len(begun()) == 1
+
+
+def test_doubled_messages_do_the_work_once(save: Save, hold: Path, begun: Begun):
+    """However often a message comes, while the job is done or after, it is done once."""
+    person = save(SLOW)
+    hint = _hint_of(person)
+    wait_for(begun, 10, "the job is begun")
+
+    for _ in range(10):
+        dispatch.send(hint)
+    bystander = save()
+    wait_for(lambda: all_made(bystander), 10, "the other child is through with the doubles")
+    hold.unlink()
+    wait_for(lambda: all_made(person), 10, "the job is done")
+    dispatch.send(hint)
+    last = save()
+    wait_for(lambda: all_made(last), 10, "the late double is through")
+
+    assert len(begun()) == 3, "one for each picture"
+
+
+def test_two_workers_do_a_job_once(
+    save: Save, hold: Path, begun: Begun, worker: Worker, start_another: Callable[[], Worker]
+):
+    """Two workers that both have the message share out one job."""
+    another = start_another()
+    person = save(SLOW)
+    hint = _hint_of(person)
+    wait_for(begun, 10, "the job is begun")
+
+    before = [_received(node) for node in (worker, another)]
+
+    def both_had_it() -> bool:
+        dispatch.send(hint)
+        now = [_received(node) for node in (worker, another)]
+        return all(more > fewer for more, fewer in zip(now, before, strict=True))
+
+    wait_for(both_had_it, 10, "both workers have had the message")
+    hold.unlink()
+    wait_for(lambda: all_made(person), 10, "the job is done")
+
+    assert len(begun()) == 1
+
+
+def test_save_that_replaces_the_picture_wins(
+    save: Save, hold: Path, begun: Begun, picture: Callable, place: Place
+):
+    """A save that overtakes a job in hand gets all its renditions, and the old one none."""
+    person = save(SLOW, "old.jpg")
+    wait_for(begun, 10, "the old picture is begun")
+
+    person.headshot = picture("new.jpg", *ORDINARY)
+    person.save()
+    hold.unlink()
+    wait_for(lambda: all_made(person), 10, "the new picture is made")
+
+    assert_all_made(person, place.media)
+    assert not any("/old" in name for name in rendition_files(place.media))
+
+
+def test_uploads_go_before_bulk(save: Save, hold: Path, begun: Begun, picture: Callable):
+    """What somebody waits for overtakes what waits in the bulk queue."""
+    save(SLOW)
+    save(SLOW)
+    wait_for(lambda: len(begun()) == 2, 10, "both children are busy")
+    bulk = [Person(name="bulk", headshot=picture(f"{i}.jpg", *ORDINARY)) for i in range(12)]
+    Person.objects.bulk_create(bulk)
+    for person in bulk:
+        owed = ledger.owe(subject_of(person, FIELD, "default"), signature(person.headshot.plans()))
+        dispatch.send(replace(owed, bulk=True))
+    fresh = save()
+
+    hold.unlink()
+    wait_for(lambda: all_made(fresh), 10, "the fresh upload is made")
+    waiting = jobs_of(*bulk).count()
+    wait_for(lambda: all_made(*bulk), 10, "the bulk is made")
+
+    # Two were in the hands of the worker before the upload came, two were begun beside it.
+    assert waiting >= len(bulk) - 6
+
+
+def _hint_of(person: Person) -> ledger.Hint:
+    job = jobs_of(person).get()
+    return ledger.Hint("default", job.pk, job.generation)
+
+
+def _received(worker: Worker) -> int:
+    """How many messages it has taken since its start."""
+    return worker.logs().count("Task renditions.warm")
