@@ -77,7 +77,7 @@ class VersatileImageField(models.ImageField):
     def pre_save(self, model_instance: models.Model, add: bool) -> VersatileImageFieldFile:
         """Commit the file, and let it know that it is being saved with its instance."""
         file: VersatileImageFieldFile = super().pre_save(model_instance, add)
-        file.note_saved()
+        getattr(model_instance, self.attname).note_saved()
         if not file:
             # Pages that may cost nothing will show it, so it is put there now.
             self.publish_placeholder()

@@ -136,8 +136,12 @@ class VersatileImageMixIn(Base):
 
     def save(self, name: str, content: "File[Any]", save: bool = True) -> None:
         """Put `content` on the storage; renditions of older content under the name are stale."""
-        self._has_new_content = True
-        super().save(name, content, save)
+        super().save(name, content, save=False)
+        # Django leaves the bare name on the instance and makes a new file of it: that one is asked.
+        current: VersatileImageMixIn = getattr(self.instance, self.field.attname)
+        current._has_new_content = True
+        if save:
+            self.instance.save()
 
     def note_saved(self) -> None:
         """Remember whether the save that is going on brings new content."""
