@@ -36,7 +36,7 @@ def owe_saved(
     Fixtures (`raw`) owe like any other save.
     """
     for field in warmed_fields(sender):
-        if _was_saved(instance, field, update_fields):
+        if _was_saved(field, update_fields):
             owe(instance, field, using)
 
 
@@ -45,7 +45,9 @@ def forget_deleted(
 ) -> None:
     """Take the row of a deleted instance away; a worker that is at it publishes nothing more."""
     for field in warmed_fields(sender):
-        ledger.forget(subject_of(instance, field, using))
+        # An inherited picture goes with its own model's row, which may be kept.
+        if field.model is sender._meta.concrete_model:
+            ledger.forget(subject_of(instance, field, using))
 
 
 def _save_in_one_transaction(model: type[models.Model]) -> None:
@@ -65,12 +67,8 @@ def _save_in_one_transaction(model: type[models.Model]) -> None:
     model.save_base = save_base_atomically  # type: ignore[method-assign]
 
 
-def _was_saved(
-    instance: models.Model, field: VersatileImageField, update_fields: Collection[str] | None
-) -> bool:
-    # A deferred field was not loaded, so it was not saved.
-    if field.attname not in instance.__dict__:
-        return False
+def _was_saved(field: VersatileImageField, update_fields: Collection[str] | None) -> bool:
+    # Django names what it saves of an instance with deferred fields.
     if update_fields is None:
         return True
     return bool({field.name, field.attname, field.ppoi_field} & set(update_fields))
