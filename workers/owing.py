@@ -1,6 +1,6 @@
 """Put on the ledger what an instance has outstanding."""
 
-from django.db import models
+from django.db import models, router
 
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
@@ -18,7 +18,8 @@ def owe_all(queryset: models.QuerySet[models.Model]) -> int:
     For what sends no signal: call it after `bulk_create`, `bulk_update`, `update` and raw SQL.
     """
     return sum(
-        owe(instance, field, queryset.db)
+        # Where a save would write: the queryset may have been read from a replica.
+        owe(instance, field, router.db_for_write(queryset.model, instance=instance))
         for instance in queryset.iterator(chunk_size=CHUNK_ROWS)
         for field in warmed_fields(queryset.model)
     )
@@ -37,9 +38,11 @@ def owe(instance: models.Model, field: VersatileImageField, using: str) -> bool:
         ledger.forget(subject)
         return False
     owed = signature(plans)
-    if not image.was_replaced and _is_owed_or_made(subject, owed, image):
+    # Said once: a later save of the same object need not bring the picture again.
+    was_replaced, image.was_replaced = image.was_replaced, False
+    if not was_replaced and _is_owed_or_made(subject, owed, image):
         return False
-    dispatch.send_after_commit(ledger.owe(subject, owed, force=image.was_replaced))
+    dispatch.send_after_commit(ledger.owe(subject, owed, force=was_replaced))
     return True
 
 

@@ -10,6 +10,9 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.app.models import Article, Editor, Person
+from tests.workers.broker import drain
+from workers import dispatch
+from workers.conf import BULK_QUEUE, QUEUE
 from workers.models import WarmJob, WarmRun
 
 
@@ -71,3 +74,11 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
         finally:
             for model in (WarmJob, WarmRun, Article, Editor, Person):
                 model._base_manager.using(alias).all()._raw_delete(alias)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_sent_yet(monkeypatch) -> None:
+    """Begin with empty queues, and with a broker of which nobody knows that it was silent."""
+    monkeypatch.setattr(dispatch, "_silent_until", 0.0)
+    for queue in (QUEUE, BULK_QUEUE):
+        drain(queue)

@@ -1,0 +1,113 @@
+"""Owing what no signal tells of."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.app.models import Article, Person
+from tests.workers.broker import drain
+from workers.conf import QUEUE
+from workers.models import JobState, WarmJob
+from workers.owing import owe_all
+from workers.testing import work_owed
+
+
+@pytest.fixture
+def unsignalled(db, picture) -> list[Person]:
+    """Return people that came by bulk_create: three with a picture, one without."""
+    storage = Person._meta.get_field("headshot").storage
+    names = [storage.save(f"people/{number}.jpg", picture()) for number in range(3)]
+    return Person.objects.bulk_create([*(Person(headshot=name) for name in names), Person()])
+
+
+def test_bulk_create_owes_by_owe_all(unsignalled):
+    """After bulk_create nothing is owed until owe_all says so; blank pictures owe nothing."""
+    assert not WarmJob.objects.exists()
+
+    assert owe_all(Person.objects.all()) == 3
+
+    assert work_owed() == 3
+    assert not WarmJob.objects.exists()
+    assert owe_all(Person.objects.all()) == 0
+
+
+def test_update_owes_by_owe_all(unsignalled):
+    """After update() only what has changed is owed."""
+    owe_all(Person.objects.all())
+    work_owed()
+    Person.objects.filter(pk=unsignalled[0].pk).update(headshot_ppoi=(0.0, 0.0))
+
+    assert owe_all(Person.objects.all()) == 1
+
+    assert WarmJob.objects.get().object_pk == str(unsignalled[0].pk)
+
+
+def test_owe_all_owes_what_the_queryset_holds(unsignalled):
+    """Instances outside of the queryset are left alone."""
+    assert owe_all(Person.objects.filter(pk=unsignalled[1].pk)) == 1
+
+    assert WarmJob.objects.get().object_pk == str(unsignalled[1].pk)
+
+
+def test_owe_all_is_no_hammer(unsignalled):
+    """What is owed, or failed, already is not begun anew."""
+    owe_all(Person.objects.all())
+    WarmJob.objects.filter(object_pk=unsignalled[0].pk).update(state=JobState.FAILED)
+
+    assert owe_all(Person.objects.all()) == 0
+
+    assert set(WarmJob.objects.values_list("generation", flat=True)) == {1}
+
+
+def test_owe_all_hints_after_the_commit(unsignalled, django_capture_on_commit_callbacks):
+    """Each row that was put has its message."""
+    with django_capture_on_commit_callbacks(execute=True):
+        owe_all(Person.objects.all())
+        assert drain(QUEUE) == []
+
+    assert len(drain(QUEUE)) == 3
+
+
+def test_owe_all_of_a_model_that_declares_nothing(db, picture):
+    """A model without `warm` has nothing to owe."""
+    Article.objects.create(lead=picture())
+
+    assert owe_all(Article.objects.all()) == 0
+
+
+def test_owe_all_reads_the_instances_once(unsignalled):
+    """However many instances there are, they are read by one query."""
+    with CaptureQueriesContext(connection) as queries:
+        owe_all(Person.objects.all())
+
+    assert sum('FROM "app_person"' in query["sql"] for query in queries) == 1
+
+
+class ReplicaRouter:
+    """Reads go to a replica, writes to the primary database."""
+
+    def db_for_read(self, model, **hints):
+        return "sqlite"
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+    def allow_relation(self, *args, **hints):
+        return True
+
+
+@pytest.mark.parametrize("ledger_db", ["sqlite"], indirect=True)
+@pytest.mark.django_db(transaction=True, databases=["default"])
+def test_owe_all_writes_where_saves_are_written(picture, ledger_db, settings):
+    """With a replica for reading, what is owed is put on the primary database."""
+    person = Person(headshot=picture())
+    person.save(using="default")
+    person.save(using=ledger_db)
+    WarmJob.objects.using("default").all().delete()
+    WarmJob.objects.using(ledger_db).all().delete()
+
+    settings.DATABASE_ROUTERS = [ReplicaRouter()]
+    assert owe_all(Person.objects.all()) == 1
+
+    assert WarmJob.objects.using("default").count() == 1
+    assert not WarmJob.objects.using(ledger_db).exists()

@@ -1,0 +1,498 @@
+"""What a save owes and a deletion forgets."""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+from django.core import serializers
+from django.core.cache import caches
+from django.core.management import call_command
+from django.db import connections, transaction
+from PIL import Image
+
+from renditions.keys import RenditionKey
+from tests import servers
+from tests.app.models import Article, Author, Editor, Person
+from tests.servers import closed_port, silent_server
+from tests.workers.broker import celery_on, drain
+from tests.workers.test_atomic_saves import Fault, failing_receiver
+from workers import dispatch
+from workers.conf import BULK_QUEUE, QUEUE
+from workers.models import JobState, WarmJob
+from workers.testing import work_owed
+
+
+@pytest.fixture
+def person(db, picture) -> Person:
+    """Return a person whose renditions are all made."""
+    made = Person.objects.create(name="Ada", headshot=picture())
+    assert work_owed() == 1
+    assert not WarmJob.objects.exists()
+    return made
+
+
+def reloaded(person: Person) -> Person:
+    return Person.objects.get(pk=person.pk)
+
+
+# ---- one upload ------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_save_is_owed_and_a_message_follows_the_commit(
+    picture, django_capture_on_commit_callbacks
+):
+    """A new picture puts one row with the save, and one message after it."""
+    with django_capture_on_commit_callbacks(execute=True):
+        person = Person.objects.create(headshot=picture())
+        job = WarmJob.objects.get()
+        assert drain(QUEUE) == []
+
+    assert (job.model_label, job.object_pk, job.field_name) == (
+        "app.Person", str(person.pk), "headshot",
+    )  # fmt: skip
+    assert (job.state, job.generation, job.attempts) == (JobState.QUEUED, 1, 0)
+    assert drain(QUEUE) == [
+        ("renditions.warm", {"using": "default", "job_id": job.pk, "generation": 1})
+    ]
+    assert drain(BULK_QUEUE) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_that_is_rolled_back_owes_nothing(picture):
+    """After a rollback there is no row and no message."""
+    with transaction.atomic():
+        Person.objects.create(headshot=picture())
+        assert WarmJob.objects.exists()
+        transaction.set_rollback(True)
+
+    assert not WarmJob.objects.exists()
+    assert drain(QUEUE) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_savepoint_that_is_rolled_back_owes_nothing(picture):
+    """A save that was undone inside of a larger transaction is owed nothing; the rest is."""
+    with transaction.atomic():
+        kept = Person.objects.create(headshot=picture())
+        with transaction.atomic():
+            Person.objects.create(headshot=picture())
+            transaction.set_rollback(True)
+
+    assert [job.object_pk for job in WarmJob.objects.all()] == [str(kept.pk)]
+    assert len(drain(QUEUE)) == 1
+
+
+@pytest.mark.django_db
+def test_a_save_without_a_picture_owes_nothing():
+    """A person without a picture is nobody's work."""
+    Person.objects.create(name="Ada")
+
+    assert not WarmJob.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_model_that_declares_nothing_owes_nothing(picture):
+    """A field without `warm` is left to whoever asks for its renditions."""
+    Article.objects.create(lead=picture())
+
+    assert not WarmJob.objects.exists()
+
+
+# ---- which saves owe -------------------------------------------------------------------------
+
+
+def rename(person: Person, picture: Callable) -> None:
+    person.name = "Grace"
+    person.save()
+
+
+def save_again(person: Person, picture: Callable) -> None:
+    person.save()
+
+
+def save_same_instance_twice(person: Person, picture: Callable) -> None:
+    person.save()
+    person.save(update_fields=["headshot", "headshot_ppoi"])
+
+
+def move_focus(person: Person, picture: Callable) -> None:
+    person.headshot.ppoi = (0.1, 0.9)
+    person.save()
+
+
+def move_focus_on_instance(person: Person, picture: Callable) -> None:
+    person.headshot_ppoi = "0.1x0.9"
+    person.save()
+
+
+def move_focus_and_back(person: Person, picture: Callable) -> None:
+    person.headshot.ppoi = (0.1, 0.9)
+    person.headshot.ppoi = (0.5, 0.5)
+    person.save()
+
+
+def move_focus_but_save_only_name(person: Person, picture: Callable) -> None:
+    person.headshot.ppoi = (0.1, 0.9)
+    person.save(update_fields=["name"])
+
+
+def move_focus_and_save_only_that(person: Person, picture: Callable) -> None:
+    person.headshot_ppoi = (0.1, 0.9)
+    person.save(update_fields=["headshot_ppoi"])
+
+
+def move_focus_of_deferred_picture(person: Person, picture: Callable) -> None:
+    partial = Person.objects.only("headshot_ppoi").get(pk=person.pk)
+    partial.headshot_ppoi = (0.1, 0.9)
+    partial.save()
+
+
+def rename_with_deferred_picture(person: Person, picture: Callable) -> None:
+    partial = Person.objects.defer("headshot").get(pk=person.pk)
+    partial.name = "Grace"
+    partial.save()
+
+
+def rename_with_all_deferred(person: Person, picture: Callable) -> None:
+    partial = Person.objects.only("name").get(pk=person.pk)
+    partial.name = "Grace"
+    partial.save()
+
+
+def replace_picture(person: Person, picture: Callable) -> None:
+    person.headshot = picture("b.jpg")
+    person.save()
+
+
+def replace_picture_of_deferred(person: Person, picture: Callable) -> None:
+    partial = Person.objects.defer("headshot").get(pk=person.pk)
+    partial.headshot = picture("b.jpg")
+    partial.save()
+
+
+def replace_picture_but_save_only_name(person: Person, picture: Callable) -> None:
+    person.headshot = picture("b.jpg")
+    person.save(update_fields=["name"])
+
+
+def replace_through_file(person: Person, picture: Callable) -> None:
+    person.headshot.save("b.jpg", picture("b.jpg"))
+
+
+def replace_under_the_same_name(person: Person, picture: Callable) -> None:
+    name = person.headshot.name
+    person.headshot.storage.delete(name)
+    person.headshot = picture("a.jpg", 100, 100)
+    person.save()
+    assert person.headshot.name == name
+
+
+def refer_to_another_file(person: Person, picture: Callable) -> None:
+    person.headshot.storage.save("people/c.jpg", picture("c.jpg"))
+    person.headshot = "people/c.jpg"
+    person.save()
+
+
+OWED = [
+    (rename, False),
+    (save_again, False),
+    (save_same_instance_twice, False),
+    (move_focus, True),
+    (move_focus_on_instance, True),
+    (move_focus_and_back, False),
+    (move_focus_but_save_only_name, False),
+    (move_focus_and_save_only_that, True),
+    (move_focus_of_deferred_picture, True),
+    (rename_with_deferred_picture, False),
+    (rename_with_all_deferred, False),
+    (replace_picture, True),
+    (replace_picture_of_deferred, True),
+    (replace_picture_but_save_only_name, False),
+    (replace_through_file, True),
+    (replace_under_the_same_name, True),
+    (refer_to_another_file, True),
+]
+
+
+@pytest.mark.parametrize(("change", "owed"), OWED, ids=lambda value: getattr(value, "__name__", ""))
+def test_only_what_changes_a_rendition_is_owed(person, picture, change, owed):
+    """A save owes renditions when the picture or its focal point changed with it, else nothing."""
+    change(reloaded(person), picture)
+
+    assert WarmJob.objects.exists() is owed
+
+
+@pytest.mark.parametrize("update_fields", [None, ["headshot_ppoi"], ["headshot"]])
+def test_saving_the_same_object_again_owes_no_more(db, picture, update_fields):
+    """Saving an object again right after its upload begins nothing anew."""
+    person = Person.objects.create(headshot=picture())
+    work_owed()
+
+    person.save(update_fields=update_fields)
+
+    assert not WarmJob.objects.exists()
+
+
+def test_owed_keys_that_changed_are_owed(person, settings):
+    """After a key set has grown, the next save of an instance owes what is new."""
+    sets = settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS
+    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
+        **sets,
+        "headshot": [*sets["headshot"], ("wide", "crop__90x30")],
+    }
+
+    rename(reloaded(person), None)
+
+    assert WarmJob.objects.exists()
+
+
+def test_a_lost_cache_is_looked_after_by_the_next_save(person):
+    """A save of whose renditions nothing is known owes them; the worker finds them made."""
+    caches["default"].clear()
+    rename(reloaded(person), None)
+
+    assert work_owed() == 1
+    assert not WarmJob.objects.exists()
+
+
+@pytest.mark.parametrize(("change", "owed"), OWED, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_save_overtakes_only_for_a_change(db, picture, change, owed):
+    """While renditions are owed, only a save that changes them begins anew."""
+    person = Person.objects.create(headshot=picture())
+
+    change(reloaded(person), picture)
+
+    assert WarmJob.objects.get().generation == (1 if not owed else 2)
+
+
+def test_a_replaced_picture_is_made_again_though_its_name_is_the_same(person, picture):
+    """No rendition of the old picture is left under the name of the new one."""
+    replace_under_the_same_name(reloaded(person), picture)
+
+    assert WarmJob.objects.get().force
+    work_owed()
+
+    inverted = person.headshot.plan(RenditionKey.parse("filters__invert__url"))
+    with person.headshot.storage.open(inverted.path) as file:
+        assert Image.open(file).size == (100, 100)
+
+
+def test_a_picture_that_is_cleared_is_owed_nothing(db, picture):
+    """Taking the picture away takes what it was owed away."""
+    person = Person.objects.create(headshot=picture())
+    person.headshot = ""
+    person.save()
+
+    assert not WarmJob.objects.exists()
+
+
+def test_a_failed_picture_waits_for_a_change(db, picture):
+    """Saving a person whose picture is broken does not try it again; a new picture is tried."""
+    broken = picture()
+    broken.file.truncate(300)
+    person = Person.objects.create(headshot=broken)
+    work_owed()
+    assert WarmJob.objects.get().state == JobState.FAILED
+
+    rename(reloaded(person), None)
+    assert WarmJob.objects.get().state == JobState.FAILED
+
+    replace_picture(reloaded(person), picture)
+    work_owed()
+    assert not WarmJob.objects.exists()
+
+
+# ---- which instances -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [Person, Editor, Author])
+def test_every_kind_of_model_owes_once_under_the_fields_own_model(db, picture, model):
+    """A proxy's and a child's picture is owed as that of the model that declares the field."""
+    instance = model.objects.create(headshot=picture())
+
+    job = WarmJob.objects.get()
+    assert (job.model_label, job.object_pk) == ("app.Person", str(instance.pk))
+
+    instance.headshot.ppoi = (0, 0)
+    instance.save()
+    assert WarmJob.objects.get().generation == 2
+
+    assert work_owed() == 1
+    assert not WarmJob.objects.exists()
+
+
+@pytest.mark.parametrize("model", [Person, Editor, Author])
+@pytest.mark.parametrize(
+    "delete",
+    [
+        lambda instance: instance.delete(),
+        lambda instance: type(instance).objects.filter(pk=instance.pk).delete(),
+        lambda instance: Person.objects.get(pk=instance.pk).delete(),
+    ],
+    ids=["instance", "queryset", "as_person"],
+)
+def test_a_deleted_instance_is_owed_nothing(db, picture, model, delete):
+    """However an instance is deleted, its row on the ledger goes with it."""
+    other = Person.objects.create(headshot=picture())
+    instance = model.objects.create(headshot=picture())
+
+    delete(instance)
+
+    assert [job.object_pk for job in WarmJob.objects.all()] == [str(other.pk)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_that_is_rolled_back_forgets_nothing(picture):
+    """An instance that was not deleted after all is still owed its renditions."""
+    person = Person.objects.create(headshot=picture())
+    with transaction.atomic():
+        person.delete()
+        assert not WarmJob.objects.exists()
+        transaction.set_rollback(True)
+
+    assert WarmJob.objects.exists()
+
+
+def test_a_parent_that_is_kept_stays_owed(db, picture):
+    """An editor who is one no longer is still a person with a picture."""
+    editor = Editor.objects.create(headshot=picture())
+
+    editor.delete(keep_parents=True)
+
+    assert Person.objects.exists()
+    assert WarmJob.objects.exists()
+
+
+# ---- fixtures --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [Person, Editor])
+def test_a_loaded_fixture_is_owed(db, picture, tmp_path, model):
+    """loaddata owes renditions like a save, for a model that inherits its picture too."""
+    instance = model.objects.create(headshot=picture(), name="Ada")
+    objects = [Person.objects.get(pk=instance.pk), *Editor.objects.all()]
+    fixture = tmp_path / "people.json"
+    fixture.write_text(serializers.serialize("json", objects))
+    Person.objects.all().delete()
+    assert not WarmJob.objects.exists()
+
+    call_command("loaddata", str(fixture), verbosity=0)
+
+    assert model.objects.get().headshot.name == instance.headshot.name
+    assert WarmJob.objects.get().object_pk == str(instance.pk)
+    assert work_owed() == 1
+    assert not WarmJob.objects.exists()
+
+
+def test_a_fixture_of_a_child_alone_forgets_nothing(db, picture, tmp_path):
+    """Loading an editor's own columns does not touch what the person is owed."""
+    editor = Editor.objects.create(headshot=picture())
+    fixture = tmp_path / "editors.json"
+    fixture.write_text(
+        json.dumps([{"model": "app.editor", "pk": editor.pk, "fields": {"desk": "news"}}])
+    )
+
+    call_command("loaddata", str(fixture), verbosity=0)
+
+    assert WarmJob.objects.exists()
+
+
+# ---- databases -------------------------------------------------------------------------------
+
+
+def test_a_save_owes_in_its_own_database(ledger_db, picture):
+    """What a save owes lies in the database of the instance, whatever the default is."""
+    person = Person(headshot=picture())
+    person.save(using=ledger_db)
+    job = WarmJob.objects.using(ledger_db).get()
+    assert [kwargs["using"] for _, kwargs in drain(QUEUE)] == [ledger_db]
+
+    assert work_owed(ledger_db) == 1
+    assert not WarmJob.objects.using(ledger_db).exists()
+    for plan in person.headshot.plans():
+        assert person.headshot.storage.exists(plan.path)
+
+    person.headshot.ppoi = (0, 0)
+    person.save()
+    assert WarmJob.objects.using(ledger_db).exclude(pk=job.pk).exists()
+    person.delete()
+    assert not WarmJob.objects.using(ledger_db).exists()
+
+
+def test_a_failing_receiver_after_ours_takes_the_debt_with_it(ledger_db, picture):
+    """A save that fails at its very end leaves neither picture nor debt in any database."""
+    with failing_receiver(), pytest.raises(Fault):
+        Person(headshot=picture()).save(using=ledger_db)
+
+    assert not Person.objects.using(ledger_db).exists()
+    assert not WarmJob.objects.using(ledger_db).exists()
+    assert not connections[ledger_db].in_atomic_block
+
+
+# ---- brokers ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["away", "silent"])
+def broken_broker(request):
+    """Let messages go to a broker that nobody answers at."""
+    with ExitStack() as stack:
+        port = closed_port() if request.param == "away" else stack.enter_context(silent_server())
+        stack.enter_context(celery_on(f"redis://127.0.0.1:{port}/0"))
+        yield request.param
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_does_not_wait_for_a_broken_broker(picture, broken_broker, caplog):
+    """With no broker a save is fast, its row is committed and later hooks of the commit run."""
+    hooks = []
+    begun = time.monotonic()
+    with transaction.atomic():
+        Person.objects.create(headshot=picture())
+        transaction.on_commit(lambda: hooks.append("ran"))
+    taken_s = time.monotonic() - begun
+
+    assert WarmJob.objects.get().state == JobState.QUEUED
+    assert hooks == ["ran"]
+    assert taken_s < 2
+    assert "The broker did not take a message" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_saves_wait_for_a_silent_broker_once(picture, caplog):
+    """After a broker was silent, the saves that follow do not wait for it at all."""
+    with silent_server() as port, celery_on(f"redis://127.0.0.1:{port}/0"):
+        Person.objects.create(headshot=picture())
+        begun = time.monotonic()
+        for _ in range(10):
+            Person.objects.create(headshot=picture())
+        taken_s = time.monotonic() - begun
+
+    assert WarmJob.objects.count() == 11
+    assert taken_s < 1
+    assert caplog.text.count("The broker did not take a message") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_messages_go_out_again_when_the_silence_is_over(picture, monkeypatch):
+    """A broker that came back gets the messages of new saves."""
+    with celery_on(f"redis://127.0.0.1:{closed_port()}/0"):
+        Person.objects.create(headshot=picture())
+    assert dispatch._silent_until > time.monotonic()
+    monkeypatch.setattr(dispatch, "_silent_until", time.monotonic() - 1)
+
+    person = Person.objects.create(headshot=picture())
+
+    job = WarmJob.objects.get(object_pk=person.pk)
+    assert [kwargs["job_id"] for _, kwargs in drain(QUEUE)] == [job.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_full_loses_no_save(picture):
+    """A broker without memory refuses the message; the save stands and is owed."""
+    with servers.valkey("--maxmemory", "1") as full, celery_on(full.broker_url()):
+        Person.objects.create(headshot=picture())
+
+    assert WarmJob.objects.get().state == JobState.QUEUED
