@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files import File
+from django.db.models.fields.files import FieldFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.text import slugify
 
@@ -26,6 +27,8 @@ def check_picture(file: File) -> None:
     Only its header is read: a picture that breaks off further down is taken, and fails with its
     reason where everybody sees it.
     """
+    if isinstance(file, FieldFile) and file._committed:  # noqa: SLF001 the only one who knows
+        return  # It lies on the storage already, and was looked at when it came.
     if file.size > settings.MAX_UPLOAD_BYTES:
         limit = filesizeformat(settings.MAX_UPLOAD_BYTES)
         raise ValidationError(f"The file is larger than {limit}.", code=TOO_LARGE)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -56,6 +57,7 @@ class Service:
     port: int
     process: subprocess.Popen[str]
     session: requests.Session = field(default_factory=requests.Session)
+    said: str = ""  # until it was ready
 
     @property
     def address(self) -> str:
@@ -75,6 +77,15 @@ class Service:
         """Return the API's answer to one picture."""
         fields = {"title": "Harbour", **data}
         return self.post("api/photos/", data=fields, files={"image": (name, content)})
+
+    def submit(self, path: str, **data: str) -> requests.Response:
+        """Return the answer to the form at `path`, sent as a browser would."""
+        address = self.address + path
+        page = self.get(path).text
+        found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        assert found, page
+        fields = {"csrfmiddlewaretoken": found[1], **data}
+        return self.session.post(address, data=fields, timeout=10, headers={"Referer": address})
 
     def answers(self) -> bool:
         """Whether the web server is up."""
@@ -183,7 +194,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The whole demo, ready."""
     service = start_demo(tmp_path_factory.mktemp("demo"), free_port())
     try:
-        wait_until_ready(service)
+        service.said = wait_until_ready(service)
         yield service
     finally:
         service.end()

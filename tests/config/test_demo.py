@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -84,6 +85,28 @@ def test_broken_picture_says_why(demo: Service):
     assert all(len(failure["reason"]) > 20 for failure in warm["failed"])
     assert "could not be made" in page
     assert 'class="state failed"' in page
+
+
+def test_focal_point_is_moved_in_the_admin(demo: Service):
+    """With the printed login an editor moves a focal point, and every crop is made again."""
+    photo = demo.upload(picture((1000, 500)), title="To be moved").json()
+    wait_until_done(demo, photo)
+    password = re.search(r"name: (\w+) +password: (\S+)", demo.said)
+    assert password
+    change = f"admin/gallery/photo/{photo['id']}/change/"
+
+    demo.submit("admin/login/", username=password[1], password=password[2])
+    wrong = demo.submit(change, title="To be moved", focal_point="left")
+    demo.submit(change, title="Moved", focal_point="0.1x0.9")
+    listed = demo.get("admin/gallery/photo/").text
+
+    moved = demo.get(f"api/photos/{photo['id']}/").json()
+    wait_until_done(demo, moved)
+    demo.session.cookies.clear()
+    assert "errorlist" in wrong.text
+    assert "Moved" in listed
+    assert "crop-c0-1__0-9-400x400" in moved["image"]["square"]
+    assert all(demo.get(address).status_code == 200 for address in moved["image"].values())
 
 
 def test_worker_and_broker_may_be_killed(demo: Service):
