@@ -6,8 +6,8 @@ from typing import Any
 
 from PIL import Image
 
-from .formats import Format
-from .sources import Source, reading_pixels
+from .formats import Format, format_named
+from .sources import Limits, Source, check_frames, reading_pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,15 @@ class Animation:
         return timing
 
 
-def read_animation(source: Source) -> Animation | None:
+def read_animation(source: Source, limits: Limits) -> Animation | None:
     """Return all frames of `source`, or None if it stands still.
 
-    The caller has checked that their pixels together are within the limits.
+    Raises:
+        TooManyFramePixels: before a frame is decoded.
     """
+    if not format_named(source.info.format).animated:
+        return None
+    check_frames(source, limits)
     image = source.image
     frames, durations = [], []
     with reading_pixels():

@@ -11,16 +11,18 @@ from typing import BinaryIO
 
 from PIL import Image, ImageChops
 
-_GREY = {127, 128}  # inverted inks are 127
+_GREY = range(127, 129)  # inverted inks are 127
+_NEARLY_GREY = range(112, 145)  # in a progressive picture, which libjpeg smooths across blocks
 _END_OF_IMAGE = b"\xff\xd9"
 _OTHER_DATA = b"\x55\xaa" * 2048
 
 
 def has_grey_corner(image: Image.Image) -> bool:
     """Whether decoded `image` may be cut short: its last pixel has libjpeg's grey."""
+    grey = _NEARLY_GREY if image.info.get("progressive") else _GREY
     corner = image.getpixel((image.width - 1, image.height - 1))
     values = corner if isinstance(corner, tuple) else (corner,)
-    return all(value in _GREY for value in values)
+    return all(value in grey for value in values)
 
 
 def is_cut_short(file: BinaryIO, image: Image.Image, at_least: tuple[int, int] | None) -> bool:

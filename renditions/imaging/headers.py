@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal
 from .geometry import Size
 
 # Each block costs Pillow an object and a turn of a Python loop, however short it is.
-BLOCK_OVERHEAD_BYTES = 64
+BLOCK_OVERHEAD_BYTES = 256
 
 _MAGIC = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
@@ -155,7 +155,7 @@ def _gif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int
         kind = file.read(1)
         if kind == b"!":
             file.seek(1, 1)
-            header.metadata_bytes += _skip_gif_blocks(file)
+            header.metadata_bytes += _skip_gif_blocks(file, max_metadata_bytes)
         elif kind == b",":
             place = file.read(8)
             left, top, width, height = (
@@ -176,11 +176,14 @@ def count_frames(file: BinaryIO, format_name: str, max_frames: int) -> int | Non
     return count(file, max_frames) if count else None
 
 
+_MAX_GIF_COST = 200_000_000
+
+
 def _count_gif_frames(file: BinaryIO, max_frames: int) -> int:
     file.seek(10)
     flags = file.read(3)[:1] or b"\0"
     file.seek(_palette_bytes(flags[0]), 1)
-    frames = 0
+    frames, cost = 0, 0
     while frames <= max_frames:
         kind = file.read(1)
         if kind == b"!":
@@ -193,7 +196,9 @@ def _count_gif_frames(file: BinaryIO, max_frames: int) -> int:
             break
         else:
             continue
-        _skip_gif_blocks(file)
+        cost += _skip_gif_blocks(file, _MAX_GIF_COST)
+        if cost > _MAX_GIF_COST:  # blocks of a byte each; nobody's encoder does that
+            return max_frames + 1
     return frames
 
 
@@ -207,10 +212,10 @@ def _count_webp_frames(file: BinaryIO, max_frames: int) -> int:
     return frames
 
 
-def _skip_gif_blocks(file: BinaryIO) -> int:
+def _skip_gif_blocks(file: BinaryIO, max_cost: int) -> int:
     """Go to the end of a chain of sub-blocks; return what it costs to read them, in bytes."""
     cost = 0
-    while length := file.read(1)[:1]:
+    while cost <= max_cost and (length := file.read(1)):
         cost += length[0] + BLOCK_OVERHEAD_BYTES
         if length == b"\0":
             break

@@ -101,7 +101,8 @@ def plan_levels(base: Level, stored: Size, cuts: Sequence[StoredCut]) -> list[Le
 
 def nearest_level(levels: Sequence[Level], scale: float) -> Level:
     """Return the smallest of `levels`, largest first, that is `GAP` times what `scale` needs."""
-    return next((level for level in reversed(levels) if level.scale >= scale * GAP), levels[0])
+    needed = scale * GAP * (1 - 1e-5)  # a level made for a scale has whole pixels
+    return next((level for level in reversed(levels) if level.scale >= needed), levels[0])
 
 
 def _missing_level(
@@ -117,9 +118,14 @@ def _missing_level(
         if len(far) > 1:
             # Rounded up, or it would be too small for the cut that it is made for.
             scale = max(far) * GAP
-            size = Size(math.ceil(stored.width * scale), math.ceil(stored.height * scale))
-            return Level.of(size, stored)
+            size = Size(_round_up(stored.width * scale), _round_up(stored.height * scale))
+            made = Level.of(size, stored)
+            return None if made in levels else made
     return None
+
+
+def _round_up(exact: float) -> int:
+    return math.ceil(exact - 1e-6)
 
 
 def _largest_first(levels: Iterable[Level]) -> list[Level]:

@@ -23,7 +23,7 @@ from .levels import Levels, StoredCut
 from .modes import GREYS, plain, straight
 from .orientation import make_upright, stored_box
 from .sizers import Cut, Sizer
-from .sources import Limits, Source, SourceInfo, check_frames, decode, open_source, probe
+from .sources import Limits, Source, SourceInfo, decode, open_source, probe
 from .whole_image import WholeImage, WholeImageFilter, WholeImageSizer
 
 # A JPEG is decoded to at least this many times what its largest rendition needs.
@@ -86,14 +86,17 @@ class Picture:
         self._animation: Animation | None = None
         self._whole: WholeImage | None = None
         if any(recipe.encoding.animation == "keep" for recipe in recipes):
-            check_frames(source, limits)
-            self._animation = read_animation(source)
+            self._animation = read_animation(source, limits)
         cuts = [self._stored(cut) for cut in _possible_cuts(recipes, self.info.size)]
-        if any(recipe.needs_whole_image for recipe in recipes):
-            image, scale = decode(source, limits)
-            self._whole = WholeImage(image.copy(), self.info)
+        whole = any(recipe.needs_whole_image for recipe in recipes)
+        if self._animation:
+            image, scale = self._animation.frames[0].copy(), 1.0
         else:
-            image, scale = decode(source, limits, _least_size(self.info.stored_size, cuts))
+            least = None if whole else _least_size(self.info.stored_size, cuts)
+            image, scale = decode(source, limits, least)
+        if whole:
+            self._whole = WholeImage(image.copy(), self.info)
+        self.decoded_size = Size(*image.size)
         self._levels = Levels(plain(image), scale, self.info.stored_size, cuts)
 
     def close(self) -> None:

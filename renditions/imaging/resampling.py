@@ -11,14 +11,16 @@ except ImportError:  # it has no wheel for this platform
 
 _SIMD_MODES = ("L", "RGB", "RGBa", "CMYK")
 
+# How far the two sides may differ, of 255: at a single pixel, and in the mean.
+TOLERANCE, TOLERANCE_MEAN = 8, 0.6
+
 FloatBox = tuple[float, float, float, float]
 
 
 def resample(image: Image.Image, box: FloatBox, size: Size) -> Image.Image:
     """Return `box` of `image` at `size`, by Lanczos, as a picture of its own.
 
-    `image` is in a plain mode: alpha is premultiplied. The two sides of the seam differ by 1 of 255
-    in the mean and by 8 at most on photographs; a test holds them to it.
+    `image` is in a plain mode: alpha is premultiplied. A test holds both sides to the tolerance.
     """
     if simd is not None and image.mode in _SIMD_MODES:
         return _resample_with_simd(image, box, size)

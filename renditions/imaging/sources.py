@@ -1,11 +1,14 @@
 """May this file be opened, and what is in it? All limits are checked before a pixel is decoded."""
 
+import io
 import struct
+import threading
+import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar, cast
 
 from PIL import Image
 
@@ -17,7 +20,13 @@ from .geometry import Size
 from .headers import Header, count_frames, read_header
 from .orientation import ORIENTATION_TAG, Orientation, upright_size
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 _JPEG = format_named("JPEG")
+_BUFFER_BYTES = 1 << 16
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +181,7 @@ def _check(value: int, limit: int, error: type[errors.LimitExceeded]) -> None:
 
 
 def _open(file: BinaryIO, row: Format) -> Image.Image:
-    with reading_pixels():
+    with reading_pixels(), _no_warnings():
         # Never without `formats`: PostScript would start Ghostscript.
         return Image.open(file, formats=[row.name])
 
@@ -205,12 +214,13 @@ def _late_exif(file: BinaryIO, header: Header) -> bytes | None:
 def _orientation(image: Image.Image, late_exif: bytes | None) -> Orientation:
     """Return which way is up; broken EXIF says nothing."""
     try:
-        exif = Image.Exif()
-        if late_exif is not None:
-            exif.load(late_exif)
-        else:
-            # Not image.getexif(): for a PNG that decodes the picture.
-            exif = Image.Image.getexif(image)
+        with _no_warnings():
+            exif = Image.Exif()
+            if late_exif is not None:
+                exif.load(late_exif)
+            else:
+                # Not image.getexif(): for a PNG that decodes the picture.
+                exif = Image.Image.getexif(image)
         return Orientation(exif.get(ORIENTATION_TAG, 1))
     except _EXIF_ERRORS:
         return Orientation.UPRIGHT
@@ -245,31 +255,49 @@ def reading_pixels() -> Iterator[None]:
         raise errors.SourceUnreadable(f"Not a whole picture: {error}") from error
 
 
-class _Reader:
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Keep Pillow from telling stderr, or from failing where warnings are errors.
+
+    What it warns of, broken EXIF and large pictures, is judged here. The lock is because Python
+    keeps one list of warning filters for all threads.
+    """
+    with _WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+_WARNINGS_LOCK = threading.Lock()
+
+
+class _Reader(io.RawIOBase):
     """A file whose own failures can't be taken for a broken picture."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def read(self, size: int = -1) -> bytes:
-        with self._storage():
-            return self._file.read(size)
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        data = self._ask(self._file.read, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        return self._ask(self._file.read)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        if whence == 0 and offset < 0:
-            raise ValueError("A picture points before its own beginning.")
-        with self._storage():
-            self._file.seek(offset, whence)
-            return self._file.tell()
-
-    def tell(self) -> int:
-        with self._storage():
-            return self._file.tell()
+        self._ask(self._file.seek, offset, whence)
+        return self._ask(self._file.tell)
 
     @staticmethod
-    @contextmanager
-    def _storage() -> Iterator[None]:
+    def _ask(method: Callable[..., T], *arguments: int) -> T:
         try:
-            yield
+            return method(*arguments)
         except OSError as error:
             raise errors.StorageFailed(f"The original could not be read: {error}") from error

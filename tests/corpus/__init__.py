@@ -1,0 +1,1 @@
+"""Pictures that others drew, and files that were made to do harm, through the real render."""

@@ -1,0 +1,265 @@
+"""Files that are small and ask for much, or are not what they say. Each is made here, from nothing.
+
+`BOMBS` maps a name to a function that gives the file and to the error that has to refuse it.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable
+from io import BytesIO
+
+from PIL import Image
+
+from renditions import errors
+
+
+def _png(*chunks: tuple[bytes, bytes]) -> bytes:
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in chunks:
+        data += struct.pack(">I", len(body)) + name + body
+        data += struct.pack(">I", zlib.crc32(name + body))
+    return data
+
+
+def _png_header(width: int, height: int, colour: int = 2) -> tuple[bytes, bytes]:
+    return b"IHDR", struct.pack(">2I5B", width, height, 8, colour, 0, 0, 0)
+
+
+def _zeros(size: int) -> bytes:
+    """Return what inflates to `size` zeros."""
+    deflate = zlib.compressobj(9)
+    block = bytes(1 << 20)
+    data = [deflate.compress(block) for _ in range(size >> 20)]
+    return b"".join(data) + deflate.compress(bytes(size & 0xFFFFF)) + deflate.flush()
+
+
+def png_pixels() -> bytes:
+    """20,000 x 17,000 px: more than a gigabyte of pixels."""
+    return _png(_png_header(20_000, 17_000), (b"IDAT", _zeros(64 << 20)), (b"IEND", b""))
+
+
+def png_just_too_many() -> bytes:
+    return _png(_png_header(7072, 7072, 0), (b"IDAT", _zeros(7073 * 7072)), (b"IEND", b""))
+
+
+def png_sliver() -> bytes:
+    return _png(_png_header(1, 2_000_000), (b"IDAT", _zeros(8_000_000)), (b"IEND", b""))
+
+
+def png_compressed_text() -> bytes:
+    text = (b"zTXt", b"Comment\0\0" + _zeros(400 << 20))
+    return _png(_png_header(8, 8), text, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
+
+
+def png_many_texts() -> bytes:
+    text = (b"zTXt", b"Comment\0\0" + _zeros(1_000_000))
+    return _png(_png_header(8, 8), *[text] * 900, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
+
+
+def png_profile() -> bytes:
+    profile = (b"iCCP", b"icc\0\0" + _zeros(400 << 20))
+    return _png(_png_header(8, 8), profile, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
+
+
+def png_metadata() -> bytes:
+    text = (b"tEXt", b"Comment\0" + bytes(17_000_000))
+    return _png(_png_header(8, 8), text, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
+
+
+def png_empty_blocks() -> bytes:
+    blocks = _png((b"IDAT", b""))[8:] * 2_000_000
+    return _png(_png_header(8, 8)) + blocks + _png((b"IEND", b""))[8:]
+
+
+def webp_pixels() -> bytes:
+    """A lossless WebP of 16,383 x 16,383 px says so in its first 25 bytes."""
+    sides = struct.pack("<I", 16_382 | 16_382 << 14)
+    body = b"\x2f" + sides + bytes(200)
+    chunk = b"VP8L" + struct.pack("<I", len(body)) + body
+    return b"RIFF" + struct.pack("<I", len(chunk) + 4) + b"WEBP" + chunk
+
+
+def webp_canvas() -> bytes:
+    """A small picture on a canvas of 16,777,216 x 200 px."""
+    file = BytesIO()
+    Image.new("RGBA", (16, 16), (1, 2, 3, 4)).save(file, "WEBP", xmp=b"xmp", lossless=True)
+    data = bytearray(file.getvalue())
+    data[24:30] = b"\xff\xff\xff" + (199).to_bytes(3, "little")
+    return bytes(data)
+
+
+def webp_needs_memory() -> bytes:
+    """Within the pixel limit, but libwebp keeps four copies."""
+    file = BytesIO()
+    Image.new("RGB", (6000, 6000)).save(file, "WEBP", quality=0, method=0)
+    return file.getvalue()
+
+
+def avif_pixels() -> bytes:
+    """A real picture whose boxes say 12,000 x 12,000 px."""
+    file = BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "AVIF", speed=10)
+    sides = struct.pack(">2I", 64, 64)
+    return file.getvalue().replace(
+        b"ispe\0\0\0\0" + sides, b"ispe\0\0\0\0" + struct.pack(">2I", 12_000, 12_000)
+    )
+
+
+def gif_screen() -> bytes:
+    """65,535 x 65,535 px, to be cleared after the first frame."""
+    control = b"!\xf9\x04\x08\0\0\0\0"
+    place = struct.pack("<4H", 0, 0, 65_535, 65_535)
+    screen = b"GIF89a" + struct.pack("<2H", 65_535, 65_535) + b"\x80\0\0" + bytes(6)
+    return screen + control + b"," + place + b"\0\x02\x02\x44\x01\0;"
+
+
+def gif_frame() -> bytes:
+    """A small screen, and a frame that reaches far beyond it."""
+    place = struct.pack("<4H", 0, 0, 60_000, 1500)
+    screen = b"GIF89a" + struct.pack("<2H", 8, 8) + b"\x80\0\0" + bytes(6)
+    return screen + b"," + place + b"\0\x02\x02\x44\x01\0;"
+
+
+def gif_frames() -> bytes:
+    """50,000 frames of a megapixel; harmless until somebody keeps them all."""
+    screen = b"GIF89a" + struct.pack("<2H", 1000, 1000) + b"\x80\0\0" + bytes(3) + b"\xff" * 3
+    frame = b"," + struct.pack("<4H", 0, 0, 1, 1) + b"\0\x02\x02\x44\x01\0"
+    return screen + frame * 50_000 + b";"
+
+
+def gif_comments() -> bytes:
+    screen = b"GIF89a" + struct.pack("<2H", 8, 8) + b"\x80\0\0" + bytes(6)
+    frame = b"," + struct.pack("<4H", 0, 0, 1, 1) + b"\0\x02\x02\x44\x01\0;"
+    return screen + b"!\xfe" + b"\x01x" * 10_000_000 + b"\0" + frame
+
+
+def _progressive_parts() -> tuple[bytes, bytes]:
+    file = BytesIO()
+    Image.effect_noise((2000, 2000), 80).save(file, "JPEG", progressive=True, quality=20)
+    data = file.getvalue()
+    return data[: data.rindex(b"\xff\xda")], data[data.rindex(b"\xff\xda") : -2]
+
+
+def jpeg_scans() -> bytes:
+    """The last scan 4000 times: each is a pass over all coefficients."""
+    start, scan = _progressive_parts()
+    header = scan[: 2 + int.from_bytes(scan[2:4], "big")]
+    return start + scan + (header + bytes(16)) * 4000 + b"\xff\xd9"
+
+
+def jpeg_scans_not_progressive() -> bytes:
+    """A baseline picture in one scan for each component, again and again."""
+    file = BytesIO()
+    Image.new("RGB", (2000, 2000)).save(file, "JPEG")
+    data = file.getvalue()
+    start = data[: data.index(b"\xff\xda")]
+    scan = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" + bytes(64)
+    return start + scan * 4000 + b"\xff\xd9"
+
+
+def jpeg_pixels() -> bytes:
+    file = BytesIO()
+    Image.new("L", (8, 8)).save(file, "JPEG")
+    data = bytearray(file.getvalue())
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">2H", 65_000, 65_000)
+    return bytes(data)
+
+
+def jpeg_segments() -> bytes:
+    """Ten million empty comments."""
+    return b"\xff\xd8" + b"\xff\xfe\0\2" * 10_000_000 + _small_jpeg()[2:]
+
+
+def jpeg_metadata() -> bytes:
+    segment = b"\xff\xe1\xff\xff" + bytes(65_533)
+    return b"\xff\xd8" + segment * 300 + _small_jpeg()[2:]
+
+
+def _small_jpeg() -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (8, 8), (9, 99, 199)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def tiff_pages() -> bytes:
+    """One page whose next page is itself."""
+    entries = b""
+    for tag, kind, value in [
+        (256, 3, 8),
+        (257, 3, 8),
+        (258, 3, 8),
+        (259, 3, 1),
+        (262, 3, 1),
+        (273, 4, 200),
+        (277, 3, 1),
+        (278, 3, 8),
+        (279, 4, 64),
+    ]:
+        entries += struct.pack("<2HII", tag, kind, 1, value)
+    page = struct.pack("<H", 9) + entries + struct.pack("<I", 8)
+    return (b"II*\0" + struct.pack("<I", 8) + page).ljust(200, b"\0") + bytes(64)
+
+
+def eps_named_jpg() -> bytes:
+    """PostScript that never ends; Pillow would start Ghostscript."""
+    return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n{} loop\n%%EOF\n"
+
+
+def svg_named_png() -> bytes:
+    return b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
+
+
+def polyglot_page() -> bytes:
+    return b"<html><script>alert(1)</script>" + _small_jpeg()
+
+
+def polyglot_zip() -> bytes:
+    return b"PK\3\4" + bytes(26) + _small_jpeg()
+
+
+def polyglot_pdf() -> bytes:
+    return b"%PDF-1.4\n" + _small_jpeg()
+
+
+def bigger_file() -> bytes:
+    return _small_jpeg() + bytes(100_000_001)
+
+
+def nothing() -> bytes:
+    return b""
+
+
+Bomb = tuple[Callable[[], bytes], type[errors.PermanentError]]
+
+BOMBS: dict[str, Bomb] = {
+    "png, 340 megapixels": (png_pixels, errors.SideTooLong),
+    "png, just above 50 megapixels": (png_just_too_many, errors.TooManyPixels),
+    "png, 1 x 2,000,000": (png_sliver, errors.SideTooLong),
+    "png, zTXt of 400 MB": (png_compressed_text, errors.SourceUnreadable),
+    "png, 900 zTXt of 1 MB": (png_many_texts, errors.SourceUnreadable),
+    "png, iCCP of 400 MB": (png_profile, errors.SourceUnreadable),
+    "png, 17 MB of text": (png_metadata, errors.MetadataTooLarge),
+    "png, 2,000,000 empty blocks": (png_empty_blocks, errors.MetadataTooLarge),
+    "webp, 268 megapixels": (webp_pixels, errors.TooManyPixels),
+    "webp, a huge canvas": (webp_canvas, errors.SideTooLong),
+    "webp, four copies of 36 megapixels": (webp_needs_memory, errors.DecodeTooLarge),
+    "avif, 144 megapixels": (avif_pixels, errors.TooManyPixels),
+    "gif, a huge screen": (gif_screen, errors.SideTooLong),
+    "gif, a huge frame": (gif_frame, errors.SideTooLong),
+    "gif, 50,000 frames, all kept": (gif_frames, errors.TooManyFramePixels),
+    "gif, 10,000,000 short comments": (gif_comments, errors.MetadataTooLarge),
+    "jpeg, 4000 progressive scans": (jpeg_scans, errors.TooManyScans),
+    "jpeg, 4000 baseline scans": (jpeg_scans_not_progressive, errors.TooManyScans),
+    "jpeg, 65,000 x 65,000": (jpeg_pixels, errors.SideTooLong),
+    "jpeg, 10,000,000 comments": (jpeg_segments, errors.MetadataTooLarge),
+    "jpeg, 20 MB of EXIF": (jpeg_metadata, errors.MetadataTooLarge),
+    "tiff, an endless chain of pages": (tiff_pages, errors.FormatRefused),
+    "eps, named .jpg": (eps_named_jpg, errors.FormatRefused),
+    "svg, named .png": (svg_named_png, errors.FormatRefused),
+    "polyglot, page and jpeg": (polyglot_page, errors.FormatRefused),
+    "polyglot, zip and jpeg": (polyglot_zip, errors.FormatRefused),
+    "polyglot, pdf and jpeg": (polyglot_pdf, errors.FormatRefused),
+    "jpeg, with 100 MB behind it": (bigger_file, errors.FileTooLarge),
+    "nothing at all": (nothing, errors.FormatRefused),
+}

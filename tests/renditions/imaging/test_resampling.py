@@ -1,0 +1,55 @@
+"""Both sides of the seam do the same."""
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from renditions.imaging import resampling
+from renditions.imaging.geometry import Size
+from renditions.imaging.modes import plain
+
+from .pictures import four_corners, photograph
+
+BOXES = [(0, 0, 640, 480), (100.5, 20.25, 500.75, 470), (0, 0, 640, 1), (639, 479, 640, 480)]
+SIZES = [Size(320, 240), Size(100, 37), Size(1, 1), Size(900, 700)]
+
+
+@pytest.mark.skipif(resampling.simd is None, reason="cykooz.resizer has no wheel for this platform")
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "RGBa"])
+@pytest.mark.parametrize("box", BOXES)
+def test_pillow_and_simd_agree(mode, box, monkeypatch):
+    """Where there is no wheel, pictures are the same to a few levels."""
+    picture = photograph(640, 480)
+    if mode == "RGBa":
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+        picture = picture.convert("RGBA")
+    picture = picture.convert(mode)
+    for size in SIZES:
+        fast = resampling.resample(picture, box, size)
+        with monkeypatch.context() as patch:
+            patch.setattr(resampling, "simd", None)
+            slow = resampling.resample(picture, box, size)
+
+        difference = ImageStat.Stat(ImageChops.difference(fast, slow))
+        assert fast.mode == slow.mode == mode
+        assert max(difference.mean) < resampling.TOLERANCE_MEAN
+        assert max(high for low, high in difference.extrema) <= resampling.TOLERANCE
+
+
+def test_alpha_is_premultiplied_on_both_sides(monkeypatch):
+    """Either way a picture comes out of its alpha as it went in."""
+    picture = four_corners(40, 40, [(200, 100, 50, alpha) for alpha in (40, 90, 180, 250)])
+    fast = plain(picture.copy())
+    monkeypatch.setattr(resampling, "simd", None)
+    slow = plain(picture.copy())
+
+    assert fast.mode == slow.mode == "RGBa"
+    assert max(ImageStat.Stat(ImageChops.difference(fast, slow)).mean) <= 1
+
+
+def test_a_copy_is_a_copy():
+    """A rendition at the size of its level is a picture of its own."""
+    picture = four_corners(40, 40)
+    copy = resampling.resample(picture, (0, 0, 40, 40), Size(40, 40))
+    copy.paste(0, (0, 0, 40, 40))
+
+    assert picture.getpixel((1, 1)) != (0, 0, 0)

@@ -1,0 +1,157 @@
+"""Sizers and filters of the old contract beside new ones."""
+
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+from renditions.imaging.filters import Invert
+from renditions.imaging.formats import Encoding
+from renditions.imaging.geometry import FocalPoint, Size
+from renditions.imaging.rendering import Recipe, open_picture
+from renditions.imaging.sizers import Crop, Thumbnail
+from renditions.imaging.sources import Limits
+from renditions.imaging.whole_image import WholeImageFilter, WholeImageSizer
+
+from .pictures import (
+    BLUE,
+    CORNERS,
+    GREEN,
+    RED,
+    YELLOW,
+    as_file,
+    corners_of,
+    four_corners,
+    near,
+    read,
+    render,
+    with_orientation,
+)
+
+
+class Padded(WholeImageSizer):
+    """Written as the old package's manual shows it."""
+
+    filename_key = "padded"
+    seen: list
+
+    def __init__(self):
+        self.seen = []
+
+    def process_image(self, image, image_format, save_kwargs, width, height):
+        self.seen.append((image.size, image.mode, image.format, image_format, self.ppoi))
+        imagefile = BytesIO()
+        image.thumbnail((width, height))
+        padded = Image.new(image.mode, (width, height))
+        padded.paste(image)
+        padded.save(imagefile, **save_kwargs)
+        return imagefile
+
+
+class Mirrored(WholeImageFilter):
+    calls = 0
+
+    def process_image(self, image, image_format, save_kwargs):
+        type(self).calls += 1
+        imagefile = BytesIO()
+        ImageOps.mirror(image).save(imagefile, **save_kwargs)
+        return imagefile
+
+
+class GreyJpeg(WholeImageFilter):
+    def preprocess_JPEG(self, image):  # noqa: N802
+        return image.convert("L"), {"quality": 90}
+
+    def process_image(self, image, image_format, save_kwargs):
+        imagefile = BytesIO()
+        image.save(imagefile, **save_kwargs)
+        return imagefile
+
+
+def test_an_old_sizer_gets_the_whole_upright_picture():
+    """At full size, the right way up, with its focal point and format."""
+    sizer = Padded()
+    file = with_orientation(four_corners(320, 200), 6)
+
+    rendered = render(file, Recipe(sizer, Size(50, 100), FocalPoint(0.25, 0.75)))
+
+    assert sizer.seen == [((200, 320), "RGB", "JPEG", "JPEG", (0.25, 0.75))]
+    assert (rendered.size, rendered.mime) == (Size(50, 100), "image/jpeg")
+    assert near(corners_of(read(rendered))[:2], [BLUE, RED], by=20)
+
+
+def test_old_and_new_share_a_picture():
+    """An old sizer that changes its picture changes nobody else's."""
+    recipes = [
+        Recipe(Padded(), Size(40, 40)),
+        Recipe(Crop(), Size(40, 40)),
+        Recipe(Padded(), Size(80, 80)),
+        Recipe(Thumbnail(), Size(100, 100)),
+    ]
+    with open_picture(as_file(four_corners(100, 100), "PNG"), recipes, Limits()) as picture:
+        images = [read(picture.render(recipe)) for recipe in recipes]
+
+    assert [image.size for image in images] == [(40, 40), (40, 40), (80, 80), (100, 100)]
+    assert all(near(corners_of(image), CORNERS, by=3) for image in images)
+
+
+def test_the_format_hook_is_asked():
+    """`preprocess_JPEG` may change the picture and the options."""
+    image = read(render(as_file(four_corners(60, 60), "JPEG"), Recipe(filter=GreyJpeg())))
+
+    assert (image.mode, image.size) == ("L", (60, 60))
+    assert read(render(as_file(four_corners(9, 9), "PNG"), Recipe(filter=GreyJpeg()))).mode == "RGB"
+
+
+def test_old_filters_before_new_and_old_sizers():
+    """Filtered at full size first, as ever, and once for all sizes."""
+    Mirrored.calls = 0
+    old = Mirrored()
+    recipes = [
+        Recipe(Crop(), Size(20, 20), filter=old),
+        Recipe(Padded(), Size(30, 30), filter=old),
+        Recipe(filter=old),
+    ]
+    with open_picture(as_file(four_corners(100, 100), "PNG"), recipes, Limits()) as picture:
+        images = [read(picture.render(recipe)) for recipe in recipes]
+
+    assert [image.size for image in images] == [(20, 20), (30, 30), (100, 100)]
+    assert all(near(corners_of(image), [GREEN, RED, YELLOW, BLUE], by=3) for image in images)
+    assert Mirrored.calls == 1
+
+
+def test_a_new_filter_before_an_old_sizer():
+    """The order is the key's: filter, then sizer."""
+    recipe = Recipe(Padded(), Size(30, 30), filter=Invert())
+
+    image = read(render(as_file(four_corners(100, 100), "PNG"), recipe))
+
+    wanted = [tuple(255 - channel for channel in colour) for colour in CORNERS]
+    assert near(corners_of(image), wanted, by=3)
+
+
+def test_an_old_sizer_saves_with_the_options_of_the_format():
+    """Quality is a setting, not something that each sizer knows."""
+    file = as_file(Image.effect_noise((90, 90), 90), "JPEG")
+    sizes = [
+        len(render(file, Recipe(Padded(), Size(90, 90), encoding=Encoding(jpeg_quality=q))).data)
+        for q in (20, 90)
+    ]
+
+    assert sizes[0] * 2 < sizes[1]
+
+
+def test_an_old_sizer_gets_a_palette_as_it_is():
+    """Code that puts a GIF's palette back finds one to put back."""
+    sizer = Padded()
+    picture = four_corners(40, 40).quantize(4)
+
+    render(as_file(picture, "GIF"), Recipe(sizer, Size(20, 20)))
+
+    assert sizer.seen[0][1] == "P"
+
+
+def test_nothing_private_goes_through_an_old_sizer():
+    """Old code never carried EXIF over; comments it did."""
+    file = as_file(four_corners(40, 40), "JPEG", comment=b"SECRET", xmp=b"SECRET")
+
+    assert b"SECRET" not in render(file, Recipe(Padded(), Size(20, 20))).data
