@@ -1,0 +1,95 @@
+"""The gallery, as somebody uses it."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import four_corners
+
+from .conftest import ADMIN, PASSWORD, Installation
+
+pytestmark = pytest.mark.browser
+
+RENDITIONS = 8
+
+
+def test_renditions_appear_by_themselves(page: Page, installation: Installation, tmp_path: Path):
+    """After an upload the page waits with the visitor, and shows each rendition as it is made."""
+    installation.suspend_worker()
+    _upload(page, "Harbour", four_corners(1800, 1200))
+    expect(page.get_by_role("heading", name="Harbour")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text(f"queued 0/{RENDITIONS}")
+    page.screenshot(path=tmp_path / "queued.png", full_page=True)
+    page.evaluate("window.neverReloaded = true")
+
+    installation.resume_worker()
+    expect(page.get_by_role("status")).to_have_text("done")
+
+    pictures = page.get_by_role("figure").get_by_role("img")
+    expect(pictures).to_have_count(RENDITIONS)
+    for picture in pictures.all():
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("image => image.naturalWidth") > 0
+    page.screenshot(path=tmp_path / "done.png", full_page=True)
+    assert page.evaluate("window.neverReloaded") is True
+
+
+def test_gallery_shows_the_card_as_soon_as_it_is_made(
+    page: Page, installation: Installation, tmp_path: Path
+):
+    """Who looks at the list sees the picture come without doing anything."""
+    installation.suspend_worker()
+    _upload(page, "Lighthouse", four_corners(900, 600))
+    page.goto("/")
+    card = page.get_by_role("listitem").filter(has_text="Lighthouse")
+    expect(card).to_contain_text("queued")
+    expect(card.locator("img")).to_have_count(0)
+
+    installation.resume_worker()
+    expect(card).to_contain_text("done")
+
+    expect(card.locator("img")).to_have_js_property("naturalWidth", 600)
+    page.screenshot(path=tmp_path / "gallery.png", full_page=True)
+
+
+def test_failure_is_explained_and_retried_by_click(
+    page: Page, installation: Installation, tmp_path: Path
+):
+    """A broken picture says why; mended, a click in the admin makes it whole."""
+    whole = four_corners(1000, 700)
+    _upload(page, "Storm", whole[: len(whole) // 2])
+    expect(page.get_by_role("status")).to_have_text("failed")
+    reason = page.get_by_role("alert").first.inner_text()
+    photo = page.url
+    page.screenshot(path=tmp_path / "failed.png", full_page=True)
+    (original,) = (installation.media / "photos").glob("storm*")
+    original.write_bytes(whole)
+
+    page.goto("/admin/rendition_workers/warmjob/")
+    page.get_by_label("Username").fill(ADMIN)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    row = page.get_by_role("row").filter(has_text="gallery.Photo")
+    expect(row).to_contain_text("Failed")
+    expect(row).to_contain_text(reason)
+    page.screenshot(path=tmp_path / "admin.png", full_page=True)
+    row.get_by_role("checkbox").check()
+    page.get_by_label("Action:").select_option("Retry failed renditions")
+    page.get_by_role("button", name="Run").or_(page.get_by_role("button", name="Go")).click()
+
+    expect(page.get_by_text("1 failed job is queued again")).to_be_visible()
+    page.screenshot(path=tmp_path / "retried.png", full_page=True)
+    page.goto(photo)
+    expect(page.get_by_role("status")).to_have_text("done")
+    expect(page.get_by_role("figure").get_by_role("img")).to_have_count(RENDITIONS)
+
+
+def _upload(page: Page, title: str, content: bytes) -> None:
+    page.goto("/")
+    page.get_by_label("Title").fill(title)
+    file = {"name": f"{title.lower()}.jpg", "mimeType": "image/jpeg", "buffer": content}
+    page.get_by_label("Photograph").set_input_files(file)
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url("**/photos/*/")
