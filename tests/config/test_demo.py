@@ -109,18 +109,26 @@ def test_focal_point_is_moved_in_the_admin(demo: Service):
     assert all(demo.get(address).status_code == 200 for address in moved["image"].values())
 
 
-def test_worker_and_broker_may_be_killed(demo: Service):
-    """What was uploaded around a kill -9 of the worker and of Valkey is made all the same."""
-    photos = []
-    for number in range(12):
-        photos.append(demo.upload(picture((1000, 500)), title=f"Number {number}").json())
-        if number == 3:
-            named(demo, WORKER).kill()
-        if number == 7:
-            named(demo, "valkey-server").kill()
+@pytest.mark.parametrize("name", ["valkey-server", WORKER, "beat-schedule", "gunicorn"])
+def test_what_dies_is_started_again(demo: Service, name: str):
+    """A process that is killed with -9 is replaced, and uploads go on."""
+    victim = named(demo, name)
+    victim.kill()
 
-    for photo in photos:
-        wait_until_done(demo, photo, patience_s=100)
+    def is_replaced() -> bool:
+        return any(
+            name in " ".join(process.cmdline()) and process.pid != victim.pid
+            for process in demo.tree()[1:]
+        )
+
+    eventually(is_replaced, 10, f"another {name}")
+    eventually(demo.answers, 10, "the web server answers")
+    assert demo.upload(picture()).status_code == 201
+
+
+def test_uploads_after_the_kills_are_made(demo: Service):
+    """Whoever was killed, what is uploaded afterwards is made."""
+    wait_until_done(demo, demo.upload(picture()).json(), patience_s=40)
 
 
 def test_second_demo_is_told_about_the_first(demo: Service):
