@@ -75,13 +75,13 @@ def installation(
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
         _django("migrate", "--verbosity", "0")
-        _django("createsuperuser", "--no-input", "--username", ADMIN, "--email", "a@example.com")
         gunicorn = [*python, "gunicorn", "-c", "python:config.gunicorn", "config.wsgi"]
         celery = [*python, "celery", "--app", "config", "worker", "--hostname", "browser@test"]
         celery += ["--queues", "renditions,renditions.bulk", "--concurrency", "1"]
         celery += ["--without-mingle", "--without-gossip", "--loglevel", "INFO"]
         web = stack.enter_context(running(gunicorn, folder / "web.log"))
         worker = stack.enter_context(running(celery, folder / "worker.log"))
+        _django("createsuperuser", "--no-input", "--username", ADMIN, "--email", "a@example.com")
         wait_until(lambda: _answers(f"{address}health/"), web)
         wait_until(lambda: "ready." in (folder / "worker.log").read_text(), worker)
         yield Installation(address, folder / "media", psutil.Process(worker.pid))

@@ -203,8 +203,8 @@ def smoke(
     """All nodes run, nothing is queued, nothing is noted."""
     monkeypatch.setattr(dispatch, "_silent_until", 0.0)
     yield celery_setup
-    (folder / filters.HOLD).unlink(missing_ok=True)
-    (folder / filters.NOTES).unlink(missing_ok=True)
+    for name in (filters.HOLD, filters.NOTES, filters.TORN_ONCE):
+        (folder / name).unlink(missing_ok=True)
     default_redis_broker.revive()
     default_redis_broker.client.flushall()
     default_worker_container.revive()

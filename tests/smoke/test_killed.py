@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 
 from tests.app.models import Person
 
-from .filters import SLOW
+from .filters import SLOW, TORN, TORN_AFTER_BYTES, TORN_ONCE
 from .nodes import Worker
-from .outcome import all_made, assert_all_made, jobs_of
+from .outcome import all_made, assert_all_made, jobs_of, rendition_files
 from .place import BACKOFF_S, LEASE_S, SWEEP_EVERY_S, Place
 from .waiting import wait_for
 
@@ -48,6 +48,27 @@ def test_killed_child_loses_nothing(
     assert worker.pid == main_process
     assert child not in worker.children
     assert not _open_databases(worker, place), "no child has its parent's connection"
+
+
+def test_process_killed_as_it_writes_leaves_no_half_file(
+    save: Save, folder: Path, place: Place, recovered: Recovered
+):
+    """Under its own name a rendition is whole or not there, whenever its maker dies."""
+    before = rendition_files(place.media)
+    person = save(TORN)
+    wait_for((folder / TORN_ONCE).exists, 10, "the process is about to write")
+    paths = [place.media / plan.path for plan in person.headshot.plans()]
+
+    def unfinished() -> list[Path]:
+        assert not any(path.exists() for path in paths)
+        return [file for file in place.media.rglob("*") if _size(file) == TORN_AFTER_BYTES]
+
+    wait_for(unfinished, 5, "the process died as it wrote")
+    recovered([person], NOTICED_S + BACKOFF_S + SWEEP_EVERY_S + 2)
+
+    assert_all_made(person, place.media)
+    made = {plan.path for plan in person.headshot.plans()}
+    assert rendition_files(place.media) - before == made
 
 
 def test_killed_worker_loses_nothing(
@@ -142,6 +163,13 @@ def recovered() -> Recovered:
         logger.info("recovered in %.1f s", monotonic() - since)
 
     return wait
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _open_databases(worker: Worker, place: Place) -> list[str]:
