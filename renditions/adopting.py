@@ -1,34 +1,119 @@
 """Files that exist already: is this one a rendition that can be taken over as it is?"""
 
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
 from typing import BinaryIO, cast
 
 from django.core.files.storage import Storage
 
 from . import conf
-from .errors import PermanentError
-from .imaging.sources import check_whole
+from .errors import PermanentError, RenditionError
+from .imaging.geometry import Size
+from .imaging.likeness import difference
+from .imaging.rendering import open_picture
+from .imaging.sources import SourceInfo, check_whole, probe
 from .plans import RenditionPlan
+from .publishing import publish
+
+# Mean difference of two renditions of one picture by two encoders; unlike ones are beyond 20.
+_SAME_PICTURE = 6.0
 
 
-def is_adoptable(storage: Storage, plan: RenditionPlan) -> bool:
-    """Whether a whole picture lies at the plan's path that is not older than its original."""
-    if not storage.exists(plan.path):
-        return False
-    return not _is_older(storage, plan.path, plan.original.name) and _is_whole(storage, plan.path)
+class Verdict(StrEnum):
+    """What was found where a rendition should lie."""
+
+    ADOPTED = "adopted"
+    MISSING = "missing"
+    OLDER = "refused: older than its original"
+    BROKEN = "refused: not a whole picture"
+    WRONG_SIZE = "refused: not the size that the key asks for"
+    WRONG_FORMAT = "refused: not the format that the key asks for"
+    NO_ORIGINAL = "refused: its original cannot be read"
 
 
-def _is_older(storage: Storage, path: str, original: str) -> bool:
-    try:
-        return storage.get_modified_time(path) < storage.get_modified_time(original)
-    except NotImplementedError:
-        # A storage without dates: the name is all the proof there is.
-        return False
+class Examination:
+    """Of the files that may be renditions of one original, which is looked at once at most."""
 
+    def __init__(self, storage: Storage, original: str) -> None:
+        self.storage = storage
+        self.original = original
 
-def _is_whole(storage: Storage, path: str) -> bool:
-    with storage.open(path, "rb") as file:
+    def verdict(self, plan: RenditionPlan, path: str | None = None) -> Verdict:
+        """Return what lies at `path`, by default that of the plan; nothing is changed.
+
+        Raises:
+            OSError: the storage did not answer.
+        """
+        path = path or plan.path
+        if not self.storage.exists(path):
+            return Verdict.MISSING
         try:
-            check_whole(cast("BinaryIO", file), conf.limits())
+            if self._is_older(path):
+                return Verdict.OLDER
+            original = self._original
+        except (FileNotFoundError, RenditionError):
+            return Verdict.NO_ORIGINAL
+        try:
+            with self.storage.open(path, "rb") as file:
+                found = check_whole(cast("BinaryIO", file), conf.limits())
         except PermanentError:
-            return False
-    return True
+            return Verdict.BROKEN
+        return _compare(found, plan, original)
+
+    def adopt(self, plan: RenditionPlan) -> Verdict:
+        """Return what lies at the plan's path, after it was put there from where it used to lie.
+
+        The inherited package took the spaces out of names. What lies at such a path may be a
+        rendition of another original; it is taken over if it shows this one.
+        """
+        verdict = self.verdict(plan)
+        if verdict is not Verdict.MISSING or " " not in plan.path:
+            return verdict
+        old_path = plan.path.replace(" ", "")
+        verdict = self.verdict(plan, old_path)
+        if verdict is Verdict.ADOPTED:
+            with self.storage.open(old_path, "rb") as file:
+                data: bytes = file.read()
+            if difference(data, self._rendered(plan), conf.limits()) > _SAME_PICTURE:
+                return Verdict.MISSING
+            publish(self.storage, plan.path, data)
+        return verdict
+
+    def _is_older(self, path: str) -> bool:
+        modified = self._modified
+        return modified is not None and self.storage.get_modified_time(path) < modified
+
+    @cached_property
+    def _modified(self) -> datetime | None:
+        try:
+            return self.storage.get_modified_time(self.original)
+        except NotImplementedError:
+            # A storage without dates: the name is all the proof there is.
+            return None
+
+    @cached_property
+    def _original(self) -> SourceInfo:
+        with self.storage.open(self.original, "rb") as file:
+            return probe(cast("BinaryIO", file), conf.limits())
+
+    def _rendered(self, plan: RenditionPlan) -> bytes:
+        with (
+            self.storage.open(self.original, "rb") as file,
+            open_picture(cast("BinaryIO", file), [plan.recipe], conf.limits()) as picture,
+        ):
+            return picture.render(plan.recipe).data
+
+
+def _compare(found: SourceInfo, plan: RenditionPlan, original: SourceInfo) -> Verdict:
+    if found.format != (plan.recipe.format or original.format):
+        return Verdict.WRONG_FORMAT
+    wanted = _wanted_size(plan, original)
+    return Verdict.ADOPTED if wanted in (None, found.size) else Verdict.WRONG_SIZE
+
+
+def _wanted_size(plan: RenditionPlan, original: SourceInfo) -> Size | None:
+    """Return the size of a finished rendition; None where only an old sizer or filter knows."""
+    if plan.recipe.needs_whole_image:
+        return None
+    return plan.recipe.cut(original.size).size

@@ -8,10 +8,14 @@ from django.db.models.query_utils import DeferredAttribute
 
 from . import conf
 from .files import VersatileImageFieldFile, VersatileImageFileDescriptor
+from .imaging.geometry import CENTRE
 from .keys import RenditionKeySet
 from .naming import placeholder_path
 from .placeholder import PlaceholderImage, publish_once
+from .plans import Original, plan_key_set
+from .publishing import storage_label
 from .validators import PPOI, parse_ppoi, ppoi_text, validate_ppoi
+from .warming import WarmReport, warm
 
 __all__ = ["PPOIField", "VersatileImageField"]
 
@@ -69,10 +73,25 @@ class VersatileImageField(models.ImageField):
             return None
         return placeholder_path(self.placeholder_image.placeholder_name, conf.layout())
 
-    def publish_placeholder(self) -> None:
-        """Put the placeholder on the field's storage, unless it is known to be there."""
-        if self.placeholder_image and self.placeholder_image_name:
-            publish_once(self.placeholder_image, self.storage, self.placeholder_image_name)
+    @property
+    def placeholder(self) -> Original | None:
+        """The placeholder as plans see it: always centred."""
+        name = self.placeholder_image_name
+        return Original(self.label, storage_label(self.storage), name, CENTRE) if name else None
+
+    def publish_placeholder(self) -> bool:
+        """Put the placeholder on the field's storage; whether it was put there just now."""
+        if not self.placeholder_image or not self.placeholder_image_name:
+            return False
+        return publish_once(self.placeholder_image, self.storage, self.placeholder_image_name)
+
+    def warm_placeholder(self, key_set: RenditionKeySet, *, force: bool = False) -> WarmReport:
+        """Make the placeholder's renditions."""
+        self.publish_placeholder()
+        if self.placeholder is None:
+            return WarmReport()
+        plans = plan_key_set(self.placeholder, key_set, conf.style)
+        return warm(self.storage, plans, force=force)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> VersatileImageFieldFile:
         """Commit the file, and let it know that it is being saved with its instance."""
@@ -80,7 +99,8 @@ class VersatileImageField(models.ImageField):
         getattr(model_instance, self.attname).note_saved()
         if not file:
             # Pages that may cost nothing will show it, so it is put there now.
-            self.publish_placeholder()
+            if self.publish_placeholder():
+                self.warm_placeholder(self.declared_key_set())
             if self.ppoi_field:
                 # A focal point belongs to a picture: the next one starts at the centre.
                 setattr(model_instance, self.ppoi_field, None)
@@ -114,12 +134,21 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
         self.validators = [*self.validators, validate_ppoi]  # type: ignore[list-item]
 
     def from_db_value(self, value: str | None, *args: Any) -> PPOI:
-        """Return the tuple; NULL is the centre."""
-        return self.to_python(value)
+        """Return the tuple; NULL and an empty text are the centre."""
+        return parse_ppoi(value or CENTRE_TEXT)
 
     def to_python(self, value: Any) -> PPOI:
-        """Return the tuple, or raise ValidationError (`invalid_ppoi`)."""
-        return parse_ppoi(CENTRE_TEXT if value is None else value)
+        """Return the tuple, rounded to what the column holds.
+
+        Raises:
+            ValidationError: code `invalid_ppoi`.
+        """
+        point = parse_ppoi(CENTRE_TEXT if value is None else value)
+        if self.max_length is None or len(ppoi_text(point)) <= self.max_length:
+            return point
+        # "0." stands twice, and an "x" between.
+        digits = (self.max_length - 5) // 2
+        return round(point[0], digits), round(point[1], digits)
 
     def get_prep_value(self, value: Any) -> Any:
         """Return the text that the database holds."""

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from . import conf
 from .files import VersatileImageFieldFile
 from .keys import RenditionKeySet
-from .plans import validated
+from .plans import Original, validated
 from .warming import WarmReport, warm
 
 CHUNK_ROWS = 500
@@ -77,25 +77,31 @@ class VersatileImageFieldWarmer:
         """Make what is not there.
 
         Returns:
-            How many renditions are there now, those made earlier included, and the paths on the
-            field's storage of those that could not be made. Why is in `reports()`.
+            For how many entries of the key set, over all pictures, there is a file now: those made
+            earlier and originals included. And the paths on the field's storage of the renditions
+            that could not be made; why is in `reports()`.
         """
         made, failed = 0, []
         for report in self.reports():
-            made += len(report.made)
+            there = {plan.key for plan in report.made}
+            made += sum(key.is_original or key in there for _, key in self.key_set)
             failed += [plan.path for plan in report.failures]
         return made, failed
 
     def reports(self) -> Iterator[WarmReport]:
         """Make what is not there, and tell of each picture in turn what became of it."""
-        renditions = sum(not key.is_original for key in self.key_set.keys)
-        total = renditions * self._count()
+        entries = len(self.key_set)
+        total = entries * self._count()
+        placeholders: set[Original | None] = {None}
         for done, image in enumerate(self._images(), start=1):
-            # A blank image and a null relation owe nothing.
-            if image:
+            # A blank image and a null relation owe nothing; a placeholder is made once for all.
+            if image and image.name:
                 yield warm(image.storage, image.plans(self.key_set), force=self.force)
+            elif image is not None and image.placeholder not in placeholders:
+                placeholders.add(image.placeholder)
+                yield image.field.warm_placeholder(self.key_set, force=self.force)
             if self.verbose:
-                cli_progress_bar(done * renditions, total)
+                cli_progress_bar(done * entries, total)
         if self.verbose:
             sys.stdout.write("\n")
 

@@ -104,13 +104,17 @@ class VersatileImageMixIn(Base):
     @property
     def original(self) -> Original:
         """This picture as plans see it."""
-        return self._original(self.name or "", FocalPoint(*self.ppoi))
+        return Original(
+            field=self.field.label,
+            storage=storage_label(self.storage),
+            name=self.name or "",
+            ppoi=FocalPoint(*self.ppoi),
+        )
 
     @property
     def placeholder(self) -> Original | None:
         """The picture that stands in for an empty one, if the field has one."""
-        name = self.field.placeholder_image_name
-        return self._original(name, CENTRE) if name else None
+        return self.field.placeholder
 
     @property
     def picture(self) -> Renderable:
@@ -180,6 +184,3 @@ class VersatileImageMixIn(Base):
     def get_filtered_sized_root_folder(self) -> str:
         """Return the folder that filtered and sized renditions of this picture lie in."""
         return deletion.filtered_sized_folder(self.name or "")
-
-    def _original(self, name: str, ppoi: FocalPoint) -> Original:
-        return Original(self.field.label, storage_label(self.storage), name, ppoi)

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
 
 from .errors import RenditionError
-from .publishing import publish
+from .warming import put_if_missing
 
 logger = logging.getLogger(__name__)
 
@@ -79,19 +79,21 @@ class OnStoragePlaceholderImage(PlaceholderImage):
         return data
 
 
-def publish_once(placeholder: PlaceholderImage, storage: Storage, path: str) -> None:
+def publish_once(placeholder: PlaceholderImage, storage: Storage, path: str) -> bool:
     """Put `placeholder` at `path`, unless this process knows that it is there.
 
     A placeholder that can't be read or put breaks neither a page nor a save; it is logged, and
     tried again.
+
+    Returns:
+        Whether it was put there just now.
     """
     seen = storage, getattr(storage, "location", None), path
     if seen in _there:
-        return
-    try:
-        if not storage.exists(path):
-            publish(storage, path, placeholder.read())
-    except (OSError, RenditionError) as error:
-        logger.error("The placeholder %s cannot be put on its storage: %s", path, error)
-        return
+        return False
+    result = put_if_missing(storage, path, placeholder.read)
+    if isinstance(result, RenditionError):
+        logger.error("The placeholder %s cannot be put on its storage: %s", path, result)
+        return False
     _there.add(seen)
+    return result

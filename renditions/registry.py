@@ -56,9 +56,9 @@ class VersatileImageFieldRegistry:
         "delete_sized_images", "encoding", "field", "file", "fileno", "filters", "flush",
         "get_filtered_root_folder", "get_filtered_sized_root_folder", "get_sized_root_folder",
         "height", "instance", "isatty", "multiple_chunks", "name", "newlines", "note_saved",
-        "open", "original", "path", "picture", "plan", "plans", "ppoi", "read", "readable",
-        "readinto", "readline", "readlines", "rendition", "save", "seek", "seekable", "size",
-        "softspace", "storage", "tell", "truncate", "url", "validate_ppoi", "was_replaced",
+        "open", "original", "path", "picture", "placeholder", "plan", "plans", "ppoi", "read",
+        "readable", "readinto", "readline", "readlines", "rendition", "save", "seek", "seekable",
+        "size", "softspace", "storage", "tell", "truncate", "url", "validate_ppoi", "was_replaced",
         "width", "writable", "write", "writelines", "xreadlines",
     )  # fmt: skip
 

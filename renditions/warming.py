@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 from django.core.files.storage import Storage
 
 from . import conf
-from .adopting import is_adoptable
+from .adopting import Examination, Verdict
 from .errors import OutOfMemory, RenderFailed, RenditionError, SourceMissing, StorageFailed
 from .imaging.rendering import Picture, Recipe, open_picture
 from .plans import RenditionPlan
@@ -124,16 +124,21 @@ class _Warming:
 
     def _take_what_is_there(self) -> None:
         records = self.recorder.recall(self.plans)
+        examination = Examination(self.storage, self.plans[0].original.name)
         for plan in self.plans:
-            record = records.get(plan.path)
-            if record and record.is_current(plan, self.source_version):
-                if self.storage.exists(plan.path):
-                    self._note(plan, Result.CURRENT)
-            elif record is None and is_adoptable(self.storage, plan):
-                self._note(plan, Result.ADOPTED)
-        self.recorder.record_created(
-            [plan for plan in self.plans if plan in self.outcomes], self.source_version
-        )
+            with self._failing([plan], RenderFailed):
+                self._take(plan, records.get(plan.path), examination)
+        there = [done.plan for done in self.outcomes.values() if done.error is None]
+        self.recorder.record_created(there, self.source_version)
+
+    def _take(
+        self, plan: RenditionPlan, record: RenditionRecord | None, examination: Examination
+    ) -> None:
+        if record and record.is_current(plan, self.source_version):
+            if self.storage.exists(plan.path):
+                self._note(plan, Result.CURRENT)
+        elif record is None and examination.adopt(plan) is Verdict.ADOPTED:
+            self._note(plan, Result.ADOPTED)
 
     def _render(self, plans: Collection[RenditionPlan]) -> None:
         recipes = [self.recipes[plan] for plan in plans]
@@ -194,6 +199,23 @@ class _Warming:
 
     def _failures(self) -> dict[RenditionPlan, RenditionError]:
         return {plan: done.error for plan, done in self.outcomes.items() if done.error}
+
+
+def put_if_missing(storage: Storage, path: str, read: Callable[[], bytes]) -> bool | RenditionError:
+    """Make `path` hold what `read` returns, unless a file lies there already.
+
+    Returns:
+        Whether it was put there now, or why it could not be.
+    """
+    try:
+        if storage.exists(path):
+            return False
+        publish(storage, path, read())
+    except RenditionError as error:
+        return error
+    except Exception as error:
+        return StorageFailed(f"{path}: {type(error).__name__}: {error}")
+    return True
 
 
 def recipes_of(storage: Storage, plans: Sequence[RenditionPlan]) -> list[Recipe]:
@@ -271,8 +293,10 @@ def survey(
     recorder = Recorder(conf.store())
     records = recorder.recall(plans)
     unknown = [plan for plan in plans if plan.path not in records]
-    found = [plan for plan in unknown if is_adoptable(storage, plan)]
-    if found:
-        recorder.record_created(found, source_version(storage, found[0].original.name))
-        records |= recorder.recall(found)
+    if unknown:
+        examination = Examination(storage, unknown[0].original.name)
+        found = [plan for plan in unknown if examination.verdict(plan) is Verdict.ADOPTED]
+        if found:
+            recorder.record_created(found, source_version(storage, found[0].original.name))
+            records |= recorder.recall(found)
     return [(plan, records.get(plan.path)) for plan in plans]

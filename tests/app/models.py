@@ -1,8 +1,11 @@
 """Models as a project would write them."""
 
+from pathlib import Path
+
 from django.db import models
 
 from renditions.fields import PPOIField, VersatileImageField
+from renditions.placeholder import OnDiscPlaceholderImage, OnStoragePlaceholderImage
 
 
 class Person(models.Model):
@@ -24,8 +27,40 @@ class Editor(Person):
     desk = models.CharField(max_length=80, blank=True)
 
 
+class Author(Person):
+    """The same rows under another class."""
+
+    class Meta:
+        proxy = True
+
+
 class Article(models.Model):
     """Warmed by nobody but those who ask; reaches a picture across a relation."""
 
     author = models.ForeignKey(Person, null=True, on_delete=models.CASCADE)
     lead = VersatileImageField(upload_to="leads", blank=True)
+
+
+class Card(models.Model):
+    """Every kind of image field: sides, focal point, placeholders, none of them."""
+
+    title = models.CharField(max_length=20)
+    image = VersatileImageField(
+        upload_to="cards", ppoi_field="ppoi", width_field="width", height_field="height"
+    )
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
+    ppoi = PPOIField()
+    back = VersatileImageField(
+        upload_to="cards",
+        blank=True,
+        ppoi_field="back_ppoi",
+        placeholder_image=OnDiscPlaceholderImage(Path(__file__).parent / "placeholder.png"),
+    )
+    back_ppoi = PPOIField()
+    stamp = VersatileImageField(
+        upload_to="cards",
+        blank=True,
+        placeholder_image=OnStoragePlaceholderImage("stamps/none.png"),
+    )
+    note = VersatileImageField(upload_to="cards", blank=True)

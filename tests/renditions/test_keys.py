@@ -32,7 +32,8 @@ WRONG = [
     "crop__1.5x10", "crop__10", "crop__10x", "crop__x10", "crop__10X10", "crop__100000x1",
     "crop__10x10__", "crop__10x10__webp__more", "crop__ 10x10", "crop__10x10 ", "url__10x10__x__y",
     "filters", "filters__invert", "filters____url", "filters__invert__", "_crop__10x10",
-    "crop___10x10", "cr op__10x10", "crop__١x١", "crop__10x10\n", None, 400, ("crop", "10x10"),
+    "crop___10x10", "cr op__10x10", "crop__\u0661x\u0661", "crop__10x10\n", None, 400,
+    ("crop", "10x10"),
 ]  # fmt: skip
 
 

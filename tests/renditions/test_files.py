@@ -1,0 +1,671 @@
+import copy
+import json
+import pickle
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+
+import pytest
+from django.core import serializers
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.template import Context, Template
+from django.test.utils import CaptureQueriesContext
+
+from renditions import accessors, conf
+from renditions.accessors import InvalidFilter, MalformedSizedImageKey
+from renditions.datastructures import FilteredImage, FilterLibrary, SizedImage
+from renditions.files import VersatileImageFieldFile, VersatileImageFileDescriptor
+from renditions.imaging.sizers import Crop
+from renditions.keys import RenditionKey
+from renditions.records import Recorder, RecordState
+from renditions.versatileimagefield import CroppedImage
+from tests.app.models import Card
+from tests.conftest import four_corners
+
+from .conftest import CountingStorage, close_to, opened
+
+pytestmark = pytest.mark.django_db
+
+
+def fresh(card):
+    return Card.objects.get(pk=card.pk)
+
+
+# ---------------------------------------------------------------- names and URLs
+
+ACCESS = [
+    (lambda i: i.crop["100x50"], "__sized__/cards/a-crop-c0-5__0-5-100x50-70.jpg"),
+    (lambda i: i.thumbnail["100x50"], "__sized__/cards/a-thumbnail-100x50-70.jpg"),
+    (lambda i: i.filters.invert, "cards/__filtered__/a__invert__.jpg"),
+    (lambda i: i.filters["invert"], "cards/__filtered__/a__invert__.jpg"),
+    (
+        lambda i: i.filters.invert.crop["10x10"],
+        "__sized__/cards/__filtered__/a__invert__-crop-c0-5__0-5-10x10-70.jpg",
+    ),
+]
+
+
+@pytest.mark.parametrize(("access", "path"), ACCESS)
+def test_a_rendition_has_name_and_url(card, access, path):
+    """And is its URL where text is wanted."""
+    rendition = access(card.image)
+
+    assert rendition.name == path
+    assert rendition.url == f"/media/{path}"
+    assert str(rendition) == rendition.url
+
+
+def test_a_template_reaches_every_rendition(card):
+    """With dots only."""
+    template = Template(
+        "{{ o.image.crop.400x400 }} {{ o.image.filters.invert.thumbnail.9x9.url }}"
+        "{{ o.note.crop.400x400 }}{{ o.note.filters.invert.crop.400x400 }}"
+    )
+
+    assert template.render(Context({"o": card})) == (
+        "/media/__sized__/cards/a-crop-c0-5__0-5-400x400-70.jpg "
+        "/media/__sized__/cards/__filtered__/a__invert__-thumbnail-9x9-70.jpg"
+    )
+
+
+@pytest.mark.parametrize("size", ["", "fooxbar", "400", "0x10", "-1x10", "4.5x4", "400x", None, 3])
+def test_a_malformed_size_is_named(card, size):
+    """With what a size looks like."""
+    with pytest.raises(MalformedSizedImageKey, match="400x300"):
+        card.image.crop[size]
+
+
+def test_unknown_names_are_told_from_malformed_ones(card):
+    """A filter, a sizer, a private name."""
+    with pytest.raises(InvalidFilter):
+        card.image.filters.nope  # noqa: B018
+    with pytest.raises(AttributeError):
+        card.image.nope  # noqa: B018
+    with pytest.raises(AttributeError):
+        card.image.filters.invert.nope  # noqa: B018
+    assert not hasattr(card.image, "_nope")
+
+
+def test_renditions_cannot_be_assigned(card):
+    """They are made, not given."""
+    with pytest.raises(NotImplementedError):
+        card.image.crop["1x1"] = None
+
+
+def test_a_sizer_registered_later_is_there_at_once(card, registry):
+    """On pictures that were loaded before."""
+    image = card.image
+
+    class Square(Crop):
+        filename_key = "square"
+
+        def key_in_filename(self, ppoi):
+            return "square"
+
+    registry.register_sizer("square", Square)
+
+    assert image.square["9x9"].name == "__sized__/cards/a-square-9x9-70.jpg"
+
+
+def test_the_focal_point_is_part_of_the_name(card):
+    """That of the instance as it is now."""
+    card.image.ppoi = "0.25x1"
+
+    assert card.image.crop["9x9"].name == "__sized__/cards/a-crop-c0-25__1-0-9x9-70.jpg"
+
+
+# ---------------------------------------------------------------- the focal point
+
+
+def test_picture_and_instance_have_one_focal_point(card):
+    """Whichever is set, both say it, and the database keeps it as text."""
+    card.image.ppoi = (0, 1)
+    assert (card.ppoi, card.image.ppoi) == ((0.0, 1.0), (0.0, 1.0))
+    card.ppoi = "0.25x0.75"
+    assert card.image.ppoi == (0.25, 0.75)
+
+    card.save()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ppoi FROM app_card")
+        assert cursor.fetchone() == ("0.25x0.75",)
+    assert fresh(card).image.ppoi == (0.25, 0.75)
+
+
+@pytest.mark.parametrize("value", [(1.5, 2), "picklexcucumber", None, 0.5])
+def test_what_is_no_focal_point_is_refused(card, value):
+    """And the point stays."""
+    with pytest.raises(ValidationError) as caught:
+        card.image.ppoi = value
+
+    assert caught.value.code == "invalid_ppoi"
+    assert card.image.ppoi == (0.5, 0.5)
+
+
+def test_without_a_ppoi_field_the_point_lives_on_the_picture(card):
+    """For as long as the object does."""
+    card.note.ppoi = (0.1, 0.2)
+
+    assert card.note.ppoi == (0.1, 0.2)
+    assert fresh(card).note.ppoi == (0.5, 0.5)
+
+
+def test_a_long_point_is_what_the_column_holds(card):
+    """Before the save as after it, or names would differ."""
+    card.image.ppoi = (1 / 3, 2 / 3)
+    before = card.image.crop["9x9"].name
+    card.save()
+
+    assert fresh(card).image.crop["9x9"].name == before
+    assert fresh(card).ppoi == (0.3333333, 0.6666667)
+
+
+def test_the_point_goes_with_its_picture(card):
+    """The next picture begins at the centre."""
+    card.image.ppoi = (0, 0)
+    card.image = None
+
+    assert card.ppoi == (0.5, 0.5)
+
+
+def test_a_new_picture_keeps_the_point_that_is_set(card, picture):
+    """A form may send both."""
+    card.ppoi = (0, 0)
+    card.image = picture("b.jpg")
+    card.save()
+
+    assert fresh(card).image.ppoi == (0.0, 0.0)
+
+
+def test_a_point_in_a_form_of_old_may_be_empty(card):
+    """NULL or nothing is the centre, not an error page."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE app_card SET ppoi = ''")
+
+    assert fresh(card).ppoi == (0.5, 0.5)
+
+
+def test_points_can_be_looked_up(card):
+    """As text, as a tuple, and as whole numbers."""
+    card.ppoi = (0, 1)
+    card.save()
+
+    for value in ((0, 1), (0.0, 1.0), "0.0x1.0"):
+        assert Card.objects.filter(ppoi=value).count() == 1
+
+
+# ---------------------------------------------------------------- on demand
+
+
+def test_create_on_demand_is_a_switch(card):
+    """Nothing else."""
+    assert card.image.create_on_demand is False
+    card.image.create_on_demand = True
+    assert card.image.create_on_demand is True
+    with pytest.raises(ValueError, match="pickle"):
+        card.image.create_on_demand = "pickle"
+
+
+def test_the_setting_is_read_when_it_is_used(card, settings):
+    """Not when the picture was loaded."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": True}
+
+    assert card.image.create_on_demand is True
+
+
+def test_a_page_costs_nothing_where_nothing_is_made_on_demand(
+    card, field_storage, settings, tmp_path, django_assert_num_queries
+):
+    """No call to the storage, the cache or the database."""
+    settings.CACHES = {"default": {"BACKEND": "nothing.that.can.be.Imported"}}
+    storages = [
+        field_storage(name, CountingStorage(tmp_path / "media", base_url="/media/"))
+        for name in ("image", "back", "stamp", "note")
+    ]
+    card = fresh(card)
+    with django_assert_num_queries(0):
+        for image in (card.image, card.back, card.stamp, card.note):
+            str(image.crop["400x400"])
+            str(image.thumbnail["400x400"])
+            str(image.filters.invert)
+            str(image.filters.invert.crop["400x400"])
+            if image or image.placeholder:
+                str(image.url)
+
+    assert [dict(storage.calls) for storage in storages] == [{}] * 4
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+@pytest.mark.usefixtures("on_demand")
+def test_asking_makes_it(card):
+    """There and then, once."""
+    rendition = card.image.crop["60x30"]
+
+    assert opened(default_storage, rendition.name).size == (60, 30)
+
+
+@pytest.mark.usefixtures("on_demand")
+def test_asking_again_asks_the_cache_only(card, field_storage, tmp_path):
+    """The record answers."""
+    storage = field_storage("image", CountingStorage(tmp_path / "media", base_url="/media/"))
+    card = fresh(card)
+    str(card.image.crop["60x30"])
+    storage.calls.clear()
+
+    str(card.image.crop["60x30"])
+
+    assert not storage.calls
+
+
+@pytest.mark.usefixtures("on_demand")
+def test_what_lies_there_is_not_made_again(card):
+    """A file that the inherited package made is found."""
+    path = "__sized__/cards/a-crop-c0-5__0-5-60x30-70.jpg"
+    default_storage.save(path, ContentFile(four_corners(60, 30)))
+
+    assert card.image.crop["60x30"].name == path
+
+    with default_storage.open(path) as file:
+        assert file.read() == four_corners(60, 30)
+
+
+@pytest.mark.usefixtures("on_demand")
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_a_bad_picture_breaks_no_page(card, content):
+    """Its URL is given all the same, and the reason is recorded."""
+    default_storage.delete("cards/a.jpg")
+    if content is not None:
+        default_storage.save("cards/a.jpg", ContentFile(content))
+
+    assert card.image.crop["60x30"].url
+    assert card.image.filters.invert.crop["60x30"].url
+
+    plan = card.image.plan(RenditionKey.parse("crop__60x30"))
+    assert Recorder(conf.store()).recall([plan])[plan.path].state is RecordState.FAILED
+
+
+@pytest.mark.usefixtures("on_demand")
+def test_not_every_visitor_tries_a_bad_picture(card, field_storage, tmp_path, monkeypatch):
+    """Only one in a while, less and less often."""
+    default_storage.delete("cards/a.jpg")
+    storage = field_storage("image", CountingStorage(tmp_path / "media"))
+    card = fresh(card)
+    str(card.image.crop["60x30"])
+    storage.calls.clear()
+
+    str(card.image.crop["60x30"])
+    assert not storage.calls
+
+    monkeypatch.setattr(accessors, "datetime", Later)
+    default_storage.save("cards/a.jpg", ContentFile(four_corners(320, 200)))
+    str(card.image.crop["60x30"])
+    assert storage.exists(card.image.crop["60x30"].name)
+
+
+class Later(datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + timedelta(seconds=accessors.FAILURE_HOLDS_S + 1)
+
+
+def test_one_rendition_can_be_deleted(card):
+    """File and record."""
+    card.image.create_on_demand = True
+    rendition = card.image.thumbnail["9x9"]
+    plan = card.image.plan(RenditionKey.parse("thumbnail__9x9"))
+    assert Recorder(conf.store()).recall([plan])
+
+    rendition.delete()
+
+    assert not default_storage.exists(rendition.name)
+    assert not Recorder(conf.store()).recall([plan])
+
+
+def test_a_record_can_be_forgotten(card):
+    """The file stays."""
+    card.image.create_on_demand = True
+    rendition = card.image.thumbnail["9x9"]
+
+    rendition.clear_cache()
+
+    assert default_storage.exists(rendition.name)
+    plan = card.image.plan(RenditionKey.parse("thumbnail__9x9"))
+    assert not Recorder(conf.store()).recall([plan])
+
+
+# ---------------------------------------------------------------- empty pictures
+
+
+def test_an_empty_picture_has_empty_renditions(card):
+    """No name, no URL, and nothing to delete."""
+    for rendition in (card.note.crop["9x9"], card.note.filters.invert):
+        assert (rendition.name, rendition.url, str(rendition)) == ("", "", "")
+        rendition.delete()
+        rendition.clear_cache()
+    card.note.delete_all_created_images()
+
+
+def test_an_empty_picture_may_show_one_of_placehold_it(card, settings):
+    """In the size that is asked for."""
+    settings.VERSATILEIMAGEFIELD_USE_PLACEHOLDIT = True
+
+    assert card.note.crop["400x300"].url == "http://placehold.it/400x300"
+    assert card.note.filters.invert.crop["400x400"].url == "http://placehold.it/400x400"
+    assert card.note.filters.invert.url == ""
+    assert card.image.crop["400x300"].url.startswith("/media/")
+    assert card.back.crop["400x300"].url.startswith("/media/__sized__/__placeholder__")
+
+
+# ---------------------------------------------------------------- pickling, copying, loading
+
+
+def test_a_picture_survives_pickling(card):
+    """Alone with its instance, with everything that was set on it."""
+    card.image.ppoi = (0.25, 0.75)
+    card.image.create_on_demand = True
+    card.note.ppoi = (0.1, 0.1)
+
+    again = pickle.loads(pickle.dumps(card))
+
+    assert again.image.crop["9x9"].name == card.image.crop["9x9"].name
+    assert again.image.create_on_demand is True
+    assert again.note.ppoi == (0.1, 0.1)
+    image = pickle.loads(pickle.dumps(card.image))
+    assert image.thumbnail["9x9"].url == card.image.thumbnail["9x9"].url
+
+
+def test_the_pickled_state_is_small(card):
+    """The name, and what was set: no file."""
+    state = card.image.__getstate__()
+
+    assert state["name"] == "cards/a.jpg"
+    assert state["_file"] is None
+    assert {"_ppoi_value", "_create_on_demand", "_committed", "closed"} <= set(state)
+
+
+def test_a_pickle_of_the_inherited_package_can_be_read(card):
+    """Sessions and caches may hold one."""
+    state = card.image.__getstate__() | {"_create_on_demand": False, "_ppoi_value": (0.2, 0.2)}
+    image = VersatileImageFieldFile.__new__(VersatileImageFieldFile)
+
+    image.__setstate__(state)
+
+    assert image.crop["9x9"].name == card.image.crop["9x9"].name
+    assert image.was_replaced is False
+
+
+def test_a_picture_survives_copying(card):
+    """Deep or not."""
+    assert copy.copy(card.image).crop["9x9"].name == card.image.crop["9x9"].name
+    assert copy.deepcopy(card).image.crop["9x9"].name == card.image.crop["9x9"].name
+
+
+def test_a_deferred_picture_is_loaded_when_it_is_asked(card):
+    """And the focal point is, too."""
+    card.ppoi = (0, 0)
+    card.save()
+
+    deferred = Card.objects.defer("image", "ppoi").get()
+    only = Card.objects.only("title").get()
+
+    assert deferred.image.crop["9x9"].name == card.image.crop["9x9"].name
+    assert only.image.ppoi == (0.0, 0.0)
+
+
+def test_loading_looks_at_nothing_but_the_database(card, field_storage, tmp_path):
+    """A list of a thousand pictures opens none."""
+    storage = field_storage("image", CountingStorage(tmp_path / "media"))
+    with CaptureQueriesContext(connection) as queries:
+        [found] = Card.objects.all()
+        str(found.image.crop["9x9"])
+
+    assert len(queries) == 1
+    assert not storage.calls
+
+
+def test_sides_are_kept_beside_the_picture(card, picture):
+    """`width_field` and `height_field` work as in Django."""
+    assert (card.width, card.height) == (320, 200)
+    card.image = picture("b.png", 30, 40)
+    assert (card.width, card.height) == (30, 40)
+    card.save()
+    assert (fresh(card).width, fresh(card).height) == (30, 40)
+
+
+def test_serialized_data_is_text(card):
+    """A fixture holds names and points, and can be loaded."""
+    card.ppoi = (0.25, 0.75)
+    card.save()
+
+    text = serializers.serialize("json", [card])
+
+    fields = json.loads(text)[0]["fields"]
+    assert fields["image"] == "cards/a.jpg"
+    assert fields["ppoi"] == "0.25x0.75"
+    assert fields["note"] == ""
+    [loaded] = serializers.deserialize("json", text)
+    assert loaded.object.ppoi == (0.25, 0.75)
+    assert loaded.object.image.name == "cards/a.jpg"
+
+
+def test_the_descriptor_is_public():
+    """Subclasses of the field may subclass it."""
+    assert isinstance(Card.image, VersatileImageFileDescriptor)
+
+
+# ---------------------------------------------------------------- replaced content
+
+
+def test_a_save_with_new_content_says_so(card, picture):
+    """And the next one without says that."""
+    assert card.image.was_replaced is True
+    card.save()
+    assert card.image.was_replaced is False
+    card.image.save("b.jpg", picture("b.jpg"))
+    assert card.image.was_replaced is True
+    assert fresh(card).image.was_replaced is False
+
+
+# ---------------------------------------------------------------- deletion
+
+ALL = [
+    "crop__60x30", "thumbnail__9x9", "filters__invert__url", "filters__invert__crop__10x10",
+    "thumbnail__9x9__webp",
+]  # fmt: skip
+
+
+def make_all(image, ppois=((0.5, 0.5), (0.25, 1.0))):
+    image.create_on_demand = True
+    for ppoi in ppois:
+        image.ppoi = ppoi
+        for key in ALL:
+            image.rendition(RenditionKey.parse(key))
+
+
+def files(folder=""):
+    folders, names = default_storage.listdir(folder)
+    found = {f"{folder}/{name}".lstrip("/") for name in names}
+    for inner in folders:
+        if not inner.startswith("."):
+            found |= files(f"{folder}/{inner}".lstrip("/"))
+    return found
+
+
+PROCESSORS = [None, "renditions.processors.md5", "renditions.processors.md5_16"]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a b.jpg", "noext", "a.b.PNG", "[x](y)+.jpg"])
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_every_rendition_can_be_deleted_and_nothing_else(card, picture, settings, name, processor):
+    """Of one picture, with whatever focal point it was made, and not those of its neighbours."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {"image_key_post_processor": processor}
+    neighbours = ["a-b.jpg", "a-thumbnail.jpg", "a.jpg.jpg", "aa.jpg", "a.png"]
+    for neighbour in neighbours:
+        default_storage.save(f"n/{neighbour}", picture(neighbour))
+        card.note = f"n/{neighbour}"
+        make_all(card.note)
+    before = files()
+    default_storage.save(f"n/{name}", picture(name))
+    card.note = f"n/{name}"
+    make_all(card.note)
+    # Crops and their twins with another point, and what has no point.
+    assert len(files() - before) == 8
+
+    card.note.delete_all_created_images()
+
+    assert files() == before | {f"n/{name}"}
+
+
+def test_each_kind_can_be_deleted_alone(card):
+    """Sized, filtered, filtered and sized."""
+    make_all(card.image)
+    image = card.image
+
+    def left():
+        return {
+            kind
+            for kind, access in (
+                ("sized", image.thumbnail["9x9"]),
+                ("filtered", image.filters.invert),
+                ("both", image.filters.invert.crop["10x10"]),
+            )
+            if default_storage.exists(access.name)
+        }
+
+    image.create_on_demand = False
+    image.delete_filtered_images()
+    assert left() == {"sized", "both"}
+    image.delete_sized_images()
+    assert left() == {"both"}
+    image.delete_filtered_sized_images()
+    assert left() == set()
+    image.delete_all_created_images()
+
+
+def test_deleted_renditions_are_forgotten(card):
+    """Or nobody would make them again."""
+    make_all(card.image)
+    plan = card.image.plan(RenditionKey.parse("crop__60x30"))
+
+    card.image.delete_all_created_images()
+
+    assert not Recorder(conf.store()).recall([plan])
+    assert default_storage.exists(card.image.crop["60x30"].name)
+
+
+def test_renditions_of_a_sizer_registered_later_are_deleted(card, registry):
+    """The registry is asked when it matters."""
+
+    class Wide(CroppedImage):
+        filename_key = "wide"
+        filename_key_regex = r"wide-c[0-9-]+__[0-9-]+"
+
+    registry.register_sizer("wide", Wide)
+    card.image.create_on_demand = True
+    rendition = card.image.wide["30x10"]
+    assert default_storage.exists(rendition.name)
+
+    card.image.delete_sized_images()
+
+    assert not default_storage.exists(rendition.name)
+
+
+def uneven(text):
+    return f"{text[:3]}{len(text)}"
+
+
+def test_an_uneven_processor_leaves_what_no_key_set_names(card, settings):
+    """Such names can be known in no other way."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {"image_key_post_processor": f"{__name__}.uneven"}
+    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {"s": [("a", "crop__60x30")]}
+    card.image.create_on_demand = True
+    named, unnamed = card.image.crop["60x30"].name, card.image.crop["9x9"].name
+
+    card.image.delete_all_created_images()
+
+    assert not default_storage.exists(named)
+    assert default_storage.exists(unnamed)
+
+
+def test_folders_are_those_of_old(card):
+    """Some call them by their names."""
+    assert card.image.get_sized_root_folder() == "__sized__/cards"
+    assert card.image.get_filtered_root_folder() == "cards/__filtered__"
+    assert card.image.get_filtered_sized_root_folder() == "__sized__/cards/__filtered__"
+
+
+# ---------------------------------------------------------------- old classes
+
+
+class Framed(SizedImage):
+    """An old sizer with a method of its own."""
+
+    filename_key = "framed"
+
+    def process_image(self, image, image_format, save_kwargs, width, height):
+        out = BytesIO()
+        image.resize((width, height)).save(out, **save_kwargs)
+        return out
+
+    def ratio(self):
+        return self.ppoi
+
+
+def test_an_old_sizer_is_an_instance_of_its_class(card, registry):
+    """With its picture, its storage and its focal point."""
+    registry.register_sizer("framed", Framed)
+    card.image.ppoi = (0.25, 0.75)
+    card.image.create_on_demand = True
+
+    framed = card.image.framed
+
+    assert isinstance(framed, Framed)
+    assert (framed.path_to_image, framed.ratio()) == ("cards/a.jpg", (0.25, 0.75))
+    assert opened(default_storage, framed["30x20"].name).size == (30, 20)
+    assert card.image.filters.invert.framed["30x20"].url == (
+        "/media/__sized__/cards/__filtered__/a__invert__-framed-30x20-70.jpg"
+    )
+    with pytest.raises(MalformedSizedImageKey):
+        framed["a"]
+
+
+def test_an_old_sizer_can_be_made_by_hand(card, registry):
+    """As old code does."""
+    registry.register_sizer("framed", Framed)
+
+    framed = Framed("cards/a.jpg", default_storage, True, (0.5, 0.5))
+
+    assert opened(default_storage, framed["30x20"].name).size == (30, 20)
+
+
+def test_an_old_filter_can_be_made_by_hand(card):
+    """It knows where its picture goes."""
+    made = FilteredImage("cards/a.jpg", default_storage, False, filename_key="foo")
+
+    assert made.name == "cards/__filtered__/a__foo__.jpg"
+    assert made.url == f"/media/{made.name}"
+
+
+def test_a_filter_library_can_be_made_by_hand(card):
+    """As old code does."""
+    library = FilterLibrary("cards/a.jpg", default_storage, None, (0.5, 0.5), False)
+
+    assert library.invert.name == "cards/__filtered__/a__invert__.jpg"
+
+
+def test_what_is_made_shows_the_picture(card):
+    """The right way up, cut around the focal point, and inverted."""
+    card.image.create_on_demand = True
+    card.image.ppoi = (0, 0)
+    red = opened(default_storage, card.image.crop["20x20"].name)
+    cyan = opened(default_storage, card.image.filters.invert.crop["20x20"].name)
+
+    assert close_to(red.getpixel((3, 3)), (255, 0, 0))
+    assert close_to(cyan.getpixel((3, 3)), (0, 255, 255))
+
+
+def test_pictures_reads_time_in_utc():
+    """Records of another machine are compared with this one's clock."""
+    assert Later.now(UTC).tzinfo is UTC

@@ -1,0 +1,157 @@
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from renditions.placeholder import OnDiscPlaceholderImage, OnStoragePlaceholderImage
+from tests.app.models import Card
+from tests.conftest import four_corners
+
+from .conftest import opened
+
+pytestmark = pytest.mark.django_db
+
+DISC = "__placeholder__/placeholder.png"
+STORAGE = "__placeholder__/stamps/none.png"
+
+
+@pytest.fixture
+def stamp():
+    """The original of the placeholder that comes from a storage."""
+    default_storage.save("stamps/none.png", ContentFile(four_corners(30, 30, "PNG")))
+
+
+@pytest.mark.parametrize(
+    ("access", "url"),
+    [
+        (lambda c: c.back.url, f"/media/{DISC}"),
+        (
+            lambda c: c.back.crop["9x9"].url,
+            "/media/__sized__/__placeholder__/placeholder-crop-c0-5__0-5-9x9.png",
+        ),
+        (
+            lambda c: c.back.filters.invert.url,
+            "/media/__placeholder__/__filtered__/placeholder__invert__.png",
+        ),
+        (
+            lambda c: c.back.filters.invert.thumbnail["9x9"].url,
+            "/media/__sized__/__placeholder__/__filtered__/placeholder__invert__-thumbnail-9x9.png",
+        ),
+        (lambda c: c.stamp.url, f"/media/{STORAGE}"),
+        (
+            lambda c: c.stamp.crop["9x9"].url,
+            "/media/__sized__/__placeholder__/stamps/none-crop-c0-5__0-5-9x9.png",
+        ),
+    ],
+)
+@pytest.mark.parametrize("on_demand", [True, False])
+def test_a_placeholder_stands_in_for_an_empty_picture(stamp, settings, access, url, on_demand):
+    """Under the same names whether it is made now or not."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": on_demand}
+    card = Card(back="", stamp="")
+
+    assert access(card) == url
+    assert default_storage.exists(url.removeprefix("/media/")) is on_demand
+
+
+@pytest.mark.usefixtures("on_demand")
+def test_renditions_of_a_placeholder_show_it(stamp):
+    """In their sizes."""
+    card = Card()
+
+    assert opened(default_storage, card.back.crop["30x10"].name).size == (30, 10)
+    assert opened(default_storage, card.stamp.thumbnail["9x9"].name).size == (9, 9)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.usefixtures("on_demand")
+def test_none_is_as_empty_as_an_empty_text(value):
+    """NULL in the database, too."""
+    assert Card(back=value).back.url == f"/media/{DISC}"
+
+
+def test_a_save_puts_the_placeholder_where_pages_will_look(stamp, picture):
+    """Pages that make nothing on demand ask nobody whether it is there."""
+    Card.objects.create(image=picture("a.jpg"))
+
+    with default_storage.open(DISC) as file:
+        assert file.read() == Card._meta.get_field("back").placeholder_image.read()
+    assert opened(default_storage, STORAGE).size == (30, 30)
+
+
+def test_a_placeholder_is_put_there_once(stamp, picture):
+    """Later saves find it."""
+    Card.objects.create(image=picture("a.jpg"))
+    before = default_storage.get_modified_time(DISC)
+    Card.objects.create(image=picture("b.jpg"))
+
+    assert default_storage.get_modified_time(DISC) == before
+    assert default_storage.listdir("__placeholder__")[1] == ["placeholder.png"]
+
+
+@pytest.mark.usefixtures("on_demand")
+def test_a_lost_placeholder_breaks_neither_page_nor_save(picture, caplog):
+    """It is logged, and tried again."""
+    card = Card.objects.create(image=picture("a.jpg"))
+
+    assert card.stamp.url == f"/media/{STORAGE}"
+    assert card.stamp.crop["9x9"].url
+    assert "none.png cannot be put on its storage" in caplog.text
+
+    default_storage.save("stamps/none.png", ContentFile(four_corners(30, 30, "PNG")))
+    assert card.stamp.url
+    assert default_storage.exists(STORAGE)
+
+
+def test_a_picture_of_its_own_hides_the_placeholder(picture):
+    """It is for empty ones only."""
+    card = Card.objects.create(image=picture("a.jpg"), back=picture("b.jpg"))
+
+    assert card.back.url == "/media/cards/b.jpg"
+
+
+def test_an_empty_picture_is_empty_all_the_same():
+    """Templates and serializers can tell."""
+    assert not Card().back
+    assert Card().back.name in (None, "")
+
+
+def test_without_a_placeholder_there_is_no_url():
+    """As in Django."""
+    with pytest.raises(ValueError, match="no file"):
+        Card().note.url  # noqa: B018
+
+
+def test_the_folder_is_a_setting(settings):
+    """Read when it is used."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {
+        "create_images_on_demand": False,
+        "placeholder_directory_name": "none",
+    }
+
+    assert Card().back.url == "/media/none/placeholder.png"
+
+
+def test_nothing_is_read_before_it_is_needed():
+    """A missing file is no reason not to start."""
+    OnDiscPlaceholderImage("/nowhere/a.png")
+    OnStoragePlaceholderImage("nowhere/a.png")
+
+
+def test_the_file_can_be_had(tmp_path):
+    """With its name."""
+    (tmp_path / "a.png").write_bytes(b"x")
+
+    data = OnDiscPlaceholderImage(str(tmp_path / "a.png")).image_data
+
+    assert (data.name, data.read()) == ("a.png", b"x")
+
+
+@pytest.mark.usefixtures("on_demand")
+def test_deleting_the_renditions_of_an_empty_picture_leaves_the_placeholders(stamp):
+    """They are everybody's."""
+    card = Card()
+    name = card.back.crop["9x9"].name
+
+    card.back.delete_all_created_images()
+
+    assert default_storage.exists(name)
