@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
 from .models import JobState, WarmJob, WarmRun
@@ -238,36 +238,39 @@ def hand_back(claim: Claim) -> Hint | None:
     return Hint(claim.subject.using, claim.job_id, generation) if generation else None
 
 
-def release_task(using: str, task_id: str, *, delay_s: float) -> int:
-    """Free the lease of a task whose process is gone; the attempt stays counted."""
-    return _release(_jobs(using).filter(lease_token__startswith=f"{task_id}:"), delay_s)
+def release_task(using: str, task_id: str, *, delay_s: float, reason: str = "") -> int:
+    """Free the lease of a task that is gone, and note why; the attempt stays counted."""
+    return _release(_jobs(using).filter(lease_token__startswith=f"{task_id}:"), delay_s, reason)
 
 
 def release_worker(using: str, worker: str) -> int:
     """Free all leases of a worker that is gone; the attempts stay counted."""
-    return _release(_jobs(using).filter(lease_worker=worker), 0)
+    return _release(_jobs(using).filter(lease_worker=worker), 0, "")
 
 
-def _release(jobs: models.QuerySet[WarmJob], delay_s: float) -> int:
-    # A save that overtook the lost attempt has queued the row already, and need not wait for it.
+def _release(jobs: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int:
+    # A save that overtook the lost attempt has queued the row already: it need not wait, and the
+    # reason is not its own.
     later = When(state=JobState.WARMING, then=Now() + timedelta(seconds=delay_s))
+    known = When(state=JobState.WARMING, then=Value(reason, output_field=models.TextField()))
     return jobs.filter(lease_until__isnull=False).update(
         **_unleased(),
         state=JobState.QUEUED,
         due_at=Case(later, default=F("due_at")),
+        error=Case(known, default=F("error")),
         hinted_at=None,
         changed_at=Now(),
     )
 
 
 def _bury(using: str, jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
-    error = (
-        f"Its worker died or was killed {max_attempts} times while making it. Replace the "
-        "picture, or give the workers more memory or time, then retry."
-    )
-    for run_id in list(jobs.values_list("run_id", flat=True)):
+    for run_id, last in list(jobs.values_list("run_id", "error")):
         buried = jobs.filter(run_id=run_id) if run_id else jobs.filter(run__isnull=True)
-        failure = Failure("", POISON, error)
+        error = (
+            f"It was begun {max_attempts} times and its worker died, was killed or met an error "
+            "each time. Replace the picture, or give the workers more memory or time, then retry."
+        )
+        failure = Failure("", POISON, f"{error} The last time: {last}" if last else error)
         if buried.update(**_ended(JobState.FAILED, [failure]), run=None):
             count(using, run_id, failed=1)
 

@@ -26,7 +26,7 @@ def connect() -> None:
     worker_ready.connect(sweep_at_start, weak=False)
     worker_shutdown.connect(free_own, weak=False)
     worker_shutting_down.connect(free_own_if_cut_off, weak=False)
-    task_failure.connect(free_lost_task, sender=warm, weak=False)
+    task_failure.connect(free_lost_task, weak=False)
 
 
 def free_predecessor(sender: Any, **kwargs: Any) -> None:
@@ -66,9 +66,12 @@ def _hand_over(worker: str) -> None:
         dispatch.send_sweep()
 
 
-def free_lost_task(task_id: str, exception: BaseException, **kwargs: Any) -> None:
+def free_lost_task(sender: Any, task_id: str, exception: BaseException, **kwargs: Any) -> None:
     """Free what a task held: its process was killed, ran out of time, or an error left it."""
-    sweeping.release_task(task_id)
+    # By its name: each Celery app of a project has a task object of its own.
+    if sender.name != warm.name:
+        return
+    sweeping.release_task(task_id, f"{type(exception).__name__}: {exception}")
     if isinstance(exception, WorkerLostError | TimeLimitExceeded):
         # Then this is the worker's main process, which forks.
         connections.close_all()

@@ -42,10 +42,10 @@ def release_worker(worker: str) -> int:
     return sum(ledger.release_worker(using, worker) for using in databases())
 
 
-def release_task(task_id: str) -> None:
-    """Free what a task held whose process is gone; its next attempt waits a little."""
+def release_task(task_id: str, reason: str) -> None:
+    """Free what a task held that is gone; its next attempt waits a little."""
     for using in databases():
-        ledger.release_task(using, task_id, delay_s=conf.get("BACKOFF_S"))
+        ledger.release_task(using, task_id, delay_s=conf.get("BACKOFF_S"), reason=reason)
 
 
 def databases() -> Iterator[str]:
