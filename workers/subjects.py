@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
 from renditions.fields import VersatileImageField
@@ -42,7 +43,7 @@ def field_of(subject: Subject) -> VersatileImageField | None:
     """Return the field a row is about, or None where code no longer has it."""
     try:
         field = apps.get_model(subject.model_label)._meta.get_field(subject.field_name)
-    except LookupError:
+    except (LookupError, FieldDoesNotExist):
         return None
     return field if isinstance(field, VersatileImageField) else None
 
