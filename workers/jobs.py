@@ -57,7 +57,8 @@ def backoff_s(attempt: int) -> float:
 def _make(claim: ledger.Claim) -> None:
     image = image_of(claim.subject)
     if not image:
-        ledger.settle(claim, counted="blank")
+        if not ledger.settle(claim, counted="blank"):
+            _hand_on(claim)
         return
     report = warm(
         image.storage,
