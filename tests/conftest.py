@@ -16,6 +16,8 @@ from workers.conf import CELERY
 
 # Messages of tests without a worker go into this process's memory.
 app = Celery("tests", broker="memory://", config_source=CELERY, set_as_current=True)
+# In every thread, not in this one only.
+app.set_default()
 
 CORNERS = {"red": (0, 0), "lime": (1, 0), "blue": (0, 1), "yellow": (1, 1)}
 

@@ -2,8 +2,10 @@
 
 from django.db import models, router
 
+from renditions import conf as library
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
+from renditions.records import Recorder
 from renditions.warming import is_known_current
 
 from . import dispatch, ledger
@@ -42,7 +44,10 @@ def owe(instance: models.Model, field: VersatileImageField, using: str) -> bool:
     was_replaced, image.was_replaced = image.was_replaced, False
     if not was_replaced and _is_owed_or_made(subject, owed, image):
         return False
-    dispatch.send_after_commit(ledger.owe(subject, owed, force=was_replaced))
+    # Under a name that is known, files of the old content may lie. Under a new one they can't, and
+    # an attempt that follows one that was cut off need not begin anew.
+    force = was_replaced and bool(Recorder(library.store()).recall(plans))
+    dispatch.send_after_commit(ledger.owe(subject, owed, force=force))
     return True
 
 

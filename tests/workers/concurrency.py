@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Barrier, Event, Thread
+from threading import Barrier, Thread
 from typing import Any
 
 from django.db import connections
@@ -59,21 +59,23 @@ def at_once(*functions: Callable[[], Any]) -> list[Any]:
 
 
 @contextmanager
-def before_statement(using: str, words: str, action: Callable[[], Any]) -> Iterator[list[str]]:
-    """Do `action` in another thread, once, right before the first statement that holds `words`.
+def before_statement(
+    using: str, words: str, action: Callable[[], Any], *, skip: int = 0
+) -> Iterator[None]:
+    """Do `action` in another thread right before a statement that holds `words`.
 
-    Gives a list that holds that statement when it is over.
+    Args:
+        skip: How many such statements pass before.
     """
     seen: list[str] = []
-    done = Event()
 
     def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if words in sql and not done.is_set():
-            done.set()
+        if words in sql:
             seen.append(sql)
-            Call(action).result()
+            if len(seen) == skip + 1:
+                Call(action).result()
         return execute(sql, params, many, context)
 
     with connections[using].execute_wrapper(watch):
-        yield seen
-    assert seen, f"no statement held {words!r}"
+        yield
+    assert len(seen) > skip, f"no such statement held {words!r}"
