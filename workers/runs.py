@@ -1,24 +1,29 @@
 """Bulk runs: a re-warm of a field over all its instances, in steps, in constant memory."""
 
+import logging
+
 from celery import current_app
-from django.apps import apps
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.db.models import F
+from kombu.exceptions import OperationalError
 
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.warming import is_current
 
 from . import conf, ledger
+from .ledger import Subject
 from .models import JobState, RunState, WarmRun
-from .subjects import all_warmed_fields, signature, subject_of
+from .subjects import all_warmed_fields, field_of, signature, subject_of
+
+logger = logging.getLogger(__name__)
 
 ADVANCE_TASK = "renditions.advance_run"
 
 
 def start(field: VersatileImageField, *, using: str | None = None, force: bool = False) -> WarmRun:
     """Begin a run over all instances of `field`, or return the one that is going on."""
-    using = using or field.model._default_manager.db
+    using = using or router.db_for_write(field.model)
     subject = {"model_label": field.model._meta.label, "field_name": field.name}
     run, begun = WarmRun.objects.using(using).get_or_create(
         **subject, state=RunState.RUNNING, defaults={"force": force}
@@ -42,12 +47,13 @@ def advance(using: str, run_id: int) -> None:
     run = WarmRun.objects.using(using).filter(pk=run_id, state=RunState.RUNNING).first()
     if run is None or run.walked or _outstanding(run) >= conf.get("WINDOW"):
         return
-    instances = _next_chunk(run)
-    if not instances:
+    field = field_of(Subject(using, run.model_label, "", run.field_name))
+    # A field that code no longer has has nothing left to look at.
+    instances = _next_chunk(run, field.model) if field else []
+    if not field or not instances:
         WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True)
         finish_if_done(using)
         return
-    field = _field(run)
     owing = [instance for instance in instances if not _has_nothing_to_do(run, instance, field)]
     with transaction.atomic(using=using):
         moved = WarmRun.objects.using(using).filter(
@@ -81,8 +87,13 @@ def finish_if_done(using: str) -> None:
 def _owe(run: WarmRun, instance: models.Model, field: VersatileImageField) -> None:
     using = run._state.db or "default"
     image: VersatileImageFieldFile = getattr(instance, field.name)
-    there = ledger.owe_for_run(subject_of(instance, field, using), signature(image.plans()), run)
-    if there is JobState.FAILED:
+    subject, owed = subject_of(instance, field, using), signature(image.plans())
+    there = ledger.owe_for_run(subject, owed, run)
+    if there and run.force:
+        # What is owed already, or failed, is not necessarily everything.
+        ledger.owe(subject, owed, force=True)
+        ledger.count(using, run.pk, superseded=1)
+    elif there is JobState.FAILED:
         ledger.count(using, run.pk, failed=1)
     elif there:
         ledger.count(using, run.pk, superseded=1)
@@ -95,18 +106,11 @@ def _has_nothing_to_do(run: WarmRun, instance: models.Model, field: VersatileIma
     return not run.force and is_current(image.storage, image.plans())
 
 
-def _next_chunk(run: WarmRun) -> list[models.Model]:
-    model = apps.get_model(run.model_label)
+def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:
     instances = model._base_manager.using(run._state.db).order_by("pk")
     if run.cursor:
         instances = instances.filter(pk__gt=run.cursor)
     return list(instances[: conf.get("CHUNK")])
-
-
-def _field(run: WarmRun) -> VersatileImageField:
-    field = apps.get_model(run.model_label)._meta.get_field(run.field_name)
-    assert isinstance(field, VersatileImageField)
-    return field
 
 
 def _outstanding(run: WarmRun) -> int:
@@ -114,12 +118,15 @@ def _outstanding(run: WarmRun) -> int:
 
 
 def _send_on(run: WarmRun) -> None:
-    current_app.send_task(
-        ADVANCE_TASK,
-        kwargs={"using": run._state.db, "run_id": run.pk},
-        queue=conf.BULK_QUEUE,
-        ignore_result=True,
-        retry=False,
-        soft_time_limit=conf.get("SOFT_TIME_LIMIT_S"),
-        time_limit=conf.get("HARD_TIME_LIMIT_S"),
-    )
+    try:
+        current_app.send_task(
+            ADVANCE_TASK,
+            kwargs={"using": run._state.db, "run_id": run.pk},
+            queue=conf.BULK_QUEUE,
+            ignore_result=True,
+            retry=False,
+            soft_time_limit=conf.get("SOFT_TIME_LIMIT_S"),
+            time_limit=conf.get("HARD_TIME_LIMIT_S"),
+        )
+    except OperationalError as error:
+        logger.warning("%s waits for the next sweep, which sends it on: %s", run, error)

@@ -79,3 +79,26 @@ def before_statement(
     with connections[using].execute_wrapper(watch):
         yield
     assert len(seen) > skip, f"no such statement held {words!r}"
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing of ours runs any more, and open transactions are rolled back."""
+
+
+def dies_at(point: int, using: str, function: Callable[[], Any]) -> bool:
+    """Call `function` and die right before its statement `point`; False: it had no more."""
+    statements = 0
+
+    def die(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal statements
+        statements += 1
+        if statements == point + 1:
+            raise Killed
+        return execute(sql, params, many, context)
+
+    with connections[using].execute_wrapper(die):
+        try:
+            function()
+        except Killed:
+            return True
+    return False

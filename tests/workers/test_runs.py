@@ -1,0 +1,368 @@
+"""Bulk runs: every instance is looked at once and counted once, whatever happens between."""
+
+from pathlib import Path
+
+import pytest
+from django.core.cache import caches
+from django.db import connections
+
+from tests.app.models import Editor, Person
+from tests.servers import closed_port
+from tests.workers.broker import celery_on, drain
+from tests.workers.concurrency import at_once, dies_at
+from tests.workers.hooks import hooked
+from workers import ledger, runs
+from workers.conf import BULK_QUEUE, QUEUE
+from workers.models import JobState, RunState, WarmJob, WarmRun
+from workers.testing import work_owed
+
+COUNTS = ("created", "current", "blank", "failed", "superseded")
+HEADSHOT = Person._meta.get_field("headshot")
+
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people(picture):
+    """Return a maker of people with a picture of whom nothing is owed or made yet."""
+
+    def make(number: int, using: str = "default") -> list[Person]:
+        names = [HEADSHOT.storage.save("people/a.jpg", picture()) for _ in range(number)]
+        return Person.objects.using(using).bulk_create([Person(headshot=name) for name in names])
+
+    return make
+
+
+def settings_of_workers(settings, **values: int) -> None:
+    settings.RENDITIONS = {"WORKERS": values}
+
+
+def deliver() -> int:
+    """Deliver all messages of bulk runs, as often as new ones come; return how many."""
+    delivered = 0
+    while messages := drain(BULK_QUEUE):
+        for task, kwargs in messages:
+            assert task == "renditions.advance_run"
+            runs.advance(**kwargs)
+            delivered += 1
+    return delivered
+
+
+def counts(run: WarmRun) -> dict[str, int]:
+    """Return the counts of a run that are not 0; they add up, or this fails."""
+    run.refresh_from_db()
+    numbers = {name: getattr(run, name) for name in COUNTS if getattr(run, name)}
+    outstanding = run.jobs.using(run._state.db).count()
+    assert run.planned == sum(numbers.values()) + outstanding
+    return {**numbers, **({"outstanding": outstanding} if outstanding else {})}
+
+
+def finish(run: WarmRun) -> dict[str, int]:
+    """Let messages, workers and sweeps come until the run is done; return its counts."""
+    for _ in range(50):
+        deliver()
+        counts(run)
+        work_owed(run._state.db)
+        counts(run)
+        runs.nudge(run._state.db)
+        run.refresh_from_db()
+        if run.state == RunState.DONE:
+            return counts(run)
+    raise AssertionError("the run never ends")
+
+
+def test_a_run_makes_what_is_missing_and_counts_it(people):
+    """A run over people of whom nothing is made makes it all and says how many they were."""
+    made = people(3)
+    run = runs.start(HEADSHOT)
+
+    assert finish(run) == {"created": 3}
+
+    for person in made:
+        for plan in person.headshot.plans():
+            assert HEADSHOT.storage.exists(plan.path)
+    assert finish(runs.start(HEADSHOT)) == {"current": 3}
+
+
+def test_every_instance_is_in_exactly_one_count(people, settings):
+    """Blank, made, missing, failed and owed ones are all told apart, and add up."""
+    made, missing, failed, queued = people(4)
+    Person.objects.create(name="blank")
+    runs.start(HEADSHOT)
+    WarmRun.objects.all().delete()
+    drain(BULK_QUEUE)
+    for person in (made, failed, queued):
+        ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "s")
+    Path(failed.headshot.path).write_bytes(b"no picture")
+    WarmJob.objects.filter(object_pk=queued.pk).delete()
+    work_owed()
+    ledger.owe(ledger.Subject("default", "app.Person", str(queued.pk), "headshot"), "s")
+
+    run = runs.start(HEADSHOT)
+    deliver()
+
+    assert counts(run) == {
+        "current": 1, "blank": 1, "failed": 1, "superseded": 1, "outstanding": 1,
+    }  # fmt: skip
+    assert finish(run) == {"created": 1, "current": 1, "blank": 1, "failed": 1, "superseded": 1}
+    assert WarmJob.objects.get().state == JobState.FAILED
+    assert missing.headshot.storage.exists(missing.headshot.plans()[0].path)
+
+
+def test_an_empty_table_is_done_at_once(db):
+    """A run over nothing ends."""
+    assert finish(runs.start(HEADSHOT)) == {}
+
+
+def test_a_run_reads_in_chunks(people, settings):
+    """A step looks at as many instances as CHUNK says, from where the last one ended."""
+    settings_of_workers(settings, CHUNK=2)
+    people(5)
+    run = runs.start(HEADSHOT)
+
+    seen = []
+    while messages := drain(BULK_QUEUE):
+        [(_, kwargs)] = messages
+        runs.advance(**kwargs)
+        run.refresh_from_db()
+        seen.append(run.planned)
+
+    assert seen == [2, 4, 5, 5]
+    assert run.walked
+
+
+def test_a_run_puts_no_more_than_its_window(people, settings):
+    """However many pictures there are, a run keeps only so many outstanding."""
+    settings_of_workers(settings, CHUNK=2, WINDOW=2)
+    people(7)
+    run = runs.start(HEADSHOT)
+
+    most = 0
+    for _ in range(10):
+        deliver()
+        most = max(most, counts(run).get("outstanding", 0))
+        work_owed()
+        runs.nudge("default")
+
+    assert 2 <= most <= 3
+    assert counts(run) == {"created": 7}
+    run.refresh_from_db()
+    assert run.state == RunState.DONE
+
+
+def test_a_full_window_is_not_pushed(people, settings):
+    """A sweep sends a run on only when there is room."""
+    settings_of_workers(settings, CHUNK=2, WINDOW=2)
+    people(4)
+    runs.start(HEADSHOT)
+    deliver()
+
+    runs.nudge("default")
+    assert drain(BULK_QUEUE) == []
+
+    work_owed()
+    runs.nudge("default")
+    assert len(drain(BULK_QUEUE)) == 1
+
+
+def test_doubled_messages_count_nobody_twice(people, settings):
+    """Every message delivered three times gives the same counts as one."""
+    settings_of_workers(settings, CHUNK=2)
+    people(5)
+    run = runs.start(HEADSHOT)
+
+    for _ in range(10):
+        for _, kwargs in drain(BULK_QUEUE):
+            for _ in range(3):
+                runs.advance(**kwargs)
+    assert finish(run) == {"created": 5}
+
+
+def test_steps_at_once_count_nobody_twice(ledger_db, people, settings):
+    """Two workers that take the same step at the same moment plan each instance once."""
+    settings_of_workers(settings, CHUNK=3)
+    made = people(8, ledger_db)
+    run = runs.start(HEADSHOT, using=ledger_db)
+
+    for _ in range(4):
+        at_once(*[lambda: runs.advance(ledger_db, run.pk)] * 3)
+        drain(BULK_QUEUE)
+        counts(run)
+
+    run.refresh_from_db()
+    assert run.planned == len(made)
+    assert finish(run) == {"created": 8}
+
+
+def test_runs_started_at_once_are_one(ledger_db):
+    """Two beats that fire together begin one run."""
+    started = at_once(*[lambda: runs.start(HEADSHOT, using=ledger_db).pk] * 4)
+
+    assert len(set(started)) == 1
+    assert WarmRun.objects.using(ledger_db).count() == 1
+    assert len(drain(BULK_QUEUE)) == 1
+
+
+def test_a_run_that_is_done_makes_room_for_the_next(db):
+    """A second run begins when the first one is done, not before."""
+    first = runs.start(HEADSHOT)
+    assert runs.start(HEADSHOT) == first
+
+    finish(first)
+
+    assert runs.start(HEADSHOT) != first
+
+
+def test_a_run_whose_message_is_lost_goes_on_with_the_sweep(people):
+    """A flushed broker delays a run until the next sweep and costs it nothing."""
+    people(2)
+    run = runs.start(HEADSHOT)
+    drain(BULK_QUEUE)
+
+    assert finish(run) == {"created": 2}
+
+
+def test_a_broker_that_is_away_at_the_start_loses_no_run(people):
+    """A run that could not be announced is there, and begins with the next sweep."""
+    people(2)
+    with celery_on(f"redis://127.0.0.1:{closed_port()}/0"):
+        runs.start_all()
+
+    run = WarmRun.objects.get()
+    assert finish(run) == {"created": 2}
+
+
+def test_a_forced_run_makes_all_again(people, settings):
+    """With force, what is there is made again."""
+    with hooked(settings) as hook:
+        people(2)
+        finish(runs.start(HEADSHOT))
+        assert hook.calls == 2
+
+        assert finish(runs.start(HEADSHOT, force=True)) == {"created": 2}
+
+        assert hook.calls == 4
+
+
+def test_a_forced_run_makes_again_what_a_save_owes(people, settings):
+    """With force, a picture whose save is still owed something else is made again, too."""
+    with hooked(settings) as hook:
+        [person] = people(1)
+        finish(runs.start(HEADSHOT))
+        ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "s")
+
+        finish(runs.start(HEADSHOT, force=True))
+
+        assert hook.calls == 2
+
+
+def test_saves_and_deletions_during_a_run_are_counted(people):
+    """What is saved or deleted before its turn leaves the run and is counted as superseded."""
+    saved, deleted, warmed = people(3)
+    run = runs.start(HEADSHOT)
+    deliver()
+    saved.headshot.ppoi = (0, 0)
+    saved.save()
+    deleted.delete()
+
+    assert counts(run) == {"superseded": 2, "outstanding": 1}
+    assert finish(run) == {"superseded": 2, "created": 1}
+    assert warmed.headshot.storage.exists(warmed.headshot.plans()[0].path)
+
+
+def test_a_run_is_swept_from_its_own_queue(people):
+    """A run's jobs wait behind uploads, never before them."""
+    people(1)
+    runs.start(HEADSHOT)
+    deliver()
+
+    [hint] = ledger.due("default", 10, bulk=True, resend_after_s=60)
+    assert hint.bulk
+    assert ledger.due("default", 10, bulk=False, resend_after_s=60) == []
+    assert drain(QUEUE) == []
+
+
+def test_a_lost_cache_makes_a_run_look_and_not_render(people, settings):
+    """After the cache was cleared a run finds the files and renders nothing."""
+    with hooked(settings) as hook:
+        people(2)
+        finish(runs.start(HEADSHOT))
+        caches["default"].clear()
+
+        assert finish(runs.start(HEADSHOT)) == {"current": 2}
+
+        assert hook.calls == 2
+
+
+def test_a_file_that_was_deleted_is_made_again_by_a_run(people):
+    """A run notices a rendition that is recorded and not there."""
+    [person] = people(1)
+    finish(runs.start(HEADSHOT))
+    Path(HEADSHOT.storage.path(person.headshot.plans()[0].path)).unlink()
+
+    assert finish(runs.start(HEADSHOT)) == {"created": 1}
+
+
+def test_an_original_that_is_gone_is_a_failure_of_its_run(people, settings):
+    """A picture whose file is missing is the run's failure in the end, and stops nothing."""
+    settings_of_workers(settings, MAX_ATTEMPTS=1)
+    gone, there = people(2)
+    Path(gone.headshot.path).unlink()
+
+    assert finish(runs.start(HEADSHOT)) == {"created": 1, "failed": 1}
+    assert there.headshot.storage.exists(there.headshot.plans()[0].path)
+
+
+@pytest.mark.xfail(strict=True, reason="PPOIField raises on what the database holds")
+def test_a_row_that_cannot_be_read_stops_no_run(people):
+    """One instance with junk in its focal point costs that instance only."""
+    people(1)
+    [bad] = people(1)
+    people(1)
+    with connections["default"].cursor() as cursor:
+        cursor.execute("UPDATE app_person SET headshot_ppoi = 'junk' WHERE id = %s", [bad.pk])
+
+    run = runs.start(HEADSHOT)
+    finish(run)
+
+    assert run.created == 2
+
+
+def test_children_are_warmed_by_the_run_of_their_parent(db, picture):
+    """A run over people reaches editors, once."""
+    Editor.objects.create(headshot=picture())
+    WarmJob.objects.all().delete()
+
+    [run] = runs.start_all()
+
+    assert (run.model_label, run.field_name) == ("app.Person", "headshot")
+    assert finish(run) == {"created": 1}
+
+
+def test_a_run_over_a_field_that_is_gone_ends(people):
+    """A run whose field was removed from the code does not fail at each sweep for ever."""
+    run = WarmRun.objects.create(model_label="app.Person", field_name="portrait")
+    gone = WarmRun.objects.create(model_label="app.Nobody", field_name="headshot")
+    people(1)
+
+    finish(run)
+    finish(gone)
+
+
+def test_a_step_that_is_killed_anywhere_counts_nobody_twice(ledger_db, people, settings):
+    """A worker that dies at any statement of a step leaves counts that add up, and nobody out."""
+    settings_of_workers(settings, CHUNK=3)
+    people(2, ledger_db)
+    Person.objects.using(ledger_db).create(name="blank")
+
+    point = 0
+    while True:
+        run = runs.start(HEADSHOT, using=ledger_db, force=True)
+        drain(BULK_QUEUE)
+        if not dies_at(point, ledger_db, lambda run=run: runs.advance(ledger_db, run.pk)):
+            break
+        counts(run)
+        assert finish(run) == {"created": 2, "blank": 1}
+        point += 1
+    assert point > 10
