@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal
 from .geometry import Size
 
 # Each block costs Pillow an object and a turn of a Python loop, however short it is.
-BLOCK_OVERHEAD_BYTES = 256
+BLOCK_OVERHEAD_BYTES = 512
 
 _MAGIC = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),

@@ -22,6 +22,8 @@ def resample(image: Image.Image, box: FloatBox, size: Size) -> Image.Image:
 
     `image` is in a plain mode: alpha is premultiplied. A test holds both sides to the tolerance.
     """
+    left, top, right, bottom = box  # whose last digit may lie beyond the edge
+    box = left, top, min(right, image.width), min(bottom, image.height)
     if simd is not None and image.mode in _SIMD_MODES:
         return _resample_with_simd(image, box, size)
     return image.resize(size.as_tuple, Image.Resampling.LANCZOS, box)

@@ -1,6 +1,7 @@
 """May this file be opened, and what is in it? All limits are checked before a pixel is decoded."""
 
 import io
+import re
 import struct
 import threading
 import warnings
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar, cast
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from renditions import errors
 
@@ -249,8 +250,11 @@ def reading_pixels() -> Iterator[None]:
         yield
     except MemoryError as error:
         raise errors.OutOfMemory("There was not enough memory to read the picture.") from error
+    except UnidentifiedImageError as error:  # whose own message names an object in memory
+        raise errors.SourceUnreadable("Not a whole picture: its parts don't fit.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise errors.SourceRefused(str(error)) from error
+        numbers = [int(number) for number in re.findall(r"\d+", str(error))]
+        raise errors.TooManyPixels(*numbers[:2]) from error
     except _PIXEL_ERRORS as error:
         raise errors.SourceUnreadable(f"Not a whole picture: {error}") from error
 

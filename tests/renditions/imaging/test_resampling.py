@@ -46,6 +46,16 @@ def test_alpha_is_premultiplied_on_both_sides(monkeypatch):
     assert max(ImageStat.Stat(ImageChops.difference(fast, slow)).mean) <= 1
 
 
+@pytest.mark.parametrize("seam", ["simd", "Pillow"])
+def test_a_box_may_miss_the_edge_by_the_last_digit(seam, monkeypatch):
+    """49 px times 7/49 is a little more than 7."""
+    if seam == "Pillow":
+        monkeypatch.setattr(resampling, "simd", None)
+    box = (0, 0, 7.000000000000001, 7.000000000000001)
+
+    assert resampling.resample(four_corners(7, 7), box, Size(3, 3)).size == (3, 3)
+
+
 def test_a_copy_is_a_copy():
     """A rendition at the size of its level is a picture of its own."""
     picture = four_corners(40, 40)

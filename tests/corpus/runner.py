@@ -1,0 +1,118 @@
+"""One file at a time through the real render, in a child process that may die."""
+
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from renditions.errors import PermanentError, RenditionError
+from renditions.imaging.formats import FORMATS, Encoding
+from renditions.imaging.geometry import Size
+from renditions.imaging.rendering import Recipe, open_picture
+from renditions.imaging.sizers import Crop, Thumbnail
+from renditions.imaging.sources import Limits
+
+ALL_FORMATS = Limits(formats=tuple(row.name for row in FORMATS))
+MEMORY_LIMIT_MB = 450
+ADDRESS_SPACE_MB = 2500
+TIME_LIMIT_S = 20.0
+
+_KEEP = Encoding(animation="keep")
+RECIPES = [
+    Recipe(Thumbnail(), Size(1200, 1200)),
+    Recipe(Crop(), Size(400, 400)),
+    Recipe(Crop(), Size(600, 50), encoding=_KEEP),
+    Recipe(Thumbnail(), Size(100, 100), format="webp"),
+    Recipe(Thumbnail(), Size(100, 100), format="jpeg"),
+    Recipe(Crop(), Size(50, 50), format="png"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file."""
+
+    status: str  # rendered, refused, failed, crashed, timed out, over memory
+    reason: str = ""  # of a refusal: the error's kind
+    message: str = ""
+    seconds: float = 0.0  # of CPU, which other work on the machine doesn't change
+    peak_mb: int = 0
+
+
+def run(path: Path, limits: Limits) -> Outcome:
+    """Return what becomes of the file at `path` when all of `RECIPES` are made of it."""
+    return in_child(lambda: render_all(path, limits))
+
+
+def in_child(work: Callable[[], Outcome]) -> Outcome:
+    """Return the outcome of `work`, done by a fork of this process inside the limits."""
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        os.close(reader)
+        _work_and_exit(work, writer)
+    os.close(writer)
+    data = b""
+    with os.fdopen(reader, "rb") as pipe:
+        ready, _, _ = select.select([pipe], [], [], TIME_LIMIT_S)
+        if ready:
+            data = pipe.read()
+        else:
+            os.kill(child, signal.SIGKILL)
+    _, status, usage = os.wait4(child, 0)
+    seconds, peak_mb = usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
+    if not ready:
+        return Outcome("timed out", seconds=seconds, peak_mb=peak_mb)
+    if status or not data:
+        return Outcome("crashed", message=f"status {status}", seconds=seconds, peak_mb=peak_mb)
+    found = Outcome(**json.loads(data) | {"seconds": seconds, "peak_mb": peak_mb})
+    if peak_mb > MEMORY_LIMIT_MB:
+        return Outcome("over memory", found.status, found.message, seconds, peak_mb)
+    return found
+
+
+def _work_and_exit(work: Callable[[], Outcome], writer: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_MB << 20,) * 2)
+    try:
+        outcome = work()
+    except BaseException:  # noqa: BLE001
+        # Whatever it is, it goes into the table.
+        outcome = Outcome("crashed", message=traceback.format_exc(limit=-2))
+    os.write(writer, json.dumps(asdict(outcome)).encode())
+    os._exit(0)
+
+
+def render_all(path: Path, limits: Limits) -> Outcome:
+    try:
+        with path.open("rb") as file, open_picture(file, RECIPES, limits) as picture:
+            for recipe in RECIPES:
+                picture.render(recipe)
+    except PermanentError as error:
+        return Outcome("refused", type(error).__name__, str(error))
+    except RenditionError as error:
+        return Outcome("failed", type(error).__name__, str(error))
+    return Outcome("rendered")
+
+
+def pillow_opens(path: Path, limits: Limits) -> Outcome:
+    """Return `rendered` if Pillow alone can decode the file, in an accepted format."""
+
+    def work() -> Outcome:
+        try:
+            with Image.open(path, formats=limits.formats) as image:
+                image.load()
+        except Exception as error:  # noqa: BLE001
+            # Any failure means that it can't.
+            return Outcome("refused", type(error).__name__, str(error))
+        return Outcome("rendered")
+
+    return in_child(work)
