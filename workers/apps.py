@@ -15,8 +15,9 @@ class WorkersConfig(AppConfig):
 
     def ready(self) -> None:
         """Run once at start-up."""
-        from . import checks, lifecycle, receivers
+        from . import checks, lifecycle, receivers, transport
 
+        transport.install()
         receivers.connect()
         lifecycle.connect()
         register(checks.check_package)

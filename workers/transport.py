@@ -1,0 +1,56 @@
+"""A Redis transport whose worker survives what is no message.
+
+kombu's own lets the error of an unreadable message end the worker, once for each such message:
+whoever can write to the broker could keep all workers down with a few bytes a second.
+"""
+
+import logging
+from json import JSONDecodeError
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+
+logger = logging.getLogger(__name__)
+
+ALIASES = ("redis", "rediss")
+
+
+class NotAMessage(Exception):
+    """It was taken from the broker, and no worker can know what it means."""
+
+
+class Message(redis.Channel.Message):  # type: ignore[name-defined, misc]
+    """A message that has all that kombu needs to take it into account."""
+
+    def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
+        try:
+            super().__init__(payload, channel=channel, **options)
+            # Without these it could not be given back to the broker.
+            self.delivery_info["exchange"], self.delivery_info["routing_key"]
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise NotAMessage(f"{type(error).__name__}: {error}") from error
+
+
+class Channel(redis.Channel):  # type: ignore[misc]
+    """Drops what is no message, and says so."""
+
+    Message = Message
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)
+        except (NotAMessage, JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            logger.error("What came from the broker is no message and was dropped: %r", error)
+            return True
+
+
+class Transport(redis.Transport):  # type: ignore[misc]
+    """What kombu takes for `redis://` and its like once `install` was called."""
+
+    Channel = Channel
+
+
+def install() -> None:
+    """Use it for every connection to Redis that this process opens from now on."""
+    for alias in ALIASES:
+        TRANSPORT_ALIASES[alias] = f"{__name__}:Transport"
