@@ -1,5 +1,6 @@
 """Model fields."""
 
+import posixpath
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from . import conf
 from .files import VersatileImageFieldFile, VersatileImageFileDescriptor
 from .imaging.geometry import CENTRE
 from .keys import RenditionKeySet
-from .naming import placeholder_path
+from .naming import namesake, placeholder_path
 from .placeholder import PlaceholderImage, publish_once
 from .plans import Original, plan_key_set
 from .publishing import storage_label
@@ -92,6 +93,15 @@ class VersatileImageField(models.ImageField):
             return WarmReport()
         plans = plan_key_set(self.placeholder, key_set, conf.style)
         return warm(self.storage, plans, force=force)
+
+    def generate_filename(self, instance: models.Model | None, filename: Any) -> str:
+        """Return a name under which no other picture has the same renditions."""
+        name = super().generate_filename(instance, filename)
+        other = namesake(name)
+        if other is None or not self.storage.exists(other):
+            return name
+        stem, extension = posixpath.splitext(name)
+        return self.storage.get_alternative_name(stem, extension)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> VersatileImageFieldFile:
         """Commit the file, and let it know that it is being saved with its instance."""

@@ -32,6 +32,17 @@ def split_extension(filename: str) -> tuple[str, str]:
     return (stem, extension) if dot else (filename, DEFAULT_EXTENSION)
 
 
+def namesake(name: str) -> str | None:
+    """Return the one other name that has the same renditions as `name`: `a` for `a.jpg`."""
+    folder, filename = posixpath.split(name)
+    stem, dot, extension = filename.rpartition(".")
+    if not dot:
+        return f"{name}.{DEFAULT_EXTENSION}"
+    if extension == DEFAULT_EXTENSION and stem and "." not in stem:
+        return posixpath.join(folder, stem)
+    return None
+
+
 def sized_filename(
     filename: str, size: Size, sizer_key: str, layout: Layout, output: str | None = None
 ) -> str:

@@ -1,0 +1,41 @@
+"""No two originals share a rendition."""
+
+import pytest
+
+from renditions.naming import namesake
+from tests.app.models import Person
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("p/a", "p/a.jpg"),
+        ("p/a.jpg", "p/a"),
+        ("p/a.png", None),
+        ("p/a.JPG", None),
+        ("p/a.b.jpg", None),
+        ("p.d/a", "p.d/a.jpg"),
+        ("p/.jpg", None),
+    ],
+)
+def test_a_name_without_extension_counts_as_jpg(name, other):
+    """So exactly these two would have the same renditions."""
+    assert namesake(name) == other
+    assert other is None or namesake(other) == name
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("names", [("a", "a.jpg"), ("a.jpg", "a")])
+def test_the_second_of_two_namesakes_gets_another_name(picture, names):
+    """Whoever uploads `a.jpg` does not replace the renditions of somebody's `a`."""
+    first, second = (Person.objects.create(headshot=_named(picture, name)) for name in names)
+
+    assert first.headshot.name == f"people/{names[0]}"
+    paths = [{plan.path for plan in person.headshot.plans()} for person in (first, second)]
+    assert not paths[0] & paths[1]
+
+
+def _named(picture, name):
+    content = picture()
+    content.name = name
+    return content
