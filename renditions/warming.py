@@ -156,10 +156,18 @@ class _Warming:
         name = self.plans[0].original.name
         try:
             file = self.storage.open(name, "rb")
+            # Some storages ask for the file only now.
+            file.seek(0)
         except FileNotFoundError as error:
             raise SourceMissing(f"The original {name!r} is not on its storage.") from error
         except OSError as error:
             raise storage_error(name, error) from error
+        except (*self.interrupts, MemoryError):
+            raise
+        # An object store's client has errors of its own, which nobody here may import.
+        except Exception as error:
+            reason = f"The original {name!r} cannot be read: {type(error).__name__}: {error}"
+            raise StorageFailed(reason) from error
         with file:
             yield cast("BinaryIO", file)
 
