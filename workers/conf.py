@@ -85,7 +85,7 @@ CELERY: dict[str, Any] = {
         "interval_step": 0,
         "interval_max": 0,
         "socket_connect_timeout": 0.5,
-        "socket_timeout": 1,
+        "socket_timeout": 0.7,
         "socket_keepalive": True,
         # A message that a dead worker had reserved comes back after this; the sweep is faster.
         "visibility_timeout": 300,
