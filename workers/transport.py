@@ -8,7 +8,7 @@ import logging
 from json import JSONDecodeError
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class NotAMessage(Exception):
     """It was taken from the broker, and no worker can know what it means."""
 
 
-class Message(redis.Channel.Message):  # type: ignore[name-defined, misc]
+class Message(virtual.Message):
     """A message that has all that kombu needs to take it into account."""
 
     def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
@@ -31,20 +31,20 @@ class Message(redis.Channel.Message):  # type: ignore[name-defined, misc]
             raise NotAMessage(f"{type(error).__name__}: {error}") from error
 
 
-class Channel(redis.Channel):  # type: ignore[misc]
+class Channel(redis.Channel):
     """Drops what is no message, and says so."""
 
     Message = Message
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[misc]
         except (NotAMessage, JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             logger.error("What came from the broker is no message and was dropped: %r", error)
             return True
 
 
-class Transport(redis.Transport):  # type: ignore[misc]
+class Transport(redis.Transport):
     """What kombu takes for `redis://` and its like once `install` was called."""
 
     Channel = Channel
