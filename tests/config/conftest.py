@@ -91,7 +91,7 @@ class Service:
         """Whether the web server is up."""
         try:
             return self.get("health/").ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def tree(self) -> list[psutil.Process]:

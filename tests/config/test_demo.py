@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,20 @@ def wait_until_done(demo: Service, photo: dict[str, Any], patience_s: float = 15
     eventually(lambda: warm_state(demo, photo) == "done", patience_s, f"done: {photo['title']}")
 
 
+def all_named(demo: Service, name: str) -> list[psutil.Process]:
+    """Return the processes of the demo whose command holds `name`."""
+    found = []
+    for process in demo.tree()[1:]:
+        # It may end between two looks.
+        with suppress(psutil.Error):
+            if name in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
 def named(demo: Service, name: str) -> psutil.Process:
-    """Return the process of the demo whose command holds `name`."""
-    return next(process for process in demo.tree()[1:] if name in " ".join(process.cmdline()))
+    """Return the first of them, waiting for one that is just being started again."""
+    return eventually(lambda: all_named(demo, name), 10, name)[0]
 
 
 def test_every_rendition_of_an_upload_is_served(demo: Service):
@@ -114,14 +126,9 @@ def test_what_dies_is_started_again(demo: Service, name: str):
     """A process that is killed with -9 is replaced, and uploads go on."""
     victim = named(demo, name)
     victim.kill()
+    psutil.wait_procs([victim], timeout=10)
 
-    def is_replaced() -> bool:
-        return any(
-            name in " ".join(process.cmdline()) and process.pid != victim.pid
-            for process in demo.tree()[1:]
-        )
-
-    eventually(is_replaced, 10, f"another {name}")
+    eventually(lambda: all_named(demo, name), 10, f"another {name}")
     eventually(demo.answers, 10, "the web server answers")
     assert demo.upload(picture()).status_code == 201
 
