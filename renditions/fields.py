@@ -94,7 +94,7 @@ class VersatileImageField(models.ImageField):
         plans = plan_key_set(self.placeholder, key_set, conf.style)
         return warm(self.storage, plans, force=force)
 
-    def generate_filename(self, instance: models.Model | None, filename: Any) -> str:
+    def generate_filename(self, instance: models.Model, filename: Any) -> str:
         """Return a name under which no other picture has the same renditions."""
         name = super().generate_filename(instance, filename)
         other = namesake(name)

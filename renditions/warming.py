@@ -162,7 +162,9 @@ class _Warming:
             raise SourceMissing(f"The original {name!r} is not on its storage.") from error
         except OSError as error:
             raise storage_error(name, error) from error
-        except (*self.interrupts, MemoryError):
+        except self.interrupts:
+            raise
+        except MemoryError:
             raise
         # An object store's client has errors of its own, which nobody here may import.
         except Exception as error:
