@@ -101,7 +101,7 @@ def default_redis_broker(start: Start, place: Place, folder: Path) -> Valkey:
         socket = folder / "valkey.sock"
         address = f"unix://{socket}?db=0"
         where = [_valkey_binary(), "--port", "0", "--unixsocket", str(socket)]
-    kept = ["--dir", str(home), "--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+    kept = ["--dir", str(home), "--appendonly", "yes", "--save", ""]
     command = [*where, *kept, "--maxmemory-policy", "noeviction"]
     valkey = Valkey(start("valkey", command, {}))
     valkey.address, valkey.broker_url = address, place.broker_url
@@ -195,6 +195,7 @@ def smoke(
     _as_the_processes_see_it: None,
     default_redis_broker: Valkey,
     default_worker_container: Worker,
+    beat: Beat,
     transactional_db: None,
     celery_setup: CeleryTestSetup,
     folder: Path,
@@ -205,9 +206,12 @@ def smoke(
     yield celery_setup
     for name in (filters.HOLD, filters.NOTES, filters.TORN_ONCE):
         (folder / name).unlink(missing_ok=True)
-    default_redis_broker.revive()
+    nodes = (default_redis_broker, default_worker_container, beat)
+    for node in nodes:
+        node.revive()
+    for node in nodes:
+        node.ready()
     default_redis_broker.client.flushall()
-    default_worker_container.revive()
 
 
 @pytest.fixture

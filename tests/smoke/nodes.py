@@ -125,10 +125,10 @@ class _Node:
         self.reload()
 
     def revive(self) -> None:
-        """Make sure that it runs, whatever was done to it."""
+        """Start it if it has ended; it may not be ready yet."""
         self.reload()
         if self.status != "running":
-            self.restart()
+            self._container.restart(timeout=STOP_S)
 
 
 class Valkey(_Node, RedisContainer):

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
+import psutil
+
 from tests.app.models import Person
+from workers.models import WarmJob
 
 from .filters import SLOW
 from .nodes import Valkey, Worker
@@ -20,6 +23,8 @@ Begun = Callable[[], list[int]]
 
 # A save takes a few milliseconds; this is what a request may wait at most for the broker.
 PATIENCE_S = 1.0
+# `socket_timeout` of workers.conf.CELERY, and a moment.
+SILENT_S = 2.0
 
 
 def test_flushed_broker_loses_nothing(
@@ -41,24 +46,54 @@ def test_flushed_broker_loses_nothing(
         assert_all_made(person, place.media)
 
 
-def test_killed_broker_loses_nothing(save: Save, broker: Valkey, worker: Worker, place: Place):
-    """Saves go on while the broker is away; when it is back, all renditions are made."""
-    main_process = worker.pid
+def test_stream_of_uploads_survives_the_death_of_everything(
+    save: Save, broker: Valkey, worker: Worker, place: Place
+):
+    """Saves go on while worker and broker are killed; in the end all renditions are there."""
     people, longest_s = [], 0.0
-    for number in range(40):
-        if number == 10:
+    for number in range(100):
+        if number == 20:
+            worker.end("SIGKILL")
+        if number == 40:
+            worker.revive()
+        if number == 60:
             broker.end("SIGKILL")
-        if number == 30:
-            broker.restart()
+        if number == 80:
+            broker.revive()
         begun_at = monotonic()
         people.append(save())
         longest_s = max(longest_s, monotonic() - begun_at)
+    main_process = worker.pid
 
     since = monotonic()
-    wait_for(lambda: all_made(*people), 20, "all are made after all")
+    wait_for(lambda: all_made(*people), 30, "all are made after all")
     logger.info("recovered in %.1f s, longest save %.3f s", monotonic() - since, longest_s)
 
     for person in people:
         assert_all_made(person, place.media)
     assert longest_s < PATIENCE_S
+    assert worker.pid == main_process
+
+
+def test_silent_broker_holds_nobody_up(save: Save, broker: Valkey, worker: Worker, place: Place):
+    """A broker that hangs costs one save a moment, the next ones nothing, and no rendition."""
+    main_process = worker.pid
+    before = save()
+    wait_for(lambda: all_made(before), 10, "everything works")
+
+    psutil.Process(broker.pid).suspend()
+    times_s = []
+    for _ in range(5):
+        begun_at = monotonic()
+        save()
+        times_s.append(monotonic() - begun_at)
+    psutil.Process(broker.pid).resume()
+    since = monotonic()
+    wait_for(lambda: not WarmJob.objects.exists(), 20, "all are made after all")
+    logger.info("recovered in %.1f s, saves took %s", monotonic() - since, times_s)
+
+    for person in Person.objects.all():
+        assert_all_made(person, place.media)
+    assert max(times_s) < SILENT_S
+    assert sum(times_s) < SILENT_S + PATIENCE_S
     assert worker.pid == main_process
