@@ -1,9 +1,10 @@
 """Files that exist already: is this one a rendition that can be taken over as it is?"""
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from django.core.files.storage import Storage
 
@@ -13,8 +14,17 @@ from .imaging.geometry import Size
 from .imaging.likeness import difference
 from .imaging.rendering import open_picture
 from .imaging.sources import SourceInfo, check_whole, probe
+from .keys import RenditionKeySet
+from .originals import source_version
 from .plans import RenditionPlan
 from .publishing import publish
+from .records import Recorder
+
+if TYPE_CHECKING:
+    from .fields import VersatileImageField
+    from .mixins import VersatileImageMixIn
+
+CHUNK_ROWS = 500
 
 # Mean difference of two renditions of one picture by two encoders; unlike ones are beyond 20.
 _SAME_PICTURE = 6.0
@@ -30,6 +40,36 @@ class Verdict(StrEnum):
     WRONG_SIZE = "refused: not the size that the key asks for"
     WRONG_FORMAT = "refused: not the format that the key asks for"
     NO_ORIGINAL = "refused: its original cannot be read"
+    UNANSWERED = "refused: the storage did not answer"
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether something lies there that is not taken over."""
+        return self not in (Verdict.ADOPTED, Verdict.MISSING)
+
+
+def adopt_all(
+    field: "VersatileImageField", key_set: RenditionKeySet, *, dry_run: bool
+) -> Iterator[tuple[RenditionPlan, Verdict]]:
+    """Take over, for every instance, what lies where the renditions of `key_set` should lie.
+
+    Instances are walked in constant memory, and no folder is listed. Nothing is rendered.
+
+    Args:
+        dry_run: Change nothing.
+    """
+    recorder = Recorder(conf.store())
+    for instance in field.model._base_manager.order_by("pk").iterator(chunk_size=CHUNK_ROWS):
+        image: VersatileImageMixIn = getattr(instance, field.name)
+        plans = image.plans(key_set)
+        if not plans:
+            continue
+        examination = Examination(image.storage, plans[0].original.name)
+        verdicts = {plan: examination.settled(plan, dry_run=dry_run) for plan in plans}
+        yield from verdicts.items()
+        adopted = [plan for plan, verdict in verdicts.items() if verdict is Verdict.ADOPTED]
+        if adopted and not dry_run:
+            recorder.record_created(adopted, examination.source_version)
 
 
 class Examination:
@@ -79,6 +119,18 @@ class Examination:
                 return Verdict.MISSING
             publish(self.storage, plan.path, data)
         return verdict
+
+    def settled(self, plan: RenditionPlan, *, dry_run: bool) -> Verdict:
+        """Return what `adopt` does, or `verdict` where nothing may be changed; raises nothing."""
+        try:
+            return self.verdict(plan) if dry_run else self.adopt(plan)
+        except (OSError, RenditionError):
+            return Verdict.UNANSWERED
+
+    @property
+    def source_version(self) -> str:
+        """What changes whenever the original is replaced."""
+        return source_version(self.storage, self.original)
 
     def _is_older(self, path: str) -> bool:
         modified = self._modified

@@ -1,5 +1,7 @@
 """The Django app."""
 
+from typing import Any
+
 from django.apps import AppConfig
 from django.core.checks import register
 
@@ -21,3 +23,10 @@ class RenditionsConfig(AppConfig):
         register(checks.check_settings)
         register(checks.check_key_sets)
         register(checks.check_fields)
+
+
+def __getattr__(name: str) -> Any:
+    # Not a second name in the module: Django would not know which of them is the default.
+    if name == "VersatileImageFieldConfig":
+        return RenditionsConfig
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

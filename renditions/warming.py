@@ -16,6 +16,7 @@ from . import conf
 from .adopting import Examination, Verdict
 from .errors import OutOfMemory, RenderFailed, RenditionError, SourceMissing, StorageFailed
 from .imaging.rendering import Picture, Recipe, open_picture
+from .originals import source_version
 from .plans import RenditionPlan
 from .publishing import publish, storage_error
 from .records import Recorder, RenditionRecord
@@ -247,22 +248,6 @@ def recipes_of(storage: Storage, plans: Sequence[RenditionPlan]) -> list[Recipe]
         )
         for plan in plans
     ]
-
-
-def source_version(storage: Storage, name: str) -> str:
-    """Return what changes whenever the original at `name` is replaced: its size and its date.
-
-    Raises:
-        SourceMissing: there is no such file.
-    """
-    try:
-        size = storage.size(name)
-    except FileNotFoundError as error:
-        raise SourceMissing(f"The original {name!r} is not on its storage.") from error
-    try:
-        return f"{size}-{storage.get_modified_time(name).timestamp():.6f}"
-    except NotImplementedError:
-        return str(size)
 
 
 def is_known_current(plans: Sequence[RenditionPlan]) -> bool:

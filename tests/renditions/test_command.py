@@ -1,0 +1,199 @@
+import os
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+
+from renditions import conf
+from renditions.keys import RenditionKey
+from renditions.records import Recorder
+from tests.app.models import Person
+from tests.conftest import four_corners
+
+from .conftest import CountingStorage
+
+pytestmark = pytest.mark.django_db
+FIELD = "app.Person.headshot"
+HEADSHOT = ["crop__120x60", "thumbnail__50x50", "crop__40x40", "filters__invert__url",
+            "filters__invert__crop__30x30"]  # fmt: skip
+
+
+@pytest.fixture
+def person(picture):
+    return Person.objects.create(name="one", headshot=picture("a.jpg"))
+
+
+def run(*args, **options):
+    call_command("renditions", *args, **options)
+
+
+def known(person):
+    plans = [person.headshot.plan(RenditionKey.parse(key)) for key in HEADSHOT]
+    return len(Recorder(conf.store()).recall(plans))
+
+
+def test_warm_makes_what_the_field_declares(person, capsys):
+    """And says so."""
+    run("warm", FIELD, verbosity=0)
+
+    assert capsys.readouterr().out == f"{FIELD}: 5 created.\n"
+    assert default_storage.exists(person.headshot.crop["120x60"].name)
+
+
+def test_warm_takes_other_sets(person, capsys):
+    """One or several."""
+    run("warm", FIELD, "--set", "hero", "--set", "headshot", verbosity=0)
+
+    assert capsys.readouterr().out == f"{FIELD}: 6 created.\n"
+
+
+def test_warm_says_what_failed_and_exits_with_1(person, capsys):
+    """Scripts can tell."""
+    Person.objects.create(headshot=ContentFile(b"no picture", "bad.jpg"))
+
+    with pytest.raises(CommandError) as caught:
+        run("warm", FIELD, verbosity=0)
+
+    assert caught.value.returncode == 1
+    told = capsys.readouterr()
+    assert told.out == f"{FIELD}: 5 created, 5 failed.\n"
+    assert "__sized__/people/bad-thumbnail-50x50-70.jpg: The content is" in told.err
+
+
+def test_warm_can_be_forced(person, capsys):
+    """What is there is made again."""
+    run("warm", FIELD, verbosity=0)
+    run("warm", FIELD, verbosity=0)
+    run("warm", FIELD, "--force", verbosity=0)
+
+    assert [line.split(": ")[1] for line in capsys.readouterr().out.splitlines()] == [
+        "5 created.",
+        "5 current.",
+        "5 created.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("warm", "nope"), "app.Model.field"),
+        (("warm", "app.Nope.headshot"), "is no field"),
+        (("warm", "app.Person.nope"), "is no field"),
+        (("warm", "app.Person.name"), "is no VersatileImageField"),
+        (("warm", "app.Article.lead"), "declares nothing to warm"),
+        (("warm", FIELD, "--set", "nope"), "No rendition key set 'nope'"),
+        (("adopt", "app.Article.lead"), "declares nothing to warm"),
+        (("adopt", FIELD, "--set", "nope"), "No rendition key set 'nope'"),
+        (("adopt", "app.Person.name"), "is no VersatileImageField"),
+    ],
+)
+def test_a_wrong_call_says_what_is_wrong(person, args, message):
+    """Before any picture is touched."""
+    with pytest.raises(CommandError, match=message):
+        run(*args)
+
+
+@pytest.fixture
+def rendered(person):
+    """A picture whose renditions all lie there, one of them broken, and nothing is known."""
+    run("warm", FIELD, verbosity=0)
+    path = person.headshot.crop["40x40"].name
+    default_storage.delete(path)
+    default_storage.save(path, ContentFile(four_corners(40, 40)[:300]))
+    default_storage.delete(person.headshot.crop["120x60"].name)
+    conf.cache().clear()
+    return person
+
+
+def test_adopt_takes_over_what_is_right(rendered, capsys):
+    """And counts what is missing and what it refuses, with the reason."""
+    capsys.readouterr()
+
+    run("adopt", FIELD)
+
+    told = capsys.readouterr()
+    assert told.out == (f"{FIELD}: 3 adopted, 1 missing, 1 refused: not a whole picture.\n")
+    assert told.err == (
+        "__sized__/people/a-crop-c0-5__0-5-40x40-70.jpg: refused: not a whole picture\n"
+    )
+    assert known(rendered) == 3
+
+
+def test_adopt_renders_nothing(rendered, monkeypatch):
+    """What is missing stays missing."""
+    monkeypatch.delattr("renditions.warming.open_picture")
+
+    run("adopt", FIELD)
+
+    assert not default_storage.exists(rendered.headshot.crop["120x60"].name)
+
+
+def test_a_dry_run_changes_nothing(rendered, capsys):
+    """It says the same."""
+    capsys.readouterr()
+
+    run("adopt", FIELD, "--dry-run")
+
+    assert capsys.readouterr().out == (
+        f"{FIELD}: 3 adopted, 1 missing, 1 refused: not a whole picture. "
+        "(dry run: nothing was changed)\n"
+    )
+    assert known(rendered) == 0
+
+
+def test_adopt_knows_every_field_that_declares_a_set(rendered, capsys):
+    """Unless fields are named."""
+    capsys.readouterr()
+
+    run("adopt")
+
+    assert capsys.readouterr().out.startswith(f"{FIELD}: 3 adopted")
+
+
+def test_adopt_refuses_what_is_older_than_its_original(rendered, capsys):
+    """It may show what the original showed before."""
+    for key in HEADSHOT:
+        path = Path(default_storage.path(rendered.headshot.plan(RenditionKey.parse(key)).path))
+        if path.exists():
+            os.utime(path, (1, 1))
+
+    run("adopt", FIELD)
+
+    assert "4 refused: older than its original" in capsys.readouterr().out
+
+
+def test_adopt_lists_no_folder(rendered, monkeypatch, tmp_path):
+    """A storage may take minutes for that."""
+    storage = CountingStorage(tmp_path / "media")
+    monkeypatch.setattr(Person._meta.get_field("headshot"), "storage", storage)
+
+    run("adopt", FIELD)
+
+    assert storage.calls["listdir"] == 0
+    assert storage.calls["get_modified_time"] <= 7
+
+
+def test_adopt_goes_on_where_a_storage_does_not_answer(rendered, monkeypatch, capsys, tmp_path):
+    """For one file, or for all."""
+
+    class Away(CountingStorage):
+        def exists(self, name):
+            raise OSError("no route to host")
+
+    monkeypatch.setattr(Person._meta.get_field("headshot"), "storage", Away(tmp_path / "media"))
+    capsys.readouterr()
+
+    run("adopt", FIELD)
+
+    assert capsys.readouterr().out == f"{FIELD}: 5 refused: the storage did not answer.\n"
+
+
+def test_adopt_tells_nobody_of_blank_pictures(db, capsys):
+    """There is nothing to say about them."""
+    Person.objects.create()
+
+    run("adopt", FIELD)
+
+    assert capsys.readouterr().out == f"{FIELD}: no pictures.\n"
