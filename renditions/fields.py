@@ -4,11 +4,13 @@ import posixpath
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.admin.widgets import AdminFileWidget
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
 from . import conf
 from .files import VersatileImageFieldFile, VersatileImageFileDescriptor
+from .forms import SizedImageCenterpointClickDjangoAdminField, VersatileImageFormField
 from .imaging.geometry import CENTRE
 from .keys import RenditionKeySet
 from .naming import namesake, placeholder_path
@@ -17,6 +19,7 @@ from .plans import Original, plan_key_set
 from .publishing import storage_label
 from .validators import PPOI, parse_ppoi, ppoi_text, validate_ppoi
 from .warming import WarmReport, warm
+from .widgets import VersatileImagePPOIClickWidget
 
 __all__ = ["PPOIField", "VersatileImageField"]
 
@@ -58,13 +61,17 @@ class VersatileImageField(models.ImageField):
         """`app.Model.field`."""
         return f"{self.model._meta.label}.{self.name}"
 
-    def declared_key_set(self) -> RenditionKeySet:
-        """Return all that is to be made after a save: the union of the sets in `warm`.
+    def declared_key_set(self, names: Iterable[str] | None = None) -> RenditionKeySet:
+        """Return the union of the sets called `names`, by default of those made after a save.
 
         Raises:
             ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: as `manage.py check` reports.
         """
-        keys = (key for name in self.warm for key in conf.key_set(name).keys)
+        keys = (
+            key
+            for name in (self.warm if names is None else names)
+            for key in conf.key_set(name).keys
+        )
         return RenditionKeySet(tuple((str(key), key) for key in dict.fromkeys(keys)))
 
     @property
@@ -102,6 +109,33 @@ class VersatileImageField(models.ImageField):
             return name
         stem, extension = posixpath.splitext(name)
         return self.storage.get_alternative_name(stem, extension)
+
+    def save_form_data(self, instance: models.Model, data: Any) -> None:
+        """Take what a form sent: a file, or `(file, ppoi)`.
+
+        A file of None stays as it is, one of False or an empty text is taken away.
+        """
+        if not isinstance(data, tuple):
+            super().save_form_data(instance, data)
+            return
+        file, ppoi = data
+        if file is not None:
+            super().save_form_data(instance, file)
+        if ppoi and file is not False and self.ppoi_field:
+            setattr(instance, self.ppoi_field, ppoi)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """Return a form field; with a PPOI field beside, one that sets the point, too."""
+        if not self.ppoi_field:
+            return super().formfield(**{"form_class": VersatileImageFormField, **kwargs})
+        if kwargs.get("widget") is AdminFileWidget:
+            # The admin's default for image fields, not a wish of the project's.
+            del kwargs["widget"]
+        defaults = {"form_class": SizedImageCenterpointClickDjangoAdminField, **kwargs}
+        made = super().formfield(**defaults)
+        if made is not None and isinstance(made.widget, VersatileImagePPOIClickWidget):
+            made.widget.show_crops_of(self.declared_key_set())
+        return made
 
     def pre_save(self, model_instance: models.Model, add: bool) -> VersatileImageFieldFile:
         """Commit the file, and let it know that it is being saved with its instance."""
