@@ -301,5 +301,6 @@ def _key_processor() -> Callable[[str], str]:
 
 
 def _given(name: str) -> Mapping[str, Any]:
-    given: Mapping[str, Any] = getattr(settings, name, None) or {}
-    return given
+    given: Any = getattr(settings, name, None)
+    # Anything else is for the checks to complain about.
+    return given if isinstance(given, Mapping) else {}

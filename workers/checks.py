@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.db import router
 
+from renditions.checks import check_settings as check_library_settings
 from renditions.checks import check_table
 from renditions.conf import limits
 
@@ -20,6 +21,8 @@ from .subjects import all_warmed_fields
 
 PACKAGE = Path(__file__).parent
 WORKERS_DICT = "RENDITIONS['WORKERS']"
+# Celery takes a serializer's name and its content type alike.
+PICKLE = {"pickle", "application/x-python-serialize"}
 
 
 def check_package(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -40,9 +43,12 @@ def check_package(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check every setting by itself, then the times against each other."""
+    return _check_each_setting() or [*_check_times(), *_check_memory()]
+
+
+def _check_each_setting() -> list[CheckMessage]:
     table = conf.WORKER_SETTINGS
-    messages = list(check_table(WORKERS_DICT, table, "rendition_workers.E01", conf.given()))
-    return messages or [*_check_times(), *_check_memory()]
+    return list(check_table(WORKERS_DICT, table, "rendition_workers.E01", conf.given()))
 
 
 def _check_times() -> Iterator[CheckMessage]:
@@ -64,6 +70,9 @@ def _check_times() -> Iterator[CheckMessage]:
 
 
 def _check_memory() -> Iterator[CheckMessage]:
+    if check_library_settings(None):
+        # Limits that are none cannot be compared.
+        return
     budget, needed = conf.get("JOB_MEMORY_MB"), limits().max_decode_bytes // 1024**2
     if 0 < budget < needed:
         yield Error(
@@ -76,7 +85,9 @@ def _check_memory() -> Iterator[CheckMessage]:
 
 def check_celery(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check that Celery's settings fit the ledger's times, and that somebody sweeps."""
-    return [*_check_broker(), *_check_worker(), *_check_serializers(), *_check_beat()]
+    # Times that are none cannot be compared; check_settings says so.
+    of_broker = [] if _check_each_setting() else _check_broker()
+    return [*of_broker, *_check_worker(), *_check_serializers(), *_check_beat()]
 
 
 def _check_broker() -> Iterator[CheckMessage]:
@@ -114,7 +125,7 @@ def _check_worker() -> Iterator[CheckMessage]:
 
 
 def _check_serializers() -> Iterator[CheckMessage]:
-    if "pickle" in (current_app.conf.accept_content or ()):
+    if PICKLE & set(current_app.conf.accept_content or ()):
         yield Caution(
             "Celery accepts pickle: whoever can write to the broker can run code.",
             hint="Set accept_content = ['json'].",

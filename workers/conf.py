@@ -61,8 +61,9 @@ def get(key: str) -> int:
 
 def given() -> Mapping[str, Any]:
     """Return what the project has set."""
-    own: Mapping[str, Any] = getattr(settings, "RENDITIONS", None) or {}
-    return own.get("WORKERS") or {}
+    own: Any = getattr(settings, "RENDITIONS", None)
+    # Anything else is for the library's check to complain about.
+    return own.get("WORKERS") or {} if isinstance(own, Mapping) else {}
 
 
 # For `app.config_from_object` or `app.conf.update(CELERY)`; every value has a reason below.

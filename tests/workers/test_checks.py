@@ -1,0 +1,172 @@
+"""Each wrong setting gives exactly its own message."""
+
+import pytest
+from celery import Celery, current_app
+from django.core.checks import run_checks
+from django.core.checks.registry import registry
+
+import workers
+from tests.app.models import Person
+from workers import checks
+from workers.conf import CELERY, WORKER_SETTINGS
+
+
+def ids(check) -> list[str]:
+    return [message.id for message in check(None)]
+
+
+@pytest.fixture
+def celery_with():
+    """Let Celery be configured with ours, changed as the test says."""
+    before = current_app._get_current_object()
+
+    def configure(**changes):
+        settings = {**CELERY, "broker_url": "redis://localhost/0", **changes}
+        return Celery("checked", config_source=settings, set_as_current=True)
+
+    yield configure
+    before.set_current()
+
+
+def test_a_right_project_hears_nothing(db):
+    """The settings of these tests, which are ours, give no message of ours."""
+    ours = [m for m in run_checks() if (m.id or "").startswith("rendition_workers")]
+
+    assert ours == []
+
+
+def test_every_check_is_registered():
+    """`manage.py check` runs all of them."""
+    registered = registry.get_checks()
+    for name in ("check_package", "check_settings", "check_celery", "check_databases"):
+        assert getattr(checks, name) in registered
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, []),
+        (None, []),
+        ([], []),
+        ("fast", ["rendition_workers.E011"]),
+        (7, ["rendition_workers.E011"]),
+        ({"MAX_ATTEMPS": 3}, ["rendition_workers.E012"]),
+        ({"max_attempts": 3}, ["rendition_workers.E012"]),
+        ({"MAX_ATTEMPTS": 1}, []),
+        ({"MAX_ATTEMPTS": 0}, ["rendition_workers.E013"]),
+        ({"MAX_ATTEMPTS": -1}, ["rendition_workers.E013"]),
+        ({"MAX_ATTEMPTS": "3"}, ["rendition_workers.E013"]),
+        ({"MAX_ATTEMPTS": True}, ["rendition_workers.E013"]),
+        ({"MAX_ATTEMPTS": 2.5}, ["rendition_workers.E013"]),
+        ({"MAX_ATTEMPTS": None}, ["rendition_workers.E013"]),
+        ({"WINDOW": 0}, ["rendition_workers.E013"]),
+        ({"CHUNK": 0}, ["rendition_workers.E013"]),
+        ({"LEASE_S": 75}, ["rendition_workers.E020"]),
+        ({"LEASE_S": 76}, []),
+        ({"HARD_TIME_LIMIT_S": 60}, ["rendition_workers.E020"]),
+        ({"SOFT_TIME_LIMIT_S": 90}, ["rendition_workers.E020"]),
+        (
+            {"SOFT_TIME_LIMIT_S": 3, "HARD_TIME_LIMIT_S": 2, "LEASE_S": 1},
+            ["rendition_workers.E020", "rendition_workers.E020"],
+        ),
+        ({"BACKOFF_S": 901}, ["rendition_workers.E021"]),
+        ({"BACKOFF_S": 900}, []),
+        ({"MAX_ATTEMPTS": 0, "BACKOFF_S": 901}, ["rendition_workers.E013"]),
+    ],
+    ids=str,
+)
+def test_worker_settings(settings, given, expected):
+    """A wrong value, an unknown key and times that contradict each other are told apart."""
+    settings.RENDITIONS = {"WORKERS": given}
+
+    assert ids(checks.check_settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["WORKERS"], "renditions.E001"),
+        ({"MAX_DECODE_BYTES": "many"}, "renditions.E003"),
+        ({"MAX_PIXELS": None}, "renditions.E003"),
+        ({"WORKERS": "fast"}, "rendition_workers.E011"),
+        ({"WORKERS": {"LEASE_S": "90"}}, "rendition_workers.E013"),
+        ({"WORKERS": {"SOFT_TIME_LIMIT_S": None}}, "rendition_workers.E013"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_breaks_no_other_check(db, settings, given, expected):
+    """Whatever is set, `manage.py check` ends, and says what is wrong."""
+    settings.RENDITIONS = given
+
+    assert expected in {message.id for message in run_checks()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"broker_url": "rediss://localhost/0"}, []),
+        (
+            {"broker_transport_options": {"visibility_timeout": 90, "socket_timeout": 1}},
+            ["rendition_workers.W030"],
+        ),
+        ({"broker_transport_options": {"visibility_timeout": 91, "socket_timeout": 1}}, []),
+        ({"broker_transport_options": {"socket_timeout": 1}}, []),
+        ({"broker_transport_options": {"visibility_timeout": 91}}, ["rendition_workers.W031"]),
+        ({"broker_transport_options": {}}, ["rendition_workers.W031"]),
+        ({"broker_transport_options": {}, "broker_url": "amqp://localhost"}, []),
+        ({"accept_content": ["json", "pickle"]}, ["rendition_workers.W032"]),
+        ({"accept_content": ["application/x-python-serialize"]}, ["rendition_workers.W032"]),
+        ({"beat_schedule": {}}, ["rendition_workers.W033"]),
+        ({"beat_schedule": {"mine": {"task": "renditions.sweep", "schedule": 15}}}, []),
+        (
+            {
+                "beat_schedule": {},
+                "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
+            },
+            [],
+        ),
+    ],
+    ids=str,
+)
+def test_celery_settings(celery_with, changes, expected):
+    """Each setting of Celery that would lose or hold up something has a message of its own."""
+    celery_with(**changes)
+
+    assert ids(checks.check_celery) == expected
+
+
+def test_a_namesake_of_our_package_is_found_out(monkeypatch):
+    """A project with a package `workers` of its own hears which one was imported."""
+    monkeypatch.setattr(workers, "__file__", "/srv/shop/workers/__init__.py")
+
+    [message] = checks.check_package(None)
+
+    assert message.id == "rendition_workers.E001"
+    assert "/srv/shop/workers" in message.msg
+
+
+class PicturesElsewhere:
+    """A router that writes people to a database without a ledger."""
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+    def allow_migrate(self, db, app_label, **hints):
+        return app_label != "rendition_workers"
+
+
+def test_a_warmed_model_without_a_ledger_beside_it(settings):
+    """A model whose database has no ledger is named: its saves would owe in another commit."""
+    settings.DATABASE_ROUTERS = [PicturesElsewhere()]
+
+    [message] = checks.check_databases(None)
+
+    assert message.id == "rendition_workers.E040"
+    assert message.obj is Person._meta.get_field("headshot")
+
+
+@pytest.mark.parametrize("key", WORKER_SETTINGS)
+def test_every_default_is_a_value_that_is_accepted(key):
+    """What we ship would pass our own check."""
+    assert WORKER_SETTINGS[key].accepts(WORKER_SETTINGS[key].default)
