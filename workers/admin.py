@@ -4,6 +4,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -59,7 +60,9 @@ class WarmJobAdmin(_ReadOnlyAdmin):
         try:
             meta = apps.get_model(job.model_label)._meta
             page = f"admin:{meta.app_label}_{meta.model_name}_change"
-            return format_html('<a href="{}">{}</a>', reverse(page, args=[job.object_pk]), name)
+            return format_html(
+                '<a href="{}">{}</a>', reverse(page, args=[quote(job.object_pk)]), name
+            )
         except (LookupError, NoReverseMatch):
             return name
 
