@@ -13,7 +13,7 @@ from .files import VersatileImageFieldFile, VersatileImageFileDescriptor
 from .forms import SizedImageCenterpointClickDjangoAdminField, VersatileImageFormField
 from .imaging.geometry import CENTRE
 from .keys import RenditionKeySet
-from .naming import namesake, placeholder_path
+from .naming import namesake, placeholder_path, shortened
 from .placeholder import PlaceholderImage, publish_once
 from .plans import Original, plan_key_set
 from .publishing import storage_label
@@ -102,8 +102,8 @@ class VersatileImageField(models.ImageField):
         return warm(self.storage, plans, force=force)
 
     def generate_filename(self, instance: models.Model, filename: Any) -> str:
-        """Return a name under which no other picture has the same renditions."""
-        name = super().generate_filename(instance, filename)
+        """Return a name that has room for its renditions, which are no other picture's."""
+        name = shortened(super().generate_filename(instance, filename))
         other = namesake(name)
         if other is None or not self.storage.exists(other):
             return name

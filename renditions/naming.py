@@ -5,6 +5,7 @@ again. With one difference: that package took every space out of a path, so that
 `ab.jpg` shared a rendition; here a name keeps its spaces and shares nothing.
 """
 
+import os
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from .imaging.geometry import Size
 
 # A name without an extension has always been treated as one of these.
 DEFAULT_EXTENSION = "jpg"
+# File systems end at 255; the name of a rendition is up to 75 longer than that of its original.
+MAX_FILENAME_BYTES = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,17 @@ def namesake(name: str) -> str | None:
     if extension == DEFAULT_EXTENSION and stem and "." not in stem:
         return posixpath.join(folder, stem)
     return None
+
+
+def shortened(name: str) -> str:
+    """Return `name` with its file name cut so that those of its renditions fit any disk."""
+    folder, filename = posixpath.split(name)
+    if len(os.fsencode(filename)) <= MAX_FILENAME_BYTES:
+        return name
+    stem, extension = posixpath.splitext(filename)
+    room = max(0, MAX_FILENAME_BYTES - len(os.fsencode(extension)))
+    cut = os.fsencode(stem)[:room].decode("utf-8", "ignore")
+    return posixpath.join(folder, cut + extension)
 
 
 def sized_filename(

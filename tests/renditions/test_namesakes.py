@@ -1,8 +1,9 @@
-"""No two originals share a rendition."""
+"""No two originals share a rendition, and no name is too long for one."""
 
 import pytest
 
-from renditions.naming import namesake
+from renditions.naming import namesake, shortened
+from renditions.warming import warm
 from tests.app.models import Person
 
 
@@ -33,6 +34,25 @@ def test_the_second_of_two_namesakes_gets_another_name(picture, names):
     assert first.headshot.name == f"people/{names[0]}"
     paths = [{plan.path for plan in person.headshot.plans()} for person in (first, second)]
     assert not paths[0] & paths[1]
+
+
+@pytest.mark.parametrize("stem", ["x" * 250, "\u7530" * 84, "\U0001f4f7" * 60])
+@pytest.mark.django_db
+def test_all_renditions_of_a_long_name_fit_the_disk(picture, stem, settings):
+    """A name of letters of several bytes each is longer than it looks."""
+    person = Person(headshot=_named(picture, f"{stem}.jpg"))
+    person.save()
+
+    assert person.headshot.name.endswith(".jpg")
+    assert not warm(person.headshot.storage, person.headshot.plans()).failures
+
+
+def test_a_name_that_fits_is_kept():
+    """Nothing is cut that need not be."""
+    name = f"p/{'x' * 176}.jpg"
+
+    assert shortened(name) == name
+    assert shortened(f"p/{'x' * 177}.jpg") == name
 
 
 def _named(picture, name):
