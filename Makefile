@@ -10,7 +10,7 @@ RUN := $(abspath $(VENV))/bin/python
 export PORT DEMO_DIR REDIS_URL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format install clean distclean
+.PHONY: help demo test chaos lint format install clean distclean
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: $(VENV)/.demo  ## Run the whole service here: http://127.0.0.1:8000/ (PORT
 
 test: $(VENV)/.dev  ## Run all tests (ARGS= for pytest)
 	$(RUN) -m pytest $(ARGS)
+
+chaos: $(VENV)/.dev  ## Prove that nothing is lost: real processes and faults (ARGS='--seed 1 --fault kills')
+	$(RUN) -m tests.chaos $(ARGS)
 
 lint: $(VENV)/.dev  ## Check style, types and the walls between the packages
 	$(RUN) -m ruff check .

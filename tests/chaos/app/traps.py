@@ -1,0 +1,39 @@
+"""A sizer that harms its worker, as the width of the picture says."""
+
+import ctypes
+import itertools
+import os
+import signal
+import time
+
+from renditions.imaging.geometry import Box, FocalPoint, Size
+from renditions.imaging.sizers import Cut, Sizer
+from renditions.registry import versatileimagefield_registry
+
+WIDTHS = {"segfault": 101, "memory": 102, "hang": 103, "kill-worker": 104, "hungry": 105}
+
+
+class TrapSizer(Sizer):
+    filename_key = "trap"
+    filename_key_regex = "trap"
+
+    def cut(self, source: Size, target: Size, ppoi: FocalPoint) -> Cut:
+        if source.width == WIDTHS["segfault"]:
+            ctypes.string_at(0)
+        if source.width == WIDTHS["memory"]:
+            raise MemoryError
+        if source.width == WIDTHS["hang"]:
+            # One C call without end: no Python signal handler runs in it.
+            sum(itertools.repeat(0))
+        if source.width == WIDTHS["kill-worker"]:
+            os.kill(os.getppid(), signal.SIGKILL)
+            # The kernel kills this process, too, but not at once.
+            time.sleep(5)
+        if source.width == WIDTHS["hungry"]:
+            bytearray(4 << 30)
+        return Cut(Box.of(source), target)
+
+
+def register() -> None:
+    """Let keys name it."""
+    versatileimagefield_registry.register_sizer("trap", TrapSizer)

@@ -1,0 +1,31 @@
+"""The Celery application of the run's workers and beats."""
+
+from typing import Any
+
+from celery import Celery
+from celery.schedules import schedule
+from celery.signals import worker_process_init
+
+from config.lifeline import die_with_parent
+from workers.conf import CELERY
+
+from .place import Place
+
+SWEEP_EVERY_S = 1
+
+_place = Place.of_this_process()
+app = Celery("tests.chaos", broker=_place.broker_url, set_as_current=True)
+app.conf.update(CELERY)
+app.conf.beat_schedule = {
+    "renditions.sweep": {
+        **CELERY["beat_schedule"]["renditions.sweep"],
+        "schedule": schedule(SWEEP_EVERY_S),
+    }
+}
+app.conf.update(_place.celery)
+app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _bind_to_worker(**_: Any) -> None:
+    die_with_parent()

@@ -1,0 +1,56 @@
+"""kill -9 at random points, pool children and whole workers mixed, while pictures are warmed.
+
+Guards: `atomic-publish` (a rendition is renamed into its place; without it the reader sees half
+files), `sweep` (lost messages are sent again; without it jobs stay owed for ever),
+`unfinished-sweep` (what a killed process was writing is removed).
+"""
+
+import os
+import signal
+
+from tests.chaos.run import Chaos
+from tests.chaos.service import Options
+
+
+def options(*, short: bool, database: str) -> Options:
+    """A job may be killed often by chance, and is no poison for that."""
+    return Options(settings={"MAX_ATTEMPTS": 50}, hooks=("slow-disk",))
+
+
+def run(chaos: Chaos) -> None:
+    """Kill somebody a while after each few saves."""
+    kills, pictures = chaos.size(60, 5), chaos.size(200, 16)
+    saved = []
+    for kill in range(kills):
+        while len(saved) < pictures * (kill + 1) // kills:
+            saved.append(chaos.save())
+        if chaos.settled():
+            # The work is done before the killing is: let some of it be done again.
+            again = chaos.dice.choice(saved)
+            again.image.ppoi = (round(chaos.dice.random(), 3), 0.5)
+            again.save()
+        chaos.service.pause(chaos.dice.uniform(0, 0.35))
+        _kill_one(chaos)
+    chaos.settle()
+    if not chaos.short:
+        chaos.service.wait(lambda: _reads(chaos) >= 100_000, 60, "100,000 reads")
+
+
+def _kill_one(chaos: Chaos) -> None:
+    children = chaos.service.children()
+    if children and chaos.dice.random() < 0.65:
+        victim = chaos.dice.choice(children)
+    else:
+        victim = chaos.dice.choice(chaos.service.workers).pid
+    try:
+        os.kill(victim, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    chaos.verdict.injected += 1
+
+
+def _reads(chaos: Chaos) -> int:
+    from tests.chaos.service import report_of
+
+    reads: int = report_of(chaos.service.reader_report)["reads"]
+    return reads

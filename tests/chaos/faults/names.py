@@ -1,0 +1,215 @@
+"""Names that are hostile, too long, or alike: in any case, in any form of Unicode, anywhere.
+
+No write outside of the rendition folders, no two originals with one rendition, and every URL
+serves the rendition of its own picture.
+
+Guard: `path-check` (a name or a symlink leads nobody out of the storage).
+"""
+
+import os
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from django.test import RequestFactory
+from django.utils.encoding import uri_to_iri
+from django.views.static import serve
+
+from tests.chaos.run import Chaos
+from tests.chaos.service import Options
+
+PLAIN = (
+    "a.jpg", "A.jpg", "a.JPG", "a.jpeg", "a b.jpg", "ab.jpg", " a.jpg", "a .jpg", "a  b.jpg",
+    "noext", ".hidden", ".hidden.jpg", "dots...jpg", "a..b.jpg", "-rf.jpg", "~.jpg",
+    "a-thumbnail-50x50-70.jpg", "a-crop-c0-5__0-5-100x100-70.jpg", "a__invert__.jpg",
+    "what?.jpg", "a#b.jpg", "100%.jpg", "%2e%2e%2fa.jpg", "%00.jpg", "a;b.jpg",
+    "a&b=c.jpg", "a+b.jpg", "a:b.jpg", "a*b.jpg", "a|b.jpg", "a<b>.jpg", 'a"b.jpg', "a'b.jpg",
+    "a`id`.jpg", "$(id).jpg", "${HOME}.jpg", "a\tb.jpg", "a\nb.jpg", "a\r\nb.jpg", "a\x7fb.jpg",
+    "a\x01.jpg", "nul", "CON", "aux.jpg", "undefined", "null", "None", "true", "NaN", "0", "1e3",
+    "<script>alert(1)</script>.jpg", "'; DROP TABLE chaos_picture;--.jpg", "{{7*7}}.jpg",
+    "\u202egpj.exe", "a\u202e.jpg", "\u200b.jpg", "\ufeff.jpg", "\u2028.jpg", "\xa0.jpg",
+    "\u0635\u0648\u0631\u0629.jpg", "\u7530\u4e2d.jpg", "\U0001f4f7.jpg", "\u00df.jpg", "ss.jpg",
+    "\u0130.jpg", "i\u0307.jpg", "Z\u0351\u036b\u0343\u036a.jpg", "\uff0e\uff0e\uff0fa.jpg",
+    "\u212b.jpg", "\xc5.jpg", "A\u030a.jpg", "\ufb01.jpg", "fi.jpg", "x" * 180 + ".jpg",
+)  # fmt: skip
+# As uploads only. In a row the URL of the original itself is wrong (Django takes a backslash for a
+# slash), or two rows that are older than the guard against it share their renditions.
+UNSERVED = ("a\\b.jpg", "noext", "noext.jpg", "b/../../c.jpg", "twin.jpg", "twin")
+# No storage of files can hold these, or a database refuses them.
+IMPOSSIBLE = (
+    "../../outside.jpg", "p/../../outside.jpg", "/tmp/chaos-outside.jpg", "..", ".",
+    "p/" + "x" * 240 + ".jpg", "y" * 300 + ".jpg", "\u7530" * 84 + ".jpg", "..\\..\\outside.jpg",
+)  # fmt: skip
+
+OURS = {"__sized__", "__filtered__", ".renditions-unfinished"}
+
+
+def options(*, short: bool, database: str) -> Options:
+    """Without a reader: there is nothing to see in between."""
+    return Options(reader=False)
+
+
+def run(chaos: Chaos) -> None:
+    """Put an original under each name, as a careless importer would, and warm them all."""
+    media = chaos.place.media
+    (media / "p").mkdir(exist_ok=True)
+    pictures = [_saved(chaos, f"p/{name}") for name in _names(chaos)]
+    neighbours = [_neighbour(chaos, name) for name in ("a.jpg", "noext", "\xe9.jpg")]
+    link = _symlinked(chaos)
+    impossible = [_impossible(chaos, name) for name in IMPOSSIBLE]
+    pictures += [_uploaded(chaos, name) for name in (*PLAIN, *UNSERVED, *IMPOSSIBLE) if _fits(name)]
+    before = _outside(chaos)
+    chaos.settle()
+    _one_rendition_each(chaos, pictures)
+    _urls_serve_their_own(chaos, pictures)
+    _neighbours_are_themselves(chaos, neighbours)
+    escaped = _outside(chaos) - before
+    chaos.expect(not escaped, f"written outside: {sorted(escaped)[:4]}")
+    chaos.expect(not list(link.iterdir()), "a symlink leads nobody out")
+    _failed_with_reasons(chaos, impossible)
+
+
+def _names(chaos: Chaos) -> list[str]:
+    decomposed = [unicodedata.normalize("NFD", "\xe9t\xe9.jpg"), "\xe9t\xe9.jpg"]
+    return [name for name in (*PLAIN, *decomposed) if _is_possible(chaos, name)]
+
+
+def _is_possible(chaos: Chaos, name: str) -> bool:
+    try:
+        path = chaos.place.media / "p" / name
+        path.touch()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _saved(chaos: Chaos, name: str) -> Any:
+    """Save a picture whose file lies where its name says, whatever that is."""
+    from tests.chaos.app.models import Picture
+    from tests.chaos.pictures import drawn
+
+    number = chaos.next_number()
+    (chaos.place.media / name).write_bytes(drawn(number))
+    chaos.verdict.injected += 1
+    return Picture.objects.create(number=number, image=name)
+
+
+def _uploaded(chaos: Chaos, name: str) -> Any:
+    """Save a picture as a form or the API does, with the name that a client has sent."""
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from tests.chaos.app.models import Picture
+    from tests.chaos.pictures import drawn
+
+    number = chaos.next_number()
+    upload = SimpleUploadedFile(name, drawn(number), "image/jpeg")
+    chaos.verdict.injected += 1
+    return Picture.objects.create(number=number, image=upload)
+
+
+def _fits(name: str) -> bool:
+    """Whether Django takes an upload of that name at all."""
+    return os.path.basename(name.replace("\\", "/")) not in ("", ".", "..") and "\0" not in name  # noqa: PTH119
+
+
+def _neighbour(chaos: Chaos, name: str) -> Any:
+    from tests.chaos.app.models import Neighbour
+    from tests.chaos.pictures import drawn
+
+    number = chaos.next_number()
+    neighbour = Neighbour(number=number)
+    folder = Path(neighbour.image.storage.location) / "p"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(drawn(number))
+    neighbour.image = f"p/{name}"
+    neighbour.save()
+    chaos.verdict.injected += 1
+    return neighbour
+
+
+def _symlinked(chaos: Chaos) -> Path:
+    """Let the folder of some renditions be a symlink to the world outside."""
+    outside = Path(chaos.place.folder) / "outside"
+    outside.mkdir()
+    for folder in ("p", "__sized__"):
+        (chaos.place.media / folder / "linked").parent.mkdir(exist_ok=True)
+    (chaos.place.media / "__sized__" / "linked").symlink_to(outside)
+    (chaos.place.media / "linked").mkdir()
+    _saved_only(chaos, "linked/a.jpg")
+    return outside
+
+
+def _saved_only(chaos: Chaos, name: str) -> None:
+    _saved(chaos, name)
+
+
+def _impossible(chaos: Chaos, name: str) -> Any:
+    """Save a row with a name that nobody should have let in."""
+    from tests.chaos.app.models import Picture
+
+    number = chaos.next_number()
+    chaos.verdict.injected += 1
+    return Picture.objects.create(number=number, image=name)
+
+
+def _one_rendition_each(chaos: Chaos, pictures: list[Any]) -> None:
+    owner: dict[str, Any] = {}
+    for picture in pictures:
+        for plan in picture.image.plans():
+            other = owner.setdefault(plan.path, picture)
+            if other is not picture:
+                chaos.broken(f"{picture.image.name!r} and {other.image.name!r}: {plan.path!r}")
+
+
+def _urls_serve_their_own(chaos: Chaos, pictures: list[Any]) -> None:
+    """Ask for each URL as a browser does: path only, quoted, nothing after ? or #."""
+    from tests.chaos.pictures import fault_of
+
+    for picture in pictures:
+        for plan in picture.image.plans()[:2]:
+            url = picture.image.rendition(plan.key).url
+            request = RequestFactory().get(url)
+            path = request.path_info.removeprefix("/media/")
+            try:
+                answer = serve(request, path, document_root=str(chaos.place.media))
+                data = b"".join(answer.streaming_content)
+                fault = fault_of(data, plan, picture.number)
+            except Exception as error:
+                fault = f"{type(error).__name__}: {error}"
+            if fault:
+                chaos.broken(f"{uri_to_iri(url)!r} of {picture.image.name!r} serves: {fault}")
+
+
+def _neighbours_are_themselves(chaos: Chaos, neighbours: list[Any]) -> None:
+    from tests.chaos.pictures import fault_of
+
+    for neighbour in neighbours:
+        for plan in neighbour.image.plans():
+            with neighbour.image.storage.open(plan.path) as file:
+                fault = fault_of(file.read(), plan, neighbour.number)
+            chaos.expect(not fault, f"{plan.path} on the other storage: {fault}")
+
+
+def _failed_with_reasons(chaos: Chaos, pictures: list[Any]) -> None:
+    from workers.models import WarmJob
+
+    rows = {job.object_pk: job for job in WarmJob.objects.all()}
+    for picture in pictures:
+        job = rows.get(str(picture.pk))
+        said = job and (job.state, job.kind, job.attempts)
+        chaos.expect(job and job.error, f"{picture.image.name[:40]!r} fails with a reason: {said}")
+
+
+def _outside(chaos: Chaos) -> set[str]:
+    """Return all files that are neither renditions nor the run's own."""
+    found = set()
+    for root, _, names in os.walk(chaos.place.folder):
+        relative = os.path.relpath(root, chaos.place.folder)
+        parts = Path(relative).parts
+        if OURS & set(parts) or parts[:1] in ((), ("broker",), ("cache",)):
+            continue
+        found |= {f"{relative}/{name}" for name in names}
+    found |= {str(path) for path in Path("/tmp").glob("chaos-outside*")}
+    folder = Path(chaos.place.folder)
+    found |= {str(path) for path in folder.parent.glob("outside*")}
+    return found | {str(path) for path in folder.glob("*outside*.jpg")}

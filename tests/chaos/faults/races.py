@@ -1,0 +1,110 @@
+"""Originals replaced, focal points moved, pictures deleted, retries, bulk runs and two beats.
+
+All of it at once, and every message delivered three times.
+
+At most one process has a job's picture open, each rendition is written once for each debt, no
+rendition shows older content, and nothing of a deleted picture is left.
+
+Guards: `generation` (a worker may finish only the save that it claimed), `lease` (one at a time).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile
+
+from tests.chaos.run import Chaos
+from tests.chaos.service import Options
+
+
+def options(*, short: bool, database: str) -> Options:
+    """Two beats, and each hint sent three times by whoever sends it."""
+    # Long enough that nobody is overtaken by the end of a lease on a busy machine.
+    times = {"SOFT_TIME_LIMIT_S": 30, "HARD_TIME_LIMIT_S": 35, "LEASE_S": 40}
+    return Options(beats=2, settings=times, hooks=("triple-delivery",))
+
+
+def run(chaos: Chaos) -> None:
+    """Do things to pictures at random while they are being warmed."""
+    from tests.chaos.app.models import Picture
+    from workers import ledger, runs
+    from workers.models import WarmJob
+
+    # Opening takes a while, so that there is something to come in between.
+    chaos.trouble(open={"delay_s": 0.03}, save={"delay_s": 0.005})
+    field = Picture._meta.get_field("image")
+    pictures, gone = chaos.save_many(chaos.size(500, 30)), []
+    actions = (_replace, _move, _move, _delete, _save_again)
+    for step in range(chaos.size(500, 30)):
+        picture = chaos.dice.choice(pictures)
+        action = chaos.dice.choice(actions)
+        if action is _delete:
+            pictures.remove(picture)
+            gone += [Path(picture.image.storage.path(plan.path)) for plan in _all_plans(picture)]
+        action(chaos, picture)
+        chaos.verdict.injected += 1
+        if step % 25 == 0:
+            ledger.retry(WarmJob.objects.all())
+        if step % 100 == 10:
+            runs.start(field, force=chaos.dice.random() < 0.5)
+        chaos.service.pause(chaos.dice.uniform(0, 0.03))
+    chaos.trouble()
+    chaos.settle(200)
+    chaos.service.wait(_all_runs_done, 30, "bulk runs are done")
+    chaos.service.pause(1)
+    _nothing_of_the_deleted(chaos, gone)
+    _counts_add_up(chaos)
+
+
+def _replace(chaos: Chaos, picture: Any) -> None:
+    """New content under the same name."""
+    from tests.chaos.pictures import drawn
+
+    picture.number = chaos.next_number()
+    name = picture.image.name
+    picture.image.storage.delete(name)
+    picture.image.save(Path(name).name, ContentFile(drawn(picture.number)), save=False)
+    picture.save()
+    chaos.expect(picture.image.name == name, "the name is the same")
+
+
+def _move(chaos: Chaos, picture: Any) -> None:
+    picture.image.ppoi = (round(chaos.dice.random(), 2), round(chaos.dice.random(), 2))
+    picture.save()
+
+
+def _save_again(chaos: Chaos, picture: Any) -> None:
+    picture.save()
+
+
+def _delete(chaos: Chaos, picture: Any) -> None:
+    """Delete the row and then the files, as a project does that cleans up after itself."""
+    storage, name, plans = picture.image.storage, picture.image.name, _all_plans(picture)
+    picture.delete()
+    for path in (name, *(plan.path for plan in plans)):
+        storage.delete(path)
+
+
+def _all_plans(picture: Any) -> tuple[Any, ...]:
+    return picture.image.plans()
+
+
+def _all_runs_done() -> bool:
+    from workers.models import RunState, WarmRun
+
+    return not WarmRun.objects.filter(state=RunState.RUNNING).exists()
+
+
+def _nothing_of_the_deleted(chaos: Chaos, paths: list[Path]) -> None:
+    left = [path for path in paths if path.exists()]
+    for path in left[:3]:
+        chaos.note(f"left of a deleted picture: {path.name}")
+    chaos.expect(not left, f"{len(left)} renditions of deleted pictures are left")
+
+
+def _counts_add_up(chaos: Chaos) -> None:
+    from workers.models import WarmRun
+
+    for run in WarmRun.objects.all():
+        counted = run.created + run.current + run.blank + run.failed + run.superseded
+        chaos.expect(run.planned == counted, f"run {run.pk}: {run.planned} planned, {counted}")

@@ -1,0 +1,46 @@
+"""An object store over HTTP (moto) that answers 500, throttles, hangs and hangs up.
+
+Guard: `retry`.
+"""
+
+from tests.chaos.proxy import Proxy
+from tests.chaos.run import Chaos
+from tests.chaos.service import Options
+
+MODES = ("error", "throttle", "hang", "hang-up")
+_proxy = Proxy()
+
+
+def options(*, short: bool, database: str) -> Options:
+    """One try for each request of the client: repeating is our own business."""
+    return Options(
+        reader=False,
+        settings={"MAX_ATTEMPTS": 15, "BACKOFF_MAX_S": 2},
+        storage={
+            "BACKEND": "tests.chaos.app.storages.ImpatientS3Storage",
+            "OPTIONS": {
+                "bucket_name": "media",
+                "endpoint_url": _proxy.start(),
+                "access_key": "a",
+                "secret_key": "b",
+                "region_name": "us-east-1",
+                "file_overwrite": True,
+            },
+        },
+    )
+
+
+def run(chaos: Chaos) -> None:
+    """One trouble after the other, while nothing but the workers asks the store."""
+    _proxy.make_bucket("media")
+    for mode in MODES:
+        saved = [chaos.save(f"{mode}{number}.jpg") for number in range(chaos.size(12, 3))]
+        _proxy.suffer(mode, chaos.dice.uniform(0.1, 0.4))
+        chaos.service.pause(chaos.size(4, 1))
+        for picture in saved[::2]:
+            picture.image.ppoi = (0.25, 0.75)
+            picture.save()
+        chaos.service.pause(chaos.size(2, 1))
+        _proxy.suffer("", 0)
+        chaos.settle()
+        chaos.verdict.injected += _proxy.taken()

@@ -1,0 +1,48 @@
+"""Faults that happen inside of the service's own processes."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def triple_delivery() -> None:
+    """Every message is sent, and so delivered, three times."""
+    from workers import dispatch
+
+    send = dispatch.send
+
+    def send_thrice(hint: Any) -> None:
+        for _ in range(3):
+            send(hint)
+
+    dispatch.send = send_thrice
+
+
+def skewed_clocks() -> None:
+    """Each process has a clock of its own, hours away from the others."""
+    hours = (os.getppid() + os.getpid()) % 5 - 2
+    true = time.time
+    time.time = lambda: true() + hours * 3600
+
+
+def slow_disk() -> None:
+    """A file is long on its way to the disk: who is killed is most likely killed there."""
+    from renditions import unfinished
+
+    class SlowOs:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def fsync(self, descriptor: int) -> None:
+            time.sleep(0.015)
+            os.fsync(descriptor)
+
+    unfinished.os = SlowOs()
+
+
+HOOKS: dict[str, Callable[[], None]] = {
+    "slow-disk": slow_disk,
+    "triple-delivery": triple_delivery,
+    "skewed-clocks": skewed_clocks,
+}

@@ -1,0 +1,141 @@
+"""The judge asks database, storage and witness; neither the cache nor the workers' word counts."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from renditions import unfinished
+from renditions.plans import RenditionPlan
+from workers.models import JobState, WarmJob
+
+from . import witness
+from .app.models import Picture
+from .pictures import fault_of
+from .run import Chaos
+
+Event = dict[str, Any]
+
+
+def judge(chaos: Chaos) -> None:
+    """Add to the verdict what is lost, half-written, duplicated or wrong."""
+    _judge_renditions(chaos)
+    _judge_work(chaos, witness.read(chaos.place.witness))
+    _judge_left_overs(chaos)
+
+
+def _judge_renditions(chaos: Chaos) -> None:
+    jobs = {job.object_pk: job for job in WarmJob.objects.filter(model_label="chaos.Picture")}
+    for picture in Picture.objects.order_by("pk").iterator():
+        job = jobs.pop(str(picture.pk), None)
+        if job and job.state == JobState.FAILED and job.error:
+            continue
+        for plan in picture.image.plans():
+            fault = "lost" if job else _fault_of(picture, plan)
+            if fault:
+                _count(chaos, fault, f"{plan.path} of {picture.pk}, job {_described(job)}")
+    if jobs:
+        chaos.broken(f"{len(jobs)} rows owe something to pictures that are gone", len(jobs))
+
+
+def _fault_of(picture: Picture, plan: RenditionPlan) -> str | None:
+    try:
+        with picture.image.storage.open(plan.path) as file:
+            return fault_of(file.read(), plan, picture.number)
+    except FileNotFoundError:
+        return "lost"
+
+
+def _count(chaos: Chaos, fault: str, what: str) -> None:
+    name = fault.replace("-", "_")
+    count = getattr(chaos.verdict, name) + 1
+    setattr(chaos.verdict, name, count)
+    if count < 4:
+        chaos.note(f"{fault}: {what}")
+
+
+def _described(job: WarmJob | None) -> str:
+    if job is None:
+        return "none"
+    return f"{job.state} g{job.generation} a{job.attempts} {job.kind} {job.error}"
+
+
+def _judge_work(chaos: Chaos, events: list[Event]) -> None:
+    twice = _published_twice(events)
+    overlapping = _overlapping(events)
+    chaos.verdict.duplicated += len(twice) + len(overlapping)
+    for text in [*twice, *overlapping][:3]:
+        chaos.note(f"duplicated: {text}")
+    again = _begun_again_s(events)
+    if again:
+        chaos.verdict.recovery_s = max(chaos.verdict.recovery_s, *again)
+
+
+def _attempts(events: list[Event]) -> dict[tuple[int, int], dict[int, list[Event]]]:
+    """Return the events of each debt (job and generation), by attempt and process."""
+    found: dict[tuple[int, int], dict[int, list[Event]]] = defaultdict(lambda: defaultdict(list))
+    for event in events:
+        if "job" in event:
+            found[event["job"], event["generation"]][event["attempt"]].append(event)
+    return found
+
+
+def _published_twice(events: list[Event]) -> list[str]:
+    """A rendition twice in one attempt, or again after an attempt that had ended well."""
+    found = []
+    for debt, attempts in _attempts(events).items():
+        made: set[str] = set()
+        for attempt in sorted(attempts):
+            paths = [event["path"] for event in attempts[attempt] if event["what"] == "publish"]
+            found += [f"{path} of debt {debt}" for path in paths if path in made]
+            found += [f"{path} of debt {debt}" for path in set(paths) if paths.count(path) > 1]
+            if any(event["what"] == "end" for event in attempts[attempt]):
+                ended = attempts[attempt][-1]
+                if "error" not in ended and len(paths) == WHOLE:
+                    made |= set(paths)
+    return found
+
+
+WHOLE = 8  # renditions of a picture
+
+
+def _overlapping(events: list[Event]) -> list[str]:
+    """Two processes with one job's picture open at the same time."""
+    last = {event["pid"]: event["at"] for event in events}
+    opened: dict[int, tuple[int, float]] = {}
+    found = []
+    for event in events:
+        if "job" not in event:
+            continue
+        pid, job = event["pid"], event["job"]
+        if event["what"] == "decode":
+            other = opened.get(job)
+            # One that was killed has its picture open no longer than it was heard of.
+            if other and other[0] != pid and last[other[0]] >= event["at"]:
+                found.append(f"job {job} decoded by {other[0]} and {pid} at once")
+            opened[job] = (pid, event["at"])
+        elif event["what"] in ("decoded", "end") and opened.get(job, (0, 0))[0] == pid:
+            del opened[job]
+    return found
+
+
+def _begun_again_s(events: list[Event]) -> list[float]:
+    """Return how long each job lay idle whose attempt was cut off."""
+    idle = []
+    for attempts in _attempts(events).values():
+        for attempt in sorted(attempts)[1:]:
+            before = attempts.get(attempt - 1)
+            if before and before[-1]["what"] != "end":
+                idle.append(attempts[attempt][0]["at"] - before[-1]["at"])
+    return idle
+
+
+def _judge_left_overs(chaos: Chaos) -> None:
+    folder = Path(chaos.place.folder) / "media" / unfinished.FOLDER
+    gone = chaos.service.wait(lambda: not list(_files(folder)), 25, "left-overs are swept")
+    if not gone:
+        left = len(list(_files(folder)))
+        chaos.broken(f"{left} unfinished files are left over", left)
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.glob(".*")) if folder.exists() else []

@@ -1,0 +1,99 @@
+"""An S3 server on loopback, and a proxy before it that misbehaves on demand."""
+
+import http.client
+import logging
+import random
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+HANGS_S = 3
+
+
+class Proxy:
+    """Passes requests on, except for the share of them that suffers."""
+
+    def __init__(self) -> None:
+        self._mode, self._share, self._injected = "", 0.0, 0
+        self._upstream = 0
+
+    def start(self) -> str:
+        """Start both servers; return the address of the proxy."""
+        from moto.server import ThreadedMotoServer
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        moto.start()
+        self._upstream = moto.get_host_and_port()[1]
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self) -> None:
+                proxy.pass_on(self)
+
+            do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = handle_any  # noqa: N815
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    def make_bucket(self, name: str) -> None:
+        """Make a bucket, past all trouble."""
+        upstream = http.client.HTTPConnection("127.0.0.1", self._upstream, timeout=90)
+        upstream.request("PUT", f"/{name}")
+        upstream.getresponse().read()
+
+    def suffer(self, mode: str, share: float) -> None:
+        """Let this share of all requests suffer `mode` from now on."""
+        self._mode, self._share = mode, share
+
+    def taken(self) -> int:
+        """Return how many requests have suffered since it was asked last."""
+        taken, self._injected = self._injected, 0
+        return taken
+
+    def pass_on(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer one request."""
+        length = int(handler.headers.get("Content-Length") or 0)
+        body = handler.rfile.read(length)
+        if random.random() < self._share:
+            self._injected += 1
+            if self._misbehave(handler):
+                return
+        upstream = http.client.HTTPConnection("127.0.0.1", self._upstream, timeout=10)
+        upstream.request(handler.command, handler.path, body, dict(handler.headers))
+        answer = upstream.getresponse()
+        data = answer.read()
+        handler.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                handler.send_header(name, value)
+        size = answer.getheader("Content-Length") if handler.command == "HEAD" else str(len(data))
+        handler.send_header("Content-Length", size or "0")
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    def _misbehave(self, handler: BaseHTTPRequestHandler) -> bool:
+        """Do what the mode says; False where the request goes on to the server after all."""
+        if self._mode == "hang":
+            # Longer than the client waits. It may be done all the same, which nobody hears of.
+            time.sleep(HANGS_S)
+            return False
+        if self._mode == "hang-up":
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            handler.close_connection = True
+            return True
+        code, status = ("SlowDown", 503) if self._mode == "throttle" else ("InternalError", 500)
+        data = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        if handler.command != "HEAD":
+            handler.wfile.write(data)
+        return True

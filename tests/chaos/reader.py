@@ -1,0 +1,55 @@
+"""A visitor who reads every rendition, again and again, and notes each that is no whole picture.
+
+python -m tests.chaos.reader MEDIA_FOLDER REPORT
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+
+def main(media: Path, report: Path) -> None:
+    """Read until somebody ends this process; the report is renewed after each round."""
+    reads, broken = 0, {}
+    while True:
+        for path in _renditions(media):
+            try:
+                data = Path(path).read_bytes()
+            except FileNotFoundError:
+                continue
+            reads += 1
+            if not _is_whole(data):
+                broken[path] = len(data)
+        _write(report, {"reads": reads, "broken": broken})
+        time.sleep(0.005)
+
+
+def _renditions(folder: Path) -> Iterator[str]:
+    for root, folders, names in os.walk(folder / "__sized__"):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.join(root, name) for name in names if not name.startswith("."))  # noqa: PTH118
+
+
+def _is_whole(data: bytes) -> bool:
+    try:
+        with Image.open(BytesIO(data), formats=["JPEG"]) as picture:
+            picture.load()
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _write(path: Path, content: object) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(content))
+    fresh.replace(path)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

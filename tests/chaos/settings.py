@@ -1,0 +1,95 @@
+"""Settings of every process of a run."""
+
+from .place import Place
+
+PLACE = Place.of_this_process()
+
+SECRET_KEY = "chaos"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "tests.chaos.app.urls"
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "renditions",
+    # Before `workers`, so that a guard is out before it is put up.
+    "tests.chaos.app.apps.ChaosConfig",
+    "workers",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {"default": dict(PLACE.database)}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": PLACE.cache_url,
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 0.5},
+    }
+}
+MEDIA_ROOT = str(PLACE.media)
+MEDIA_URL = "/media/"
+STATIC_URL = "/static/"
+STORAGES = {
+    "default": dict(PLACE.storage) or {"BACKEND": "tests.chaos.app.storages.TroubledStorage"},
+    "elsewhere": {
+        "BACKEND": "tests.chaos.app.storages.TroubledStorage",
+        "OPTIONS": {"location": f"{PLACE.folder}/elsewhere", "base_url": "/elsewhere/"},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# One process only: the pages must do without the cache.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": False}
+VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
+    "eight": [
+        ("wide", "crop__120x60"),
+        ("tall", "crop__90x120"),
+        ("square", "crop__100x100"),
+        ("tiny", "crop__40x40"),
+        ("large", "thumbnail__200x200"),
+        ("medium", "thumbnail__100x100"),
+        ("small", "thumbnail__50x50"),
+        ("negative", "filters__invert__crop__30x30"),
+    ],
+    "trap": [("trap", "trap__20x20"), ("small", "thumbnail__50x50")],
+}
+RENDITIONS = {
+    "WORKERS": {
+        "MAX_ATTEMPTS": 4,
+        "BACKOFF_S": 1,
+        "BACKOFF_MAX_S": 3,
+        "SOFT_TIME_LIMIT_S": 8,
+        "HARD_TIME_LIMIT_S": 10,
+        "LEASE_S": 12,
+        "RESEND_AFTER_S": 3,
+        "CHUNK": 50,
+        **PLACE.workers,
+    }
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+}

@@ -1,0 +1,111 @@
+"""What the workers really did, written down by themselves: the ledger is not asked."""
+
+import functools
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .app.storages import suffer
+
+
+class Witness:
+    """Writes a line for each thing that happens in this process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._claim: Any = None
+
+    def note(self, what: str, **more: Any) -> None:
+        """Append one line; a line this short is written in one piece or not at all."""
+        if self._claim:
+            claim = self._claim
+            more |= {"job": claim.job_id, "generation": claim.generation, "attempt": claim.attempt}
+            more |= {"pk": claim.subject.object_pk, "model": claim.subject.model_label}
+        line = json.dumps({"at": time.monotonic(), "pid": os.getpid(), "what": what, **more})
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            os.write(descriptor, f"{line}\n".encode())
+        finally:
+            os.close(descriptor)
+
+    def watch_work(self, work: Callable[..., None]) -> Callable[..., None]:
+        """Note each message that comes, whether or not there is anything to do."""
+
+        @functools.wraps(work)
+        def watched(hint: Any, *args: Any) -> None:
+            self.note("message", hinted=hint.job_id, hinted_generation=hint.generation)
+            work(hint, *args)
+
+        return watched
+
+    def watch_attempt(self, make: Callable[..., None]) -> Callable[..., None]:
+        """Note when an attempt begins and how it ends."""
+
+        @functools.wraps(make)
+        def watched(claim: Any) -> None:
+            self._claim = claim
+            self.note("begin")
+            try:
+                make(claim)
+            except BaseException as error:
+                self.note("end", error=type(error).__name__)
+                raise
+            else:
+                self.note("end")
+            finally:
+                self._claim = None
+
+        return watched
+
+    def watch_decode(self, opened: Callable[..., Any]) -> Callable[..., Any]:
+        """Note from when to when a picture is open."""
+
+        @contextmanager
+        def watched(*args: Any) -> Iterator[Any]:
+            self.note("decode")
+            with opened(*args) as picture:
+                yield picture
+            self.note("decoded")
+
+        return watched
+
+    def watch_publish(self, publish: Callable[..., None]) -> Callable[..., None]:
+        """Note each rendition that is published, and let the storage's trouble happen."""
+
+        @functools.wraps(publish)
+        def watched(storage: Any, path: str, data: bytes) -> None:
+            publish(storage, path, data)
+            self.note("publish", path=path)
+
+        return watched
+
+
+def attach(path: Path) -> None:
+    """Look over the shoulder of everything that this process does."""
+    from renditions import unfinished, warming
+    from workers import jobs
+
+    witness = Witness(path)
+    jobs.work = witness.watch_work(jobs.work)
+    jobs._make = witness.watch_attempt(jobs._make)
+    warming.open_picture = witness.watch_decode(warming.open_picture)
+    warming.publish = witness.watch_publish(warming.publish)
+    put = unfinished._put_through
+
+    def put_with_trouble(folder: Path, target: Path, *args: Any) -> None:
+        suffer("save", target.name)
+        put(folder, target, *args)
+
+    unfinished._put_through = put_with_trouble
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return all lines, in the order of time."""
+    if not path.exists():
+        return []
+    lines = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    return sorted(lines, key=lambda line: line["at"])
