@@ -1,5 +1,6 @@
 """Model fields."""
 
+import logging
 import posixpath
 from collections.abc import Iterable
 from typing import Any
@@ -22,6 +23,8 @@ from .warming import WarmReport, warm
 from .widgets import VersatileImagePPOIClickWidget
 
 __all__ = ["PPOIField", "VersatileImageField"]
+
+logger = logging.getLogger(__name__)
 
 CENTRE_TEXT = "0.5x0.5"
 
@@ -109,6 +112,15 @@ class VersatileImageField(models.ImageField):
             return name
         stem, extension = posixpath.splitext(name)
         return self.storage.get_alternative_name(stem, extension)
+
+    def update_dimension_fields(
+        self, instance: models.Model, force: bool = False, *args: Any, **kwargs: Any
+    ) -> None:
+        """Keep the sides beside the picture; a missing file breaks no page, and leaves them."""
+        try:
+            super().update_dimension_fields(instance, force, *args, **kwargs)
+        except OSError as error:
+            logger.warning("The sides of a picture of %s are unknown: %s", self.label, error)
 
     def save_form_data(self, instance: models.Model, data: Any) -> None:
         """Take what a form sent: a file, or `(file, ppoi)`.

@@ -60,10 +60,13 @@ class VersatileImagePPOIClickField(forms.MultiValueField):
         super().__init__(fields, *args, require_all_fields=False, **kwargs)
         self.fields[0].required = self.required
         self._initial: Any = None
+        self._initial_ppoi = CENTRE_TEXT
 
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> BoundField:
         """Return the field in `form`; that there is a picture already decides what is required."""
         self._initial = form.get_initial_for_field(self, field_name)
+        # Now, before the form writes what was sent to the instance.
+        self._initial_ppoi = ppoi_text(self._initial.ppoi) if self._initial else CENTRE_TEXT
         return super().get_bound_field(form, field_name)
 
     def clean(self, value: Any) -> Any:
@@ -91,14 +94,14 @@ class VersatileImagePPOIClickField(forms.MultiValueField):
         stays where it was put, unless it was a point in the file that is gone.
         """
         file, ppoi = self._parts(data)
-        return [initial, ppoi or _ppoi_of(initial)] if not file else initial
+        return [initial, self._initial_ppoi if file else ppoi or self._initial_ppoi]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Whether a file was sent or taken away, or the point moved; opens no file."""
         if self.disabled:
             return False
         file, ppoi = self._parts(data)
-        return file is not None or bool(ppoi and ppoi != _ppoi_of(initial))
+        return file is not None or bool(ppoi and ppoi != self._initial_ppoi)
 
     def _parts(self, value: Any) -> tuple[Any, str | None]:
         if not isinstance(value, list | tuple):
@@ -111,14 +114,10 @@ class VersatileImagePPOIClickField(forms.MultiValueField):
 class SizedImageCenterpointClickDjangoAdminField(VersatileImagePPOIClickField):
     """The same, as the admin shows it."""
 
-    widget = SizedImageCenterpointClickDjangoAdminWidget
+    widget: type[Widget] = SizedImageCenterpointClickDjangoAdminWidget
 
 
 class SizedImageCenterpointClickBootstrap3Field(SizedImageCenterpointClickDjangoAdminField):
     """The same, on a Bootstrap 3 page."""
 
     widget = SizedImageCenterpointClickBootstrap3Widget
-
-
-def _ppoi_of(initial: Any) -> str:
-    return ppoi_text(initial.ppoi) if initial else CENTRE_TEXT

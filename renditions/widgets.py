@@ -125,6 +125,8 @@ class VersatileImagePPOIClickWidget(_PPOIWidget):
         """Return what the template shows."""
         context = super().get_context(name, value, attrs)
         file, point = context["widget"]["subwidgets"]
+        # Django tells only the whole of it.
+        file["required"] = context["widget"]["required"]
         context["widget"] |= {
             "file": file,
             "point": point,

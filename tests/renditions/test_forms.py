@@ -1,0 +1,354 @@
+import pytest
+from django import forms
+from django.contrib.admin.widgets import AdminFileWidget
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from renditions.forms import (
+    SizedImageCenterpointClickBootstrap3Field,
+    SizedImageCenterpointClickDjangoAdminField,
+    VersatileImageFormField,
+    VersatileImagePPOIClickField,
+)
+from renditions.widgets import (
+    SHAPES,
+    ClearableFileInputWithImagePreview,
+    SizedImageCenterpointClickBootstrap3Widget,
+    SizedImageCenterpointClickDjangoAdminWidget,
+    VersatileImagePPOIClickWidget,
+    VersatileImagePPOISelectWidget,
+)
+from tests.app.models import Card, Person
+from tests.conftest import four_corners
+
+from .conftest import CountingStorage
+
+pytestmark = pytest.mark.django_db
+
+
+class CardForm(forms.ModelForm):
+    class Meta:
+        model = Card
+        fields = ("title", "image", "back", "note")
+
+
+class SelectForm(CardForm):
+    image = VersatileImagePPOIClickField(widget=VersatileImagePPOISelectWidget)
+
+
+def upload(name="new.jpg", data=None):
+    return SimpleUploadedFile(name, four_corners(100, 50) if data is None else data)
+
+
+def post(card=None, form=CardForm, files=None, **data):
+    return form(data={"title": "one", **data}, files=files or {}, instance=card)
+
+
+def test_a_new_upload_comes_with_its_point():
+    """As a tuple of both."""
+    form = post(files={"image_0": upload()}, image_1="0.25x0.75")
+
+    assert form.is_valid(), form.errors
+    file, ppoi = form.cleaned_data["image"]
+    assert (type(file), ppoi) == (SimpleUploadedFile, "0.25x0.75")
+    card = form.save()
+    assert card.image.name == "cards/new.jpg"
+    assert (card.ppoi, card.width, card.height) == ((0.25, 0.75), 100, 50)
+
+
+def test_a_new_upload_needs_no_point():
+    """Then it is the centre."""
+    form = post(files={"image_0": upload()})
+
+    assert form.is_valid(), form.errors
+    assert form.save().ppoi == (0.5, 0.5)
+
+
+def test_nothing_new_changes_nothing(card):
+    """The file stays, and is not saved again."""
+    form = post(card, image_0="", image_1="0.5x0.5")
+
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data["image"] == (None, "0.5x0.5")
+    assert form.changed_data == []
+    assert form.save().image.name == "cards/a.jpg"
+
+
+def test_a_point_alone_is_taken(card):
+    """The file stays."""
+    form = post(card, image_1="0.25x0.25")
+
+    assert form.changed_data == ["image"]
+    saved = form.save()
+    assert (saved.image.name, saved.ppoi) == ("cards/a.jpg", (0.25, 0.25))
+    assert saved.image.was_replaced is False
+
+
+def test_a_picture_can_be_cleared(card, picture):
+    """If it need not be there; its point goes, too."""
+    card.back = picture("b.jpg")
+    card.back.ppoi = (0, 0)
+    card.save()
+
+    form = post(card, **{"back_0-clear": "on", "back_1": "0.0x0.0"})
+
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data["back"] == (False, "0.0x0.0")
+    saved = form.save()
+    assert (saved.back.name, saved.back_ppoi) == ("", (0.5, 0.5))
+
+
+def test_a_required_picture_is_required():
+    """Where there is none yet, and only there."""
+    form = post(image_1="0.5x0.5")
+
+    assert form.errors["image"] == ["This field is required."]
+
+
+def test_a_required_picture_cannot_be_cleared(card):
+    """The box is not shown, and of no effect."""
+    form = post(card, **{"image_0-clear": "on"})
+
+    assert "ppoi-clear" not in str(form["image"])
+    assert form.is_valid()
+    assert form.save().image.name == "cards/a.jpg"
+
+
+def test_clearing_and_choosing_contradict_each_other(card, picture):
+    """As in Django."""
+    card.back = picture("b.jpg")
+    card.save()
+    form = post(card, files={"back_0": upload()}, **{"back_0-clear": "on"})
+
+    assert "not both" in form.errors["back"][0]
+
+
+@pytest.mark.parametrize("point", ["1.5x0", "nowhere", "0.5"])
+def test_a_wrong_point_is_an_error(card, point):
+    """Of the form, not of the page."""
+    form = post(card, image_1=point)
+
+    assert "no focal point" in form.errors["image"][0]
+    assert str(form)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"no picture", "Accepted: JPEG"), (b"", "empty"), (b"%!PS-Adobe-3.0\n", "Accepted: JPEG")],
+)
+def test_an_upload_that_is_no_picture_is_an_error(data, message):
+    """With the reason, whatever it is called."""
+    form = post(files={"image_0": upload("a.jpg", data)})
+
+    assert message in form.errors["image"][0]
+
+
+def test_an_upload_above_a_limit_is_refused(settings):
+    """Before anything is saved."""
+    settings.RENDITIONS = {"MAX_PIXELS": 4999}
+
+    form = post(files={"image_0": upload(), "note": upload()})
+
+    assert "the limit is 4,999" in form.errors["image"][0]
+    assert "the limit is 4,999" in form.errors["note"][0]
+
+
+def test_a_form_that_comes_back_shows_where_the_point_was_put(card):
+    """And the picture that there is."""
+    form = post(card, title="", image_1="0.25x0.75")
+
+    assert not form.is_valid()
+    html = str(form["image"])
+    assert 'value="0.25x0.75"' in html
+    assert "/media/__sized__/cards/a-thumbnail-300x300-70.jpg" in html
+
+
+def test_a_form_that_lost_its_file_shows_the_one_before(card):
+    """A browser sends a chosen file only once, and the point was for that."""
+    card.ppoi = (0, 0)
+    card.save()
+
+    form = post(card, title="", files={"image_0": upload()}, image_1="0.25x0.75")
+
+    html = str(form["image"])
+    assert 'value="0.0x0.0"' in html
+    assert "cards/a.jpg" in html
+
+
+def test_an_empty_form_has_not_changed():
+    """Extra rows of an inline are left alone."""
+    form = CardForm(data={"image_0": "", "image_1": "0.5x0.5", "back_1": ""}, empty_permitted=True,
+                    use_required_attribute=False)  # fmt: skip
+
+    assert form.changed_data == []
+
+
+def test_asking_what_changed_opens_no_file(card, field_storage, tmp_path):
+    """It may be missing."""
+    default_storage.delete("cards/a.jpg")
+    storage = field_storage("image", CountingStorage(tmp_path / "media"))
+
+    form = post(Card.objects.get(), image_1="0.25x0.25")
+
+    assert form.changed_data == ["image"]
+    assert storage.calls["open"] == 0
+    assert form.is_valid(), form.errors
+    assert form.save().ppoi == (0.25, 0.25)
+
+
+def test_a_disabled_field_takes_nothing(card):
+    """Whatever is sent."""
+    form = post(card, files={"image_0": upload()}, image_1="0.25x0.25")
+    form.fields["image"].disabled = True
+
+    assert form.is_valid(), form.errors
+    assert form.changed_data == []
+    saved = form.save()
+    assert (saved.image.name, saved.ppoi) == ("cards/a.jpg", (0.5, 0.5))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+@pytest.mark.parametrize("form", [CardForm, SelectForm])
+def test_a_lost_or_broken_picture_breaks_no_form(card, content, form):
+    """It can still be replaced."""
+    default_storage.delete("cards/a.jpg")
+    if content is not None:
+        default_storage.save("cards/a.jpg", ContentFile(content))
+
+    assert "cards/a.jpg" in str(form(instance=Card.objects.get()))
+
+
+def test_a_storage_without_addresses_breaks_no_form(card, field_storage, tmp_path):
+    """Then there is nothing to show."""
+
+    class Private(CountingStorage):
+        def url(self, name):
+            raise ValueError("no address")
+
+    field_storage("image", Private(tmp_path / "media"))
+    form = CardForm(instance=Card.objects.get())
+
+    assert 'type="file"' in str(form["image"])
+
+
+def test_saving_form_data_of_old(card):
+    """Every shape that the inherited package took."""
+    field = Card._meta.get_field("image")
+
+    field.save_form_data(card, None)
+    field.save_form_data(card, (None, None))
+    field.save_form_data(card, (None, ""))
+    assert (card.image.name, card.ppoi) == ("cards/a.jpg", (0.5, 0.5))
+    field.save_form_data(card, (None, "0.1x0.2"))
+    assert (card.image.name, card.ppoi) == ("cards/a.jpg", (0.1, 0.2))
+    field.save_form_data(card, (upload(), "0.3x0.4"))
+    assert (card.image.name, card.ppoi) == ("new.jpg", (0.3, 0.4))
+    field.save_form_data(card, (False, "0.3x0.4"))
+    assert (card.image.name, card.ppoi) == ("", (0.5, 0.5))
+    field.save_form_data(card, upload("plain.jpg"))
+    assert card.image.name == "plain.jpg"
+
+
+@pytest.mark.parametrize(
+    ("field", "widget"),
+    [
+        (VersatileImagePPOIClickField, VersatileImagePPOIClickWidget),
+        (SizedImageCenterpointClickDjangoAdminField, SizedImageCenterpointClickDjangoAdminWidget),
+        (SizedImageCenterpointClickBootstrap3Field, SizedImageCenterpointClickBootstrap3Widget),
+    ],
+)
+def test_each_form_field_has_its_widget(card, field, widget):
+    """And works in a form that a project wrote by hand."""
+
+    class ByHand(forms.ModelForm):
+        image = field(label="A picture")
+
+        class Meta:
+            model = Card
+            fields = ("title", "image")
+
+    form = ByHand(instance=card)
+    assert type(form.fields["image"].widget) is widget
+    assert form.is_multipart()
+    assert "renditions/ppoi.js" in str(form.media)
+    assert "cards/a.jpg" in form.as_p()
+
+
+def test_a_model_field_chooses_its_form_field():
+    """With a focal point beside it or without; the admin's default does not hide it."""
+    with_point, without = Card._meta.get_field("image"), Card._meta.get_field("note")
+
+    assert type(with_point.formfield()) is SizedImageCenterpointClickDjangoAdminField
+    in_admin = with_point.formfield(widget=AdminFileWidget)
+    assert type(in_admin.widget) is SizedImageCenterpointClickDjangoAdminWidget
+    assert type(without.formfield()) is VersatileImageFormField
+    assert type(without.formfield(widget=AdminFileWidget).widget) is AdminFileWidget
+    own = with_point.formfield(form_class=forms.ImageField)
+    assert type(own) is forms.ImageField
+
+
+def test_crops_are_those_of_the_fields_key_set():
+    """Or three shapes, where it declares none."""
+    declared = Person._meta.get_field("headshot").formfield().widget
+    undeclared = Card._meta.get_field("image").formfield().widget
+
+    assert [str(size) for size in declared.crops] == ["120x60", "40x40", "30x30"]
+    assert undeclared.crops == SHAPES
+
+
+def test_nothing_in_the_page_is_inline(card):
+    """So it works under a strict Content-Security-Policy."""
+    html = CardForm(instance=card).as_p()
+
+    assert "<script" not in html
+    assert "<style" not in html
+    assert "style=" not in html
+    assert " on" not in html.replace(" one", "")
+
+
+def test_a_name_cannot_break_out_of_the_page(card):
+    """Whatever an upload is called."""
+    card.image.name = 'cards/"><script>alert(1)</script>.jpg'
+
+    assert "<script>" not in str(CardForm(instance=card)["image"])
+
+
+def test_the_preview_has_a_widget_of_its_own(card):
+    """For projects that build their own."""
+    html = ClearableFileInputWithImagePreview().render("image", card.image)
+
+    assert "a-thumbnail-300x300-70.jpg" in html
+
+
+# ---------------------------------------------------------------- nine points
+
+
+def test_nine_points_are_named_by_what_they_are(card):
+    """x comes first: from the left, then from the top."""
+    html = str(SelectForm(instance=card)["image"])
+
+    assert '<option value="0.5x0.0">Top centre</option>' in html
+    assert '<option value="0.5x0.5" selected>Centre</option>' in html
+    assert html.count("<option") == 9
+
+
+def test_a_chosen_point_is_saved(card):
+    """Without any JavaScript."""
+    form = post(card, SelectForm, image_1="0.0x1.0")
+
+    assert form.is_valid(), form.errors
+    assert form.save().ppoi == (0.0, 1.0)
+
+
+def test_a_point_that_is_none_of_the_nine_is_not_lost(card):
+    """A save that changes something else keeps it."""
+    card.ppoi = (0.3, 0.7)
+    html = str(SelectForm(instance=card)["image"])
+
+    assert '<option value="0.3x0.7" selected>Another point (0.3, 0.7)</option>' in html
+
+
+def test_without_a_picture_the_centre_is_chosen():
+    """An empty form."""
+    assert '<option value="0.5x0.5" selected>' in str(SelectForm()["image"])
