@@ -1,0 +1,45 @@
+"""An admin of its own, under a strict Content-Security-Policy."""
+
+from django import forms
+from django.contrib import admin
+from django.urls import path
+
+from renditions.forms import VersatileImagePPOIClickField
+from renditions.widgets import VersatileImagePPOISelectWidget
+from tests.app.models import Card, Person
+
+POLICY = "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'"
+
+site = admin.AdminSite("browser")
+
+
+class NinePoints(forms.ModelForm):
+    image = VersatileImagePPOIClickField(widget=VersatileImagePPOISelectWidget)
+
+    class Meta:
+        model = Card
+        fields = ("title", "image")
+
+
+class CardAdmin(admin.ModelAdmin):
+    form = NinePoints
+
+
+class PersonAdmin(admin.ModelAdmin):
+    fields = ("name", "headshot")
+
+
+site.register(Person, PersonAdmin)
+site.register(Card, CardAdmin)
+urlpatterns = [path("admin/", site.urls)]
+
+
+def strict(get_response):
+    """Send the policy with every page."""
+
+    def middleware(request):
+        response = get_response(request)
+        response["Content-Security-Policy"] = POLICY
+        return response
+
+    return middleware

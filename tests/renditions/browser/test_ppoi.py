@@ -1,0 +1,320 @@
+"""The focal point as a person sets it: by mouse, finger and keyboard, in a real browser."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+from playwright.sync_api import expect, sync_playwright
+
+from tests.app.models import Card, Person
+from tests.conftest import four_corners
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SCREENSHOTS = Path(__file__).parents[3] / "var/screenshots"
+# The database is asked from inside the loop that drives the browser.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One browser for all tests: Debian's, or the one that playwright brings."""
+    path = CHROMIUM if Path(CHROMIUM).exists() else None
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(settings):
+    settings.ROOT_URLCONF = "tests.renditions.browser.site"
+    settings.MIDDLEWARE = ["tests.renditions.browser.site.strict", *settings.MIDDLEWARE]
+    picture = ContentFile(four_corners(600, 400), "a.jpg")
+    return Person.objects.create(name="Ada", headshot=picture)
+
+
+@pytest.fixture
+def open_page(browser, live_server, person):
+    """Return a function that opens a page of the admin as its superuser.
+
+    Whatever the policy forbids, and whatever goes wrong in a script, fails the test.
+    """
+    complaints = []
+    contexts = []
+
+    def open_it(url=None, **options):
+        url = url or f"/admin/app/person/{person.pk}/change/"
+        context = browser.new_context(**{"viewport": {"width": 1000, "height": 900}, **options})
+        contexts.append(context)
+        context.add_cookies([login(live_server)])
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(live_server.url + url)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert [text for text in complaints if "404" not in text] == []
+
+
+def login(live_server):
+    user, _ = get_user_model().objects.get_or_create(
+        username="root", is_staff=True, is_superuser=True
+    )
+    client = Client()
+    client.force_login(user)
+    return {
+        "name": "sessionid",
+        "value": client.cookies["sessionid"].value,
+        "url": live_server.url,
+    }
+
+
+def point(page):
+    return page.get_by_role("slider", name="Focal point")
+
+
+def value(page):
+    return tuple(map(float, page.locator(".ppoi-input").input_value().split("x")))
+
+
+def at(page, x, y):
+    """Return where the share (x, y) of the picture is on the screen."""
+    box = page.locator(".ppoi-picture").bounding_box()
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def near(found, wanted, by=0.011):
+    return all(abs(a - b) <= by for a, b in zip(found, wanted, strict=True))
+
+
+def save(page):
+    page.locator("input[name=_continue]").click()
+    page.wait_for_load_state()
+
+
+def test_a_click_sets_the_point(open_page, person):
+    """And saving keeps it."""
+    page = open_page()
+
+    page.mouse.click(*at(page, 0.25, 0.75))
+
+    assert near(value(page), (0.25, 0.75))
+    save(page)
+    person.refresh_from_db()
+    assert near(person.headshot.ppoi, (0.25, 0.75))
+    assert near(value(page), (0.25, 0.75))
+
+
+def test_dragging_moves_the_point(open_page):
+    """No further than the edge, wherever the mouse goes."""
+    page = open_page()
+
+    page.mouse.move(*at(page, 0.5, 0.5))
+    page.mouse.down()
+    page.mouse.move(*at(page, 0.7, 0.2), steps=5)
+    assert near(value(page), (0.7, 0.2))
+    page.mouse.move(*at(page, 1.5, -0.5), steps=5)
+    page.mouse.up()
+    page.mouse.move(*at(page, 0.1, 0.1), steps=5)
+
+    assert value(page) == (1.0, 0.0)
+
+
+def test_arrow_keys_move_the_point(open_page):
+    """By one in a hundred, with Shift by one in ten."""
+    page = open_page()
+    point(page).focus()
+
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+
+    assert value(page) == (0.58, 0.59)
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowLeft")
+    assert value(page) == (0.58, 0.59)
+
+
+def test_a_finger_moves_the_point(open_page):
+    """Without scrolling the page away."""
+    page = open_page(has_touch=True, is_mobile=True, viewport={"width": 400, "height": 800})
+    page.locator(".ppoi-picture").scroll_into_view_if_needed()
+
+    page.touchscreen.tap(*at(page, 0.3, 0.6))
+
+    assert near(value(page), (0.3, 0.6), by=0.02)
+    assert page.evaluate("getComputedStyle(document.querySelector('.ppoi-stage')).touchAction") == (
+        "none"
+    )
+
+
+def test_a_screen_reader_hears_where_the_point_is(open_page):
+    """Its name, its place, and each move."""
+    page = open_page()
+
+    expect(point(page)).to_have_attribute("aria-valuetext", "50 % from the left, 50 % from the top")
+    point(page).press("ArrowRight")
+    expect(point(page)).to_have_attribute("aria-valuetext", "51 % from the left, 50 % from the top")
+    expect(point(page)).to_have_attribute("aria-valuenow", "51")
+    expect(page.get_by_label("Headshot:")).to_have_attribute("type", "file")
+
+
+def test_crops_follow_the_point(open_page):
+    """Those of the field's key set, in their shapes."""
+    page = open_page()
+    crops = page.locator(".ppoi-crop")
+    expect(crops).to_have_text(["120x60", "40x40", "30x30"])
+    before = shown_in(page, 1)
+    assert before["ratio"] == pytest.approx(1, abs=0.02)
+
+    page.mouse.click(*at(page, 0.0, 0.5))
+    left = shown_in(page, 1)
+    page.mouse.click(*at(page, 0.999, 0.5))
+    right = shown_in(page, 1)
+
+    assert (left["left"], left["right"]) == pytest.approx((0, 2 / 3), abs=0.02)
+    assert (before["left"], before["right"]) == pytest.approx((1 / 6, 5 / 6), abs=0.02)
+    assert (right["left"], right["right"]) == pytest.approx((1 / 3, 1), abs=0.02)
+
+
+def shown_in(page, number):
+    """Return which share of the picture a crop shows."""
+    return (
+        page.locator(".ppoi-crop")
+        .nth(number)
+        .evaluate(
+            """crop => {
+            const frame = crop.querySelector('.ppoi-frame').getBoundingClientRect();
+            const image = crop.querySelector('img').getBoundingClientRect();
+            const inner = frame.width - 2;
+            const left = (frame.left + 1 - image.left) / image.width;
+            return {left, right: left + inner / image.width, ratio: inner / (frame.height - 2)};
+        }"""
+        )
+    )
+
+
+def test_an_error_elsewhere_leaves_the_point(open_page):
+    """The form comes back with it."""
+    page = open_page()
+    page.mouse.click(*at(page, 0.2, 0.3))
+    page.locator("#id_name").evaluate("field => field.value = 'x'.repeat(90)")
+
+    save(page)
+
+    expect(page.locator(".errorlist")).to_be_visible()
+    assert near(value(page), (0.2, 0.3))
+    expect(page.locator(".ppoi-picture")).to_be_visible()
+
+
+def test_a_chosen_file_is_shown_at_once(open_page, person):
+    """With its own point, which begins at the centre."""
+    page = open_page()
+    page.mouse.click(*at(page, 0.2, 0.3))
+    page.locator("input[type=file]").set_input_files(
+        {"name": "b.png", "mimeType": "image/png", "buffer": four_corners(100, 200, "PNG")}
+    )
+    expect(page.locator(".ppoi-picture")).to_have_attribute("src", re.compile("^blob:"))
+    page.wait_for_function("document.querySelector('.ppoi-picture').naturalHeight === 200")
+    assert value(page) == (0.5, 0.5)
+
+    page.mouse.click(*at(page, 0.8, 0.1))
+    save(page)
+
+    person.refresh_from_db()
+    assert person.headshot.name == "people/b.png"
+    assert near(person.headshot.ppoi, (0.8, 0.1))
+
+
+def test_a_picture_can_be_taken_away(open_page, person):
+    """With Django's own box; then there is nothing to point at."""
+    page = open_page()
+
+    page.get_by_label("Clear").check()
+    save(page)
+
+    person.refresh_from_db()
+    assert person.headshot.name == ""
+    expect(page.locator(".ppoi-stage")).to_be_hidden()
+    expect(page.locator("input[type=file]")).to_be_visible()
+
+
+def test_an_empty_form_shows_the_picture_that_is_chosen(open_page):
+    """Before it is saved."""
+    page = open_page("/admin/app/person/add/")
+    expect(page.locator(".ppoi-stage")).to_be_hidden()
+
+    page.locator("input[type=file]").set_input_files(
+        {"name": "b.png", "mimeType": "image/png", "buffer": four_corners(200, 100, "PNG")}
+    )
+
+    expect(page.locator(".ppoi-stage")).to_be_visible()
+    expect(page.locator(".ppoi-crop").first).to_be_visible()
+
+
+@pytest.mark.parametrize("content", [None, b"no picture"])
+def test_a_broken_picture_is_said_to_be_broken(open_page, person, content):
+    """The rest of the form works."""
+    default_storage.delete(person.headshot.name)
+    if content:
+        default_storage.save(person.headshot.name, ContentFile(content))
+
+    page = open_page()
+
+    expect(page.get_by_role("alert")).to_have_text("This picture cannot be shown.")
+    page.locator("#id_name").fill("Bob")
+    save(page)
+    person.refresh_from_db()
+    assert person.name == "Bob"
+
+
+def test_nine_points_need_no_script(open_page, person):
+    """A choice in words."""
+    card = Card.objects.create(title="one", image=ContentFile(four_corners(60, 40), "a.jpg"))
+    page = open_page(f"/admin/app/card/{card.pk}/change/", java_script_enabled=False)
+
+    page.locator("select[name=image_1]").select_option(label="Bottom left")
+    save(page)
+
+    card.refresh_from_db()
+    assert card.ppoi == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1000, 400])
+def test_it_can_be_seen_in_both_themes(open_page, theme, width):
+    """Text stands out from what is behind it; the pictures are kept to be looked at."""
+    page = open_page(color_scheme=theme, viewport={"width": width, "height": 900})
+    point(page).focus()
+    page.keyboard.press("Shift+ArrowLeft")
+
+    ink, paper = page.evaluate(
+        """() => [
+            getComputedStyle(document.querySelector('.ppoi-help')).color,
+            getComputedStyle(document.body).backgroundColor,
+        ]"""
+    )
+
+    assert contrast(ink, paper) >= 4.5
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"ppoi-{theme}-{width}.png")
+
+
+def contrast(one, other):
+    """Return the ratio that WCAG 2.2 defines, 1-21."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
