@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.checks import register
 
 from .registry import autodiscover
@@ -20,6 +20,8 @@ class RenditionsConfig(AppConfig):
         from . import checks
 
         autodiscover()
+        if apps.is_installed("drf_spectacular"):
+            from . import openapi  # noqa: F401
         register(checks.check_settings)
         register(checks.check_key_sets)
         register(checks.check_fields)

@@ -1,6 +1,8 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import path
 from rest_framework import serializers
+from rest_framework.generics import ListCreateAPIView
 from rest_framework.test import APIRequestFactory
 
 from renditions.keys import InvalidSizeKey, InvalidSizeKeySet
@@ -108,3 +110,45 @@ def test_the_old_functions_keep_the_order(settings):
 
     assert validate_versatileimagefield_sizekey_list(pairs) == pairs
     assert get_rendition_key_set("many") == pairs
+
+
+class CardList(ListCreateAPIView):
+    serializer_class = CardSerializer
+    queryset = Card.objects.all()
+    permission_classes = ()
+    authentication_classes = ()
+
+
+urlpatterns = [path("cards/", CardList.as_view())]
+
+
+def test_the_browsable_api_shows_urls_and_asks_for_no_file(card, client, settings):
+    """What cannot be written has no input."""
+    settings.ROOT_URLCONF = __name__
+
+    page = client.get("/cards/", HTTP_ACCEPT="text/html").content.decode()
+
+    assert "http://testserver/media/cards/a.jpg" in page
+    assert 'name="title"' in page
+    assert 'name="image"' not in page
+    assert 'type="file"' not in page
+
+
+def test_the_schema_names_every_url(settings):
+    """As an object that is read, in the order of the set."""
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "drf_spectacular"]
+    settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+    from drf_spectacular.generators import SchemaGenerator
+    from drf_spectacular.openapi import AutoSchema
+
+    view = type("View", (CardList,), {"schema": AutoSchema()})
+    schema = SchemaGenerator(patterns=[path("cards/", view.as_view())]).get_schema(public=True)
+
+    image = schema["components"]["schemas"]["Card"]["properties"]["image"]
+    assert image["readOnly"] is True
+    assert (image["type"], image["additionalProperties"]) == ("object", False)
+    assert list(image["properties"]) == ["full", "crop", "small", "inv"]
+    assert image["properties"]["full"]["format"] == "uri"
+    assert image["properties"]["small"]["description"] == "crop__60x30"
+    note = schema["components"]["schemas"]["Card"]["properties"]["note"]
+    assert note["description"] == "A note."
