@@ -67,7 +67,7 @@ class Place:
                     "HARD_TIME_LIMIT_S": HARD_TIME_LIMIT_S,
                     "LEASE_S": LEASE_S,
                     "RESEND_AFTER_S": RESEND_AFTER_S,
-                    "WINDOW": 20,
+                    "WINDOW": 40,
                     "CHUNK": 10,
                     **workers,
                 }

@@ -21,7 +21,7 @@ def test_counts_of_a_run_add_up(picture: Callable, save: Callable[..., Person], 
     """Each instance is counted once, at every moment, whatever is saved in between."""
     made = [save() for _ in range(3)]
     wait_for(lambda: all_made(*made), 10, "some are made already")
-    fresh = [Person(headshot=picture(f"{i}.jpg", *ORDINARY)) for i in range(25)]
+    fresh = [Person(headshot=picture(f"{i}.jpg", *ORDINARY)) for i in range(50)]
     broken = Person(headshot=ContentFile(b"no picture", "broken.jpg"))
     Person.objects.bulk_create([*fresh, broken, Person(), Person()])
 
@@ -30,7 +30,7 @@ def test_counts_of_a_run_add_up(picture: Callable, save: Callable[..., Person], 
     wait_for(lambda: _adds_up(run) and run.state == RunState.DONE, 20, "the run is done")
 
     counted = {name: getattr(run, name) for name in COUNTS}
-    expected = {"created": 25, "current": 3, "blank": 2, "failed": 1, "superseded": 0}
+    expected = {"created": 50, "current": 3, "blank": 2, "failed": 1, "superseded": 0}
     assert counted == expected
     for person in fresh:
         assert_all_made(person, place.media)
