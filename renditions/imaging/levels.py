@@ -14,13 +14,15 @@ from typing import Self
 from PIL import Image
 
 from .geometry import Box, Size
-from .resampling import resample
+from .resampling import new_resizer, resample
 
 # Never cut from a level less than this much larger: at 1.5 the loss against cutting from the full
 # size can't be seen (mean SSIM loss below 0.0003, see docs/imaging.md).
 GAP = 1.5
 # A level is made for two or more renditions that would be shrunk by more than this from theirs.
 LONG_WAY = 2 * GAP
+# Pixels this near to those of a level are taken from there as they are.
+OFF_GRID = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +72,20 @@ class Levels:
         self._stored = stored
         self._plan = plan_levels(first, stored, cuts)
         self._pictures = {first: base}
+        self._resizer = new_resizer()
 
     def cut(self, cut: StoredCut) -> Image.Image:
-        """Return the rendition as a picture of its own."""
-        level = Level.of(cut.size, self._stored)
-        if cut.box == Box.of(self._stored) and level in self._plan:
-            return self._picture(level).copy()
+        """Return the rendition; it may be a level, so it must not be changed."""
+        for level in self._plan:
+            if pixels := _pixels_in(level, cut, self._stored):
+                picture = self._picture(level)
+                return picture if cut.size == level.size else picture.crop(pixels)
         return self._resample(cut)
 
     def _resample(self, cut: StoredCut) -> Image.Image:
         level = nearest_level(self._plan, cut.scale)
         box = cut.box.scaled(level.across, level.down)
-        return resample(self._picture(level), box, cut.size)
+        return resample(self._picture(level), box, cut.size, self._resizer)
 
     def _picture(self, level: Level) -> Image.Image:
         if level not in self._pictures:
@@ -92,10 +96,16 @@ class Levels:
 def plan_levels(base: Level, stored: Size, cuts: Sequence[StoredCut]) -> list[Level]:
     """Return all levels that `cuts` are to be made from, the largest, `base`, first."""
     whole = {Level.of(cut.size, stored) for cut in cuts if cut.box == Box.of(stored)}
-    levels = [base, *_largest_first(level for level in whole if level.scale * GAP < base.scale)]
+    levels = [base, *_largest_first(level for level in whole if level.scale < base.scale)]
     while missing := _missing_level(levels, stored, cuts):
         levels = [base, *_largest_first([*levels[1:], missing])]
     used = {nearest_level(levels, cut.scale) for cut in cuts}
+    used |= {
+        level
+        for level in levels
+        for cut in cuts
+        if cut.size != level.size and _pixels_in(level, cut, stored)
+    }
     return [level for level in levels if level == base or level in used or level not in whole]
 
 
@@ -103,6 +113,18 @@ def nearest_level(levels: Sequence[Level], scale: float) -> Level:
     """Return the smallest of `levels`, largest first, that is `GAP` times what `scale` needs."""
     needed = scale * GAP * (1 - 1e-5)  # a level made for a scale has whole pixels
     return next((level for level in reversed(levels) if level.scale >= needed), levels[0])
+
+
+def _pixels_in(level: Level, cut: StoredCut, stored: Size) -> tuple[int, int, int, int] | None:
+    """Return where the very pixels of `cut` lie in `level`, if they do: same scale, same grid."""
+    exact = cut.box.scaled(level.across, level.down)
+    left, top, right, bottom = (round(edge) for edge in exact)
+    if (right - left, bottom - top) != cut.size.as_tuple:
+        return None
+    off = max(
+        abs(edge - whole) for edge, whole in zip(exact, (left, top, right, bottom), strict=True)
+    )
+    return (left, top, right, bottom) if off < OFF_GRID else None
 
 
 def _missing_level(

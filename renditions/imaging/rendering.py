@@ -140,7 +140,7 @@ class Picture:
             if profile is None:
                 frame = to_srgb(frame, self.info.icc_profile)
             if isinstance(recipe.filter, Filter):
-                frame = recipe.filter.apply(frame)
+                frame = recipe.filter.apply(frame.copy())
             frames.append(frame)
         data = encode(frames, row, recipe.encoding, profile=profile, timing=timing)
         return RenderedImage(data, row.mime, Size(*frames[0].size))

@@ -1,5 +1,7 @@
 """The one seam to whoever moves the pixels: `cykooz.resizer` where it is installed, else Pillow."""
 
+from typing import Any
+
 from PIL import Image
 
 from .geometry import Size
@@ -17,7 +19,12 @@ TOLERANCE, TOLERANCE_MEAN = 8, 0.6
 FloatBox = tuple[float, float, float, float]
 
 
-def resample(image: Image.Image, box: FloatBox, size: Size) -> Image.Image:
+def new_resizer() -> Any:
+    """Return what keeps its buffers from one `resample` of a picture to the next."""
+    return simd.Resizer() if simd is not None else None
+
+
+def resample(image: Image.Image, box: FloatBox, size: Size, resizer: Any = None) -> Image.Image:
     """Return `box` of `image` at `size`, by Lanczos, as a picture of its own.
 
     `image` is in a plain mode: alpha is premultiplied. A test holds both sides to the tolerance.
@@ -25,7 +32,7 @@ def resample(image: Image.Image, box: FloatBox, size: Size) -> Image.Image:
     left, top, right, bottom = box  # whose last digit may lie beyond the edge
     box = left, top, min(right, image.width), min(bottom, image.height)
     if simd is not None and image.mode in _SIMD_MODES:
-        return _resample_with_simd(image, box, size)
+        return _resample_with_simd(image, box, size, resizer or new_resizer())
     return image.resize(size.as_tuple, Image.Resampling.LANCZOS, box)
 
 
@@ -37,12 +44,12 @@ def multiply_alpha(image: Image.Image) -> Image.Image:
     return image
 
 
-def _resample_with_simd(image: Image.Image, box: FloatBox, size: Size) -> Image.Image:
+def _resample_with_simd(image: Image.Image, box: FloatBox, size: Size, resizer: Any) -> Image.Image:
     left, top, right, bottom = box
-    result = Image.new(image.mode, size.as_tuple)
+    result = Image.new(image.mode, size.as_tuple, None)  # every pixel is written below
     options = simd.ResizeOptions(
         resize_alg=simd.ResizeAlg.convolution(simd.FilterType.lanczos3),
         crop_box=simd.CropBox(left, top, right - left, bottom - top),
     )
-    simd.Resizer().resize_pil(image, result, options)
+    resizer.resize_pil(image, result, options)
     return result

@@ -1,0 +1,1 @@
+"""What django-renditions costs, beside others, measured in one interleaved run."""

@@ -1,0 +1,262 @@
+"""Everybody who makes renditions, each doing the same work in its own way.
+
+A contestant takes a photograph and a folder and leaves eight renditions in it. Imports are inside,
+because each runs in a process of its own and is charged for what it loads.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FIT, CROP = "thumbnail", "crop"
+# The table of eight: three fitted, five cropped.
+EIGHT = (
+    (FIT, 2000, 2000),
+    (FIT, 1200, 1200),
+    (CROP, 1200, 600),
+    (CROP, 600, 1200),
+    (CROP, 400, 400),
+    (FIT, 200, 200),
+    (CROP, 100, 100),
+    (CROP, 50, 50),
+)
+QUALITY = 70
+Work = Callable[[Path, Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    name: str
+    package: str  # to be imported; where it is missing the contestant is left out
+    prepare: Callable[..., Work]
+    options: dict[str, Any]
+
+
+def _django(**settings: Any) -> None:
+    import django
+    from django.conf import settings as django_settings
+
+    if not django_settings.configured:
+        django_settings.configure(
+            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+            DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+            **settings,
+        )
+        django.setup()
+
+
+def renditions(table: tuple = EIGHT, output: str | None = None) -> Work:
+    _django()
+    from renditions.imaging.formats import Encoding
+    from renditions.imaging.geometry import Size
+    from renditions.imaging.rendering import Recipe, open_picture
+    from renditions.imaging.sizers import Crop, Thumbnail
+    from renditions.imaging.sources import Limits
+
+    sizers = {FIT: Thumbnail(), CROP: Crop()}
+    encoding = Encoding(jpeg_quality=QUALITY, webp_quality=QUALITY)
+    recipes = [
+        Recipe(sizers[kind], Size(w, h), format=output, encoding=encoding) for kind, w, h in table
+    ]
+
+    def work(photograph: Path, folder: Path) -> None:
+        with photograph.open("rb") as file, open_picture(file, recipes, Limits()) as picture:
+            for number, recipe in enumerate(recipes):
+                (folder / f"{number}").write_bytes(picture.render(recipe).data)
+
+    return work
+
+
+def floor(table: tuple = EIGHT) -> Work:
+    """The bare decode and the bare encode of the very same pixels, with nothing between."""
+    _django()
+    from PIL import Image
+
+    from renditions.imaging.rendering import Picture
+
+    sizes: dict[Path, Any] = {}
+    make = renditions(table)
+
+    def work(photograph: Path, folder: Path) -> None:
+        if photograph not in sizes:  # the first turn is not counted
+            decoded: list[Any] = []
+            original = Picture.__init__
+
+            def remember(self: Picture, *arguments: Any) -> None:
+                original(self, *arguments)
+                decoded.append(self.decoded_size)
+
+            Picture.__init__ = remember  # type: ignore[method-assign]
+            make(photograph, folder)
+            Picture.__init__ = original  # type: ignore[method-assign]
+            images = [Image.open(folder / f"{number}") for number in range(len(table))]
+            for image in images:
+                image.load()
+            sizes[photograph] = decoded[0].as_tuple, images
+        size, images = sizes[photograph]
+        image = Image.open(photograph)
+        image.draft(None, (size[0] - 1, size[1] - 1))
+        image.load()
+        for number, rendition in enumerate(images):
+            rendition.save(folder / f"{number}", "JPEG", quality=QUALITY)
+
+    return work
+
+
+def versatileimagefield(table: tuple = EIGHT, output: str | None = None) -> Work:
+    _django(
+        INSTALLED_APPS=["versatileimagefield"],
+        VERSATILEIMAGEFIELD_SETTINGS={"jpeg_resize_quality": QUALITY},
+    )
+    import shutil
+
+    from django.core.files.storage import FileSystemStorage
+    from django.db import models
+    from versatileimagefield.fields import VersatileImageField
+    from versatileimagefield.image_warmer import VersatileImageFieldWarmer
+
+    storage = FileSystemStorage()
+
+    class Photograph(models.Model):
+        image = VersatileImageField(storage=storage)
+
+        class Meta:
+            app_label = "versatileimagefield"
+
+    keys = [(str(i), f"{kind}__{w}x{h}") for i, (kind, w, h) in enumerate(table)]
+
+    def work(photograph: Path, folder: Path) -> None:
+        storage._location = str(photograph.parent)  # noqa: SLF001
+        storage.__dict__.pop("location", None)
+        storage.__dict__.pop("base_location", None)
+        shutil.rmtree(photograph.parent / "__sized__", ignore_errors=True)
+        warmer = VersatileImageFieldWarmer(Photograph(image=photograph.name), keys, "image")
+        made, failed = warmer.warm()
+        assert made == len(table), failed
+
+    return work
+
+
+def easy_thumbnails() -> Work:
+    _django(INSTALLED_APPS=["easy_thumbnails"], THUMBNAIL_QUALITY=QUALITY)
+    from easy_thumbnails.files import Thumbnailer
+
+    def work(photograph: Path, folder: Path) -> None:
+        for number, (kind, width, height) in enumerate(EIGHT):
+            with photograph.open("rb") as file:
+                thumbnailer = Thumbnailer(file, name=photograph.name)
+                options = {"size": (width, height), "crop": kind == CROP, "quality": QUALITY}
+                thumbnail = thumbnailer.generate_thumbnail(options)
+                (folder / f"{number}").write_bytes(thumbnail.file.read())
+
+    return work
+
+
+def sorl_thumbnail() -> Work:
+    _django(INSTALLED_APPS=["sorl.thumbnail"])
+    from sorl.thumbnail.engines.pil_engine import Engine
+    from sorl.thumbnail.parsers import parse_geometry
+
+    engine = Engine()
+
+    def work(photograph: Path, folder: Path) -> None:
+        for number, (kind, width, height) in enumerate(EIGHT):
+            options = {"quality": QUALITY, "format": "JPEG", "colorspace": "RGB", "upscale": True,
+                       "orientation": True, "progressive": False, "padding": False}
+            options["crop"] = "center" if kind == CROP else False
+            with photograph.open("rb") as file:
+                image = engine.get_image(file)
+                ratio = engine.get_image_ratio(image, options)
+                geometry = parse_geometry(f"{width}x{height}", ratio)
+                image = engine.create(image, geometry, options)
+                data = engine._get_raw_data(  # noqa: SLF001
+                    image, "JPEG", QUALITY, image_info=None, progressive=False
+                )
+            (folder / f"{number}").write_bytes(data)
+
+    return work
+
+
+def imagekit(output: str = "JPEG") -> Work:
+    _django(INSTALLED_APPS=["imagekit"])
+    from imagekit import ImageSpec
+    from imagekit.processors import ResizeToFill, ResizeToFit, Transpose
+
+    def work(photograph: Path, folder: Path) -> None:
+        for number, (kind, width, height) in enumerate(EIGHT):
+            resize = ResizeToFill(width, height) if kind == CROP else ResizeToFit(width, height)
+            with photograph.open("rb") as file:
+                spec = ImageSpec(source=file)
+                spec.processors = [Transpose(), resize]
+                spec.format = output
+                spec.options = {"quality": QUALITY}
+                (folder / f"{number}").write_bytes(spec.generate().read())
+
+    return work
+
+
+def pictures() -> Work:
+    """django-pictures resizes by width and ratio; the same eight shapes, cropped where it must."""
+    _django(INSTALLED_APPS=["pictures"])
+    from PIL import Image, ImageOps
+
+    def work(photograph: Path, folder: Path) -> None:
+        # What its task does per picture: one open and decode, then a resize per size.
+        with Image.open(photograph) as opened:
+            image = ImageOps.exif_transpose(opened)
+            for number, (kind, width, height) in enumerate(EIGHT):
+                small = image.copy()
+                if kind == CROP:
+                    small = ImageOps.fit(small, (width, height))
+                else:
+                    small.thumbnail((width, height))
+                small.save(folder / f"{number}", "JPEG", quality=QUALITY)
+
+    return work
+
+
+def vips_thumbnail() -> Work:
+    os.environ["VIPS_CONCURRENCY"] = "1"
+    import pyvips
+
+    def work(photograph: Path, folder: Path) -> None:
+        for number, (kind, width, height) in enumerate(EIGHT):
+            crop = {"crop": "centre"} if kind == CROP else {"size": "down"}
+            image = pyvips.Image.thumbnail(str(photograph), width, height=height, **crop)
+            image.jpegsave(str(folder / f"{number}"), Q=QUALITY, strip=True)
+
+    return work
+
+
+def vips_shared() -> Work:
+    """One decode, shrunk on load as far as the largest allows, kept in memory for all eight."""
+    os.environ["VIPS_CONCURRENCY"] = "1"
+    import pyvips
+
+    largest = max(width for _, width, _ in EIGHT)
+
+    def work(photograph: Path, folder: Path) -> None:
+        shared = pyvips.Image.thumbnail(
+            str(photograph), largest, height=largest, size="down"
+        ).copy_memory()
+        for number, (kind, width, height) in enumerate(EIGHT):
+            crop = {"crop": "centre"} if kind == CROP else {"size": "down"}
+            image = shared.thumbnail_image(width, height=height, **crop)
+            image.jpegsave(str(folder / f"{number}"), Q=QUALITY, strip=True)
+
+    return work
+
+
+CONTESTANTS = (
+    Contestant("django-renditions", "renditions", renditions, {}),
+    Contestant("bare decode and encode", "renditions", floor, {}),
+    Contestant("libvips, one shared decode", "pyvips", vips_shared, {}),
+    Contestant("libvips thumbnail", "pyvips", vips_thumbnail, {}),
+    Contestant("django-pictures' way", "pictures", pictures, {}),
+    Contestant("django-versatileimagefield", "versatileimagefield", versatileimagefield, {}),
+    Contestant("django-imagekit", "imagekit", imagekit, {}),
+    Contestant("easy-thumbnails", "easy_thumbnails", easy_thumbnails, {}),
+    Contestant("sorl-thumbnail", "sorl.thumbnail", sorl_thumbnail, {}),
+)

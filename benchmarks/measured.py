@@ -1,0 +1,49 @@
+"""One contestant in a process of its own: `python -m benchmarks.measured NAME FOLDER PHOTO ...`."""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .contestants import CONTESTANTS
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Of one turn over all photographs."""
+
+    cpu_ms: float  # per photograph
+    wall_ms: float
+    peak_mb: int
+    output_bytes: int  # of the renditions of all photographs
+
+
+def measure(name: str, folder: Path, photographs: list[Path], options: dict) -> Measurement:
+    """Return what one turn costs, imports and the first photograph, done twice, not counted."""
+    contestant = next(c for c in CONTESTANTS if c.name == name)
+    work = contestant.prepare(**{**contestant.options, **options})
+    warm_up = photographs if name.startswith("bare") else photographs[:1]
+    for photograph in warm_up:
+        (folder / photograph.stem).mkdir(exist_ok=True, parents=True)
+        work(photograph, folder / photograph.stem)
+    cpu, wall, size = time.process_time(), time.perf_counter(), 0
+    for photograph in photographs:
+        target = folder / photograph.stem
+        target.mkdir(exist_ok=True)
+        work(photograph, target)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    count = len(photographs)
+    return Measurement(cpu / count * 1000, wall / count * 1000, peak, size)
+
+
+if __name__ == "__main__":
+    _, name, options, folder, *paths = sys.argv
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = Path(folder if folder != "-" else scratch)
+        found = measure(name, kept, [Path(path) for path in paths], json.loads(options))
+    sys.stdout.write(json.dumps(asdict(found)))
