@@ -5,7 +5,7 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
 from django.utils.module_loading import import_string
@@ -88,6 +88,21 @@ def _keys_of(name: str) -> tuple[RenditionKey, ...]:
     except (InvalidSizeKey, InvalidSizeKeySet):
         # Said by check_key_sets.
         return ()
+
+
+def check_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check, before a deployment, that processes share what is known."""
+    if conf.cache_is_shared():
+        return []
+    return [
+        Warning(
+            "What is known of renditions is kept in the memory of one process: pages, workers and "
+            "commands don't know of each other's.",
+            hint="Let CACHES hold a shared cache, called 'default' or as "
+            f"{conf.INHERITED}['cache_name'] says: Redis, Memcached, a database table or files.",
+            id="renditions.W011",
+        )
+    ]
 
 
 def check_key_sets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

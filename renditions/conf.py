@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import BaseCache, InvalidCacheBackendError, caches
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
@@ -262,6 +264,11 @@ def cache() -> BaseCache:
         return caches[inherited("cache_name")]
     except InvalidCacheBackendError:
         return caches["default"]
+
+
+def cache_is_shared() -> bool:
+    """Whether other processes see what this one keeps in the cache of records."""
+    return not isinstance(cache(), LocMemCache | DummyCache)
 
 
 def record_lifetime_s() -> int:

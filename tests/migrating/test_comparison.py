@@ -26,7 +26,7 @@ call_command("makemigrations", check_changes=True, dry_run=True)
 call_command("migrate", check_unapplied=True)
 call_command("check", fail_level="WARNING")
 """
-ALIAS = "import renditions.alias  # noqa: F401\n"
+GUIDE = (ROOT / "docs/migrating.md").read_text()
 # Of 255: what two encoders make of one small picture.
 MOST_APART = 6.0
 # The inherited package resampled the numbers of palettes as if they were colours, and its invert
@@ -58,18 +58,20 @@ def run(project: Path, *args: str, old: bool = False) -> str:
 
 
 def with_alias(project: Path) -> Path:
-    """Install the alias: one line in the settings."""
+    """Do step 2 of the how-to: one line in the settings."""
+    [line] = re.findall(r"^import renditions.alias.*$", GUIDE, re.MULTILINE)
     settings = project / "shop/settings.py"
-    settings.write_text(ALIAS + settings.read_text())
+    settings.write_text(f"{line}\n{settings.read_text()}")
     return project
 
 
 def with_new_imports(project: Path) -> Path:
-    """Change one word in each import and in INSTALLED_APPS, old migrations included."""
-    for path in project.rglob("*.py"):
-        text = re.sub(r"(from|import) versatileimagefield\b", r"\1 renditions", path.read_text())
-        text = text.replace("versatileimagefield.fields.", "renditions.fields.")
-        path.write_text(text.replace('"versatileimagefield",', '"renditions",'))
+    """Do step 6 of the how-to: one command, and the settings by hand."""
+    [command] = re.findall(r"^git grep .*$", GUIDE, re.MULTILINE)
+    subprocess.run(["bash", "-c", f"git init -q; git add .; {command}"], cwd=project, check=True)
+    settings = project / "shop/settings.py"
+    text = re.sub(r"^import renditions.alias.*\n", "", settings.read_text(), flags=re.MULTILINE)
+    settings.write_text(text.replace('"versatileimagefield",', '"renditions",'))
     return project
 
 
@@ -209,6 +211,7 @@ def test_new_imports_beside_old_migrations_propose_nothing(moved, tmp_path):
     untouched = migrations.read_text()
     with_new_imports(project)
     migrations.write_text(untouched)
+    with_alias(project)
 
     run(project, "-c", CHECK_ALL)
 

@@ -243,3 +243,20 @@ def test_the_cache_of_old_is_used_where_there_is_one(settings):
         }
     }
     assert conf.cache() == conf.caches["versatileimagefield_cache"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "expected"),
+    [
+        ("locmem.LocMemCache", ["renditions.W011"]),
+        ("dummy.DummyCache", ["renditions.W011"]),
+        ("filebased.FileBasedCache", []),
+    ],
+)
+def test_a_deployment_needs_a_shared_cache(settings, tmp_path, backend, expected):
+    """Or no process knows what another has made."""
+    settings.CACHES = {
+        "default": {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": str(tmp_path)}
+    }
+
+    assert ids(checks.check_cache(None)) == expected

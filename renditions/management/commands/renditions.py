@@ -9,6 +9,7 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
+from renditions import conf
 from renditions.adopting import adopt_all
 from renditions.fields import VersatileImageField
 from renditions.image_warmer import VersatileImageFieldWarmer
@@ -46,6 +47,11 @@ class Command(BaseCommand):
         if options["action"] == "warm":
             self.warm(**{name: options[name] for name in ("field", "sets", "force", "verbosity")})
             return
+        if not options["dry_run"] and not conf.cache_is_shared():
+            self.stderr.write(
+                "The cache of records lives in this process: what is adopted is forgotten when it "
+                "ends. Configure a shared cache first."
+            )
         for field in _fields(options["fields"], options["sets"]):
             self.adopt(field, options["sets"], options["dry_run"], options["verbosity"])
 
