@@ -1,5 +1,7 @@
 """Settings of every process of a run."""
 
+import os
+
 from .place import Place
 
 PLACE = Place.of_this_process()
@@ -39,6 +41,13 @@ TEMPLATES = [
     }
 ]
 DATABASES = {"default": dict(PLACE.database)}
+if os.environ.get("CHAOS_ROLE") != "worker":
+    # Whoever saves in strict isolation repeats what could not be serialized; here workers do.
+    DATABASES["default"]["OPTIONS"] = {
+        name: value
+        for name, value in PLACE.database["OPTIONS"].items()
+        if name != "isolation_level"
+    }
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

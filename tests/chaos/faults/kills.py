@@ -8,8 +8,11 @@ files), `sweep` (lost messages are sent again; without it jobs stay owed for eve
 import os
 import signal
 
+from tests.chaos import witness
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
+
+IN_HAND = ("begin", "decode", "publish")
 
 
 def options(*, short: bool, database: str) -> Options:
@@ -29,7 +32,8 @@ def run(chaos: Chaos) -> None:
             again = chaos.dice.choice(saved)
             again.image.ppoi = (round(chaos.dice.random(), 3), 0.5)
             again.save()
-        chaos.service.pause(chaos.dice.uniform(0, 0.35))
+        chaos.service.wait(lambda: _busy(chaos), 10, "somebody works")
+        chaos.service.pause(chaos.dice.uniform(0, 0.15))
         _kill_one(chaos)
     chaos.settle()
     if not chaos.short:
@@ -37,9 +41,9 @@ def run(chaos: Chaos) -> None:
 
 
 def _kill_one(chaos: Chaos) -> None:
-    children = chaos.service.children()
-    if children and chaos.dice.random() < 0.65:
-        victim = chaos.dice.choice(children)
+    busy = _busy(chaos)
+    if busy and chaos.dice.random() < 0.7:
+        victim = chaos.dice.choice(busy)
     else:
         victim = chaos.dice.choice(chaos.service.workers).pid
     try:
@@ -47,6 +51,12 @@ def _kill_one(chaos: Chaos) -> None:
     except ProcessLookupError:
         return
     chaos.verdict.injected += 1
+
+
+def _busy(chaos: Chaos) -> list[int]:
+    """Return the pool processes that have an attempt in hand."""
+    last = {event["pid"]: event["what"] for event in witness.read(chaos.place.witness)}
+    return [pid for pid in chaos.service.children() if last.get(pid) in IN_HAND]
 
 
 def _reads(chaos: Chaos) -> int:

@@ -31,12 +31,12 @@ def run(chaos: Chaos) -> None:
     from workers.models import WarmJob
 
     # Opening takes a while, so that there is something to come in between.
-    chaos.trouble(open={"delay_s": 0.03}, save={"delay_s": 0.005})
+    chaos.trouble(open={"delay_s": 0.05}, save={"delay_s": 0.01})
     field = Picture._meta.get_field("image")
     pictures, gone = chaos.save_many(chaos.size(500, 30)), []
     actions = (_replace, _move, _move, _delete, _save_again)
     for step in range(chaos.size(500, 30)):
-        picture = chaos.dice.choice(pictures)
+        picture = _in_hand(chaos, pictures)
         action = chaos.dice.choice(actions)
         if action is _delete:
             pictures.remove(picture)
@@ -54,6 +54,16 @@ def run(chaos: Chaos) -> None:
     chaos.service.pause(1)
     _nothing_of_the_deleted(chaos, gone)
     _counts_add_up(chaos)
+
+
+def _in_hand(chaos: Chaos, pictures: list[Any]) -> Any:
+    """Return a picture that is being warmed, most of the time."""
+    from workers.models import JobState, WarmJob
+
+    warming = WarmJob.objects.filter(state=JobState.WARMING, model_label="chaos.Picture")
+    pks = set(warming.values_list("object_pk", flat=True))
+    busy = [picture for picture in pictures if str(picture.pk) in pks]
+    return chaos.dice.choice(busy if busy and chaos.dice.random() < 0.8 else pictures)
 
 
 def _replace(chaos: Chaos, picture: Any) -> None:
