@@ -5,6 +5,7 @@ A folder is listed, and what lies in it is recognised by its name alone.
 
 import posixpath
 import re
+from collections.abc import Callable
 
 from django.core.files.storage import Storage
 
@@ -23,19 +24,32 @@ def delete_sized(storage: Storage, original: Original) -> None:
     """Take the sized renditions of `original` away, not those that are filtered, too."""
     filename = posixpath.basename(original.name)
     stem = re.escape(split_extension(filename)[0])
-    _delete(storage, sized_folder(original.name), _sized(stem, _suffix(filename), original))
+    pattern = _sized(stem, _suffix(filename), original)
+    _delete(storage, sized_folder(original.name), re.compile(pattern).fullmatch)
 
 
 def delete_filtered(storage: Storage, original: Original) -> None:
     """Take the renditions of `original` away that are filtered, but not sized."""
-    _delete(storage, filtered_folder(original.name), _filtered(original) + _extension(original))
+    pattern = _filtered(original) + _extension(original)
+    _delete(storage, filtered_folder(original.name), re.compile(pattern).fullmatch)
 
 
 def delete_filtered_sized(storage: Storage, original: Original) -> None:
     """Take the renditions of `original` away that are filtered and sized."""
     suffix = _extension(original) + r"(\.\w+)?"
     pattern = _sized(_filtered(original), suffix, original)
-    _delete(storage, filtered_sized_folder(original.name), pattern)
+    _delete(storage, filtered_sized_folder(original.name), re.compile(pattern).fullmatch)
+
+
+def delete_tagged(storage: Storage, name: str, folder: str, tag: re.Pattern[str]) -> None:
+    """Take away what lies in `folder` as `<stem of name><tag><extension of name>`."""
+    stem, dot = posixpath.splitext(posixpath.basename(name))
+
+    def is_tagged(found: str) -> bool:
+        middle = found.removeprefix(stem).removesuffix(dot)
+        return found == f"{stem}{middle}{dot}" and bool(tag.match(middle))
+
+    _delete(storage, folder, is_tagged)
 
 
 def sized_folder(name: str) -> str:
@@ -94,12 +108,12 @@ def _suffix(filename: str) -> str:
     return rf"\.{extension}(\.\w+)?" if "." in filename else rf"(\.{extension}|-\.\w+)"
 
 
-def _delete(storage: Storage, folder: str, pattern: str) -> None:
+def _delete(storage: Storage, folder: str, is_meant: Callable[[str], object]) -> None:
     try:
         _, names = storage.listdir(folder)
     except FileNotFoundError:
         return
-    paths = [posixpath.join(folder, name) for name in names if re.fullmatch(pattern, name)]
+    paths = [posixpath.join(folder, name) for name in names if is_meant(name)]
     for path in paths:
         withdraw(storage, path)
     Recorder(conf.store()).forget(storage_label(storage), paths)

@@ -16,8 +16,8 @@ class VersatileImageFieldFile(VersatileImageMixIn, ImageFieldFile):
     def __getstate__(self) -> dict[str, Any]:
         return {
             **super().__getstate__(),
-            "_ppoi_value": self._ppoi_value,
-            "_create_on_demand": self._create_on_demand,
+            "_ppoi_value": self.ppoi,
+            "_create_on_demand": self.create_on_demand,
         }
 
 

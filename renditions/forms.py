@@ -3,7 +3,7 @@
 from typing import Any, BinaryIO, cast
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.forms.boundfield import BoundField
 from django.forms.widgets import MultiWidget, Widget
 
@@ -51,19 +51,37 @@ class VersatileImagePPOIClickField(forms.MultiValueField):
     """
 
     widget: type[Widget] = VersatileImagePPOIClickWidget
+    # A form that asks for no picture need not satisfy a model that does.
+    empty_values = [*forms.Field.empty_values, (None, None)]
 
-    def __init__(self, *args: Any, max_length: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        max_length: int | None = None,
+        required: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Take a form field's arguments.
+
+        Args:
+            required: By default, in the form of a model, what the model says.
+        """
         fields = (
             VersatileImageFormField(label="Image", max_length=max_length),
             forms.CharField(required=False),
         )
-        super().__init__(fields, *args, require_all_fields=False, **kwargs)
+        super().__init__(
+            fields, *args, require_all_fields=False, required=required is not False, **kwargs
+        )
+        self._is_required_by_default = required is None
         self.fields[0].required = self.required
         self._initial: Any = None
         self._initial_ppoi = CENTRE_TEXT
 
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> BoundField:
         """Return the field in `form`; that there is a picture already decides what is required."""
+        if self._is_required_by_default and _may_be_blank(form, field_name):
+            self.required = self.widget.is_required = self.fields[0].required = False
         self._initial = form.get_initial_for_field(self, field_name)
         # Now, before the form writes what was sent to the instance.
         self._initial_ppoi = ppoi_text(self._initial.ppoi) if self._initial else CENTRE_TEXT
@@ -121,3 +139,13 @@ class SizedImageCenterpointClickBootstrap3Field(SizedImageCenterpointClickDjango
     """The same, on a Bootstrap 3 page."""
 
     widget = SizedImageCenterpointClickBootstrap3Widget
+
+
+def _may_be_blank(form: forms.BaseForm, field_name: str) -> bool:
+    model = getattr(getattr(form, "_meta", None), "model", None)
+    if model is None:
+        return False
+    try:
+        return bool(model._meta.get_field(field_name).blank)
+    except FieldDoesNotExist:
+        return False

@@ -1,5 +1,6 @@
 """What makes a field file a picture with a focal point and renditions."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.base import File
@@ -172,6 +173,15 @@ class VersatileImageMixIn(Base):
         self.delete_filtered_images()
         self.delete_sized_images()
         self.delete_filtered_sized_images()
+
+    def delete_matching_files_from_storage(self, root_folder: str, regex: re.Pattern[str]) -> None:
+        """Take away what lies in `root_folder` under this picture's name and a tag.
+
+        Args:
+            regex: Matches the start of what stands between the name and its extension.
+        """
+        if self.name:
+            deletion.delete_tagged(self.storage, self.name, root_folder, regex)
 
     def get_sized_root_folder(self) -> str:
         """Return the folder that sized renditions of this picture lie in."""

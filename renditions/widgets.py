@@ -127,6 +127,7 @@ class VersatileImagePPOIClickWidget(_PPOIWidget):
         file, point = context["widget"]["subwidgets"]
         # Django tells only the whole of it.
         file["required"] = context["widget"]["required"]
+        file["has_point"] = True
         context["widget"] |= {
             "file": file,
             "point": point,

@@ -1,13 +1,14 @@
 import copy
 import json
 import pickle
+import re
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pytest
 from django.core import serializers
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.template import Context, Template
@@ -380,9 +381,16 @@ def test_the_pickled_state_is_small(card):
     """The name, and what was set: no file."""
     state = card.image.__getstate__()
 
-    assert state["name"] == "cards/a.jpg"
-    assert state["_file"] is None
-    assert {"_ppoi_value", "_create_on_demand", "_committed", "closed"} <= set(state)
+    assert state == {
+        "name": "cards/a.jpg",
+        "closed": False,
+        "_committed": True,
+        "_file": None,
+        "instance": card,
+        "field": Card._meta.get_field("image"),
+        "_ppoi_value": (0.5, 0.5),
+        "_create_on_demand": False,
+    }
 
 
 def test_a_pickle_of_the_inherited_package_can_be_read(card):
@@ -587,6 +595,32 @@ def test_an_uneven_processor_leaves_what_no_key_set_names(card, settings):
 
     assert not default_storage.exists(named)
     assert default_storage.exists(unnamed)
+
+
+def test_files_can_be_deleted_by_their_tags(card):
+    """For those who have their own."""
+    for name in ("cards/a-baz.jpg", "cards/a-biz.jpg", "cards/aa-baz.jpg", "cards/a-baz.png"):
+        default_storage.save(name, ContentFile(b"x"))
+
+    card.image.delete_matching_files_from_storage("cards", re.compile("-baz"))
+
+    left = {"a-biz.jpg", "a.jpg", "aa-baz.jpg", "a-baz.png"}
+    assert set(default_storage.listdir("cards")[1]) == left
+
+
+def test_the_descriptor_wraps_whatever_is_assigned(card):
+    """A name, a file, or a field file that pickling has robbed of its field."""
+    card.image = "cards/b.jpg"
+    card.save()
+    assert card.image.thumbnail["9x9"].name == "__sized__/cards/b-thumbnail-9x9-70.jpg"
+    card.image = "cards/a.jpg"
+    robbed = card.image
+    del robbed.field
+    card.image = robbed
+    assert card.image.thumbnail["9x9"].name == "__sized__/cards/a-thumbnail-9x9-70.jpg"
+    with default_storage.open("cards/a.jpg") as file:
+        card.image = File(file, name="c.jpg")
+        assert card.image.crop["9x9"].name == "__sized__/c-crop-c0-5__0-5-9x9-70.jpg"
 
 
 def test_folders_are_those_of_old(card):

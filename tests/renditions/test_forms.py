@@ -297,6 +297,37 @@ def test_crops_are_those_of_the_fields_key_set():
     assert undeclared.crops == SHAPES
 
 
+class ByHand(forms.ModelForm):
+    image = VersatileImagePPOIClickField()
+    back = SizedImageCenterpointClickBootstrap3Field()
+
+    class Meta:
+        model = Card
+        fields = ("title", "image", "back")
+
+
+class Strict(ByHand):
+    back = VersatileImagePPOIClickField(required=True)
+
+
+class Lax(ByHand):
+    image = VersatileImagePPOIClickField(required=False)
+
+
+class Plain(forms.Form):
+    image = VersatileImagePPOIClickField()
+
+
+@pytest.mark.parametrize(
+    ("form", "required"),
+    [(CardForm, {"image"}), (ByHand, {"image"}), (Strict, {"image", "back"}), (Lax, set()),
+     (Plain, {"image"})],
+)  # fmt: skip
+def test_what_is_required_is_what_the_model_says(form, required):
+    """Unless the form says something else."""
+    assert set(form(data={"title": "one"}).errors) == required
+
+
 def test_nothing_in_the_page_is_inline(card):
     """So it works under a strict Content-Security-Policy."""
     html = CardForm(instance=card).as_p()
@@ -319,6 +350,7 @@ def test_the_preview_has_a_widget_of_its_own(card):
     html = ClearableFileInputWithImagePreview().render("image", card.image)
 
     assert "a-thumbnail-300x300-70.jpg" in html
+    assert "ppoi-point" not in html
 
 
 # ---------------------------------------------------------------- nine points
