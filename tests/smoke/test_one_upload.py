@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from django.db import transaction
 
 from renditions.records import RecordState
@@ -18,6 +19,8 @@ from .nodes import Worker
 from .outcome import all_made, assert_all_made, jobs_of, recorded, rendition_files
 from .place import Place
 from .waiting import wait_for
+
+pytestmark = pytest.mark.smoke
 
 Save = Callable[..., Person]
 Begun = Callable[[], list[int]]
