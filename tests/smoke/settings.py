@@ -6,6 +6,8 @@ from .place import Place
 
 _place = Place.of_this_process()
 globals().update(_place.settings())
+# What this process keeps lies at the place.
+BASE.rmdir()  # noqa: F405
 
 DATABASES = {
     "default": {
