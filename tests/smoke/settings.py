@@ -1,13 +1,16 @@
 """Settings of the processes that the smoke tests start."""
 
+from contextlib import suppress
+
 from tests.settings import *  # noqa: F403
 
 from .place import Place
 
 _place = Place.of_this_process()
 globals().update(_place.settings())
-# What this process keeps lies at the place.
-BASE.rmdir()  # noqa: F405
+# What this process keeps lies at the place. An old folder of the same number may hold something.
+with suppress(OSError):
+    BASE.rmdir()  # noqa: F405
 
 DATABASES = {
     "default": {
