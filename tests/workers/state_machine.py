@@ -1,7 +1,8 @@
 """The ledger's state machine, small enough to be explored whole.
 
-One picture, two workers, two renditions, three saves that replace it under its name, a deletion, a retry. Messages may come late, twice or
-never; a worker may die at any step and its lease be freed at any time after; attempts may fail.
+One picture, two workers, two renditions, three saves that replace it under its name, a deletion, a
+retry. Messages may come late, twice or never; a worker may die at any step and its lease be freed
+at any time after; attempts may fail.
 What the model calls a step is one statement of `ledger.py`, or one publication: nothing inside of
 them can be torn apart.
 

@@ -26,12 +26,12 @@ def options(*, short: bool, database: str) -> Options:
 
 def run(chaos: Chaos) -> None:
     """Stop one worker after the other, the way each way of deploying does."""
-    for _ in range(chaos.size(8, 2)):
+    for _ in range(chaos.size(6, 2)):
         chaos.save_many(chaos.size(25, 10))
         chaos.service.pause(chaos.dice.uniform(0, 0.5))
         _stop(chaos, signal.SIGTERM)
     chaos.settle(LEASE_S / 2)
-    for _ in range(chaos.size(2, 1)):
+    for _ in range(1):
         _cut_off_a_slow_job(chaos)
     chaos.expect(chaos.verdict.recovery_s < LEASE_S / 2, "nothing waits for a time-out")
 

@@ -22,7 +22,7 @@ def options(*, short: bool, database: str) -> Options:
 
 def run(chaos: Chaos) -> None:
     """Kill somebody a while after each few saves."""
-    kills, pictures = chaos.size(60, 5), chaos.size(200, 16)
+    kills, pictures = chaos.size(52, 5), chaos.size(200, 16)
     saved = []
     for kill in range(kills):
         while len(saved) < pictures * (kill + 1) // kills:

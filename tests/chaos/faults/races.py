@@ -35,7 +35,7 @@ def run(chaos: Chaos) -> None:
     field = Picture._meta.get_field("image")
     pictures, gone = chaos.save_many(chaos.size(500, 30)), []
     actions = (_replace, _move, _move, _delete, _save_again)
-    for step in range(chaos.size(500, 30)):
+    for step in range(chaos.size(300, 30)):
         picture = _in_hand(chaos, pictures)
         action = chaos.dice.choice(actions)
         if action is _delete:
