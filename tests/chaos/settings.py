@@ -1,6 +1,7 @@
 """Settings of every process of a run."""
 
 import os
+from pathlib import Path
 
 from .place import Place
 
@@ -70,7 +71,18 @@ STORAGES = {
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": False}
-VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
+
+
+class _KeySets(dict[str, object]):
+    """Key sets that change in all processes at once, where `more-keys` is in the folder."""
+
+    def __getitem__(self, name: str) -> object:
+        keys = super().__getitem__(name)
+        more = name == "eight" and (Path(PLACE.folder) / "more-keys").exists()
+        return [*keys, ("more", "thumbnail__70x70")] if more else keys  # type: ignore[misc]
+
+
+_KEY_SETS = {
     "eight": [
         ("wide", "crop__120x60"),
         ("tall", "crop__90x120"),
@@ -83,6 +95,7 @@ VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
     ],
     "trap": [("trap", "trap__20x20"), ("small", "thumbnail__50x50")],
 }
+VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = _KeySets(_KEY_SETS)
 RENDITIONS = {
     "WORKERS": {
         "MAX_ATTEMPTS": 4,

@@ -1,4 +1,4 @@
-"""Originals replaced, focal points moved, pictures deleted, retries, bulk runs and two beats.
+"""Originals replaced, points and key sets changed, pictures deleted, retries, bulk runs, two beats.
 
 All of it at once, and every message delivered three times.
 
@@ -16,6 +16,8 @@ from django.core.files.base import ContentFile
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
+MORE = "70x70"  # of the key that is declared in the middle
+
 
 def options(*, short: bool, database: str) -> Options:
     """Two beats, and each hint sent three times by whoever sends it."""
@@ -26,6 +28,7 @@ def options(*, short: bool, database: str) -> Options:
 
 def run(chaos: Chaos) -> None:
     """Do things to pictures at random while they are being warmed."""
+    from tests.chaos import judge
     from tests.chaos.app.models import Picture
     from workers import ledger, runs
     from workers.models import WarmJob
@@ -45,12 +48,19 @@ def run(chaos: Chaos) -> None:
         chaos.verdict.injected += 1
         if step % 25 == 0:
             ledger.retry(WarmJob.objects.all())
-        if step % 100 == 10:
+        if step == chaos.size(200, 20):
+            # A key more is declared; the next save or bulk run owes it.
+            (Path(chaos.place.folder) / "more-keys").touch()
+        if step % 100 == 10 and not chaos.short:
             runs.start(field, force=chaos.dice.random() < 0.5)
         chaos.service.pause(chaos.dice.uniform(0, 0.03))
     chaos.trouble()
     chaos.settle(200)
     chaos.service.wait(_all_runs_done, 30, "bulk runs are done")
+    # A bulk run mends what is of an older original: judge what the saves alone have come to.
+    judge.judge_renditions(chaos, but_for=MORE)
+    runs.start(field)
+    chaos.service.wait(_all_runs_done, 60, "the last bulk run is done")
     chaos.service.pause(1)
     _nothing_of_the_deleted(chaos, gone)
     _counts_add_up(chaos)
