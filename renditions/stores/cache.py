@@ -1,9 +1,21 @@
 """Records in a Django cache, whichever backend it has."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from django.core.cache import BaseCache
 
 from renditions import conf
 from renditions.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+# After a cache did not answer, nobody waits for it again for this long: absent means unknown.
+SILENCE_S = 5.0
+
+_silent_until: WeakKeyDictionary[BaseCache, float] = WeakKeyDictionary()
 
 
 class CacheStore:
@@ -11,19 +23,13 @@ class CacheStore:
 
     def get_many(self, keys: Iterable[str]) -> Mapping[str, str]:
         """Return the texts that are there, in one round trip."""
-        try:
-            found: Mapping[str, str] = conf.cache().get_many(list(keys))
-        # Each backend raises errors of its own, which nobody here may import.
-        except Exception as error:
-            raise _unavailable(error) from error
+        found: Mapping[str, str] = _ask(lambda cache: cache.get_many(list(keys)))
         return found
 
     def set_many(self, texts: Mapping[str, str]) -> None:
         """Keep `texts`; none of them is read first, so no update can be lost."""
-        try:
-            refused = conf.cache().set_many(dict(texts), timeout=conf.record_lifetime_s())
-        except Exception as error:
-            raise _unavailable(error) from error
+        lifetime_s = conf.record_lifetime_s()
+        refused = _ask(lambda cache: cache.set_many(dict(texts), timeout=lifetime_s))
         if refused:
             raise StoreUnavailable(
                 f"The cache did not take {len(refused)} of {len(texts)} records."
@@ -31,13 +37,18 @@ class CacheStore:
 
     def delete_many(self, keys: Iterable[str]) -> None:
         """Forget `keys`."""
-        try:
-            conf.cache().delete_many(list(keys))
-        except Exception as error:
-            raise _unavailable(error) from error
+        _ask(lambda cache: cache.delete_many(list(keys)))
 
 
-def _unavailable(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"The cache for records did not answer: {type(error).__name__}: {error}"
-    )
+def _ask(question: Callable[[BaseCache], T]) -> T:
+    cache = conf.cache()
+    if time.monotonic() < _silent_until.get(cache, 0):
+        raise StoreUnavailable("The cache for records did not answer a moment ago.")
+    try:
+        return question(cache)
+    # Each backend raises errors of its own, which nobody here may import.
+    except Exception as error:
+        _silent_until[cache] = time.monotonic() + SILENCE_S
+        raise StoreUnavailable(
+            f"The cache for records did not answer: {type(error).__name__}: {error}"
+        ) from error

@@ -1,5 +1,6 @@
 """The record store on the Django cache, on every backend that matters."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -146,3 +147,25 @@ class FullCache(caches["default"].__class__):  # type: ignore[misc]
 
     def set_many(self, data: dict[str, str], **kwargs: Any) -> list[str]:
         return list(data)[1:]
+
+
+def test_a_cache_that_hangs_is_waited_for_once(settings):
+    """Of many saves while the cache accepts connections and says nothing, one waits for it."""
+    with servers.silent_server() as port:
+        use_cache(
+            settings,
+            {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": f"redis://127.0.0.1:{port}/0",
+                "OPTIONS": {"socket_timeout": 0.3, "socket_connect_timeout": 0.3},
+            },
+        )
+        with pytest.raises(StoreUnavailable):
+            CacheStore().get_many(["rendition:a"])
+
+        began = time.monotonic()
+        for _ in range(100):
+            with pytest.raises(StoreUnavailable, match="a moment ago"):
+                CacheStore().get_many(["rendition:a"])
+
+    assert time.monotonic() - began < 0.3
