@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache as cached
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +10,6 @@ from django.core.cache import BaseCache, InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 from PIL import ImageColor
 
@@ -168,6 +167,18 @@ def own(key: str) -> Any:
 
 def style(key: RenditionKey) -> Style:
     """Return how the rendition of `key` is named and written."""
+    encodings = own("ENCODINGS")
+    said = [_given(INHERITED), _given(OWN)]
+    return _style(repr([*said, _given(KEY_SETS)]), key) if encodings else _style(repr(said), None)
+
+
+@lru_cache(maxsize=1024)
+def _style(said: str, key: RenditionKey | None) -> Style:
+    """Return the style of `key`, worked out once for each thing that the settings say.
+
+    Args:
+        said: The settings as text, so that whatever changes them, in whatever way, is seen.
+    """
     chosen = encoding(key)
     return Style(layout(chosen), chosen)
 
@@ -199,7 +210,7 @@ def encoding(key: RenditionKey | None = None) -> Encoding:
     )
     if key is None or not own("ENCODINGS"):
         return base
-    return replace(base, **_encoding_values(_overrides().get(key, {})))
+    return replace(base, **_encoding_values(_overrides(key)))
 
 
 def _encoding_values(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,17 +220,13 @@ def _encoding_values(given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-@cached
-def _overrides() -> dict[RenditionKey, Mapping[str, Any]]:
-    """Return what is said about single keys, by way of the key sets that hold them."""
-    return {key: given for name, given in own("ENCODINGS").items() for key in key_set(name).keys}
-
-
-def _forget_overrides(**kwargs: Any) -> None:
-    _overrides.cache_clear()
-
-
-setting_changed.connect(_forget_overrides, dispatch_uid="renditions.conf")
+def _overrides(key: RenditionKey) -> Mapping[str, Any]:
+    """Return what is said about one key, by way of the key set that holds it."""
+    encodings: Mapping[str, Mapping[str, Any]] = own("ENCODINGS")
+    for name, given in encodings.items():
+        if key in key_set(name).keys:
+            return given
+    return {}
 
 
 def limits() -> Limits:

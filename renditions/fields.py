@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.admin.widgets import AdminFileWidget
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
@@ -190,8 +191,15 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
         self.validators = [*self.validators, validate_ppoi]  # type: ignore[list-item]
 
     def from_db_value(self, value: str | None, *args: Any) -> PPOI:
-        """Return the tuple; NULL and an empty text are the centre."""
-        return parse_ppoi(value or CENTRE_TEXT)
+        """Return the tuple; NULL, an empty text, and one that is no focal point are the centre.
+
+        A row that something else has written must not keep others from being read.
+        """
+        try:
+            return parse_ppoi(value or CENTRE_TEXT)
+        except ValidationError as error:
+            logger.warning("%s: %s", self, " ".join(error.messages))
+            return parse_ppoi(CENTRE_TEXT)
 
     def to_python(self, value: Any) -> PPOI:
         """Return the tuple, rounded to what the column holds.

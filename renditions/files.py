@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from django.core.files.base import File
 from django.db import models
-from django.db.models.fields.files import ImageFieldFile, ImageFileDescriptor
+from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDescriptor
 
 from .mixins import VersatileImageMixIn
 
@@ -25,6 +26,9 @@ class VersatileImageFileDescriptor(ImageFileDescriptor):
     """Sees to it that a focal point goes when its picture goes."""
 
     def __set__(self, instance: models.Model, value: Any) -> None:
+        if isinstance(value, FieldFile) and not isinstance(value, VersatileImageMixIn):
+            # Of a field of another kind: its name, or the file that it has not saved yet.
+            value = value.name if value._committed else File(value.file, value.name)  # type: ignore[attr-defined]  # noqa: SLF001
         had_one = bool(instance.__dict__.get(self.field.attname))
         super().__set__(instance, value)
         ppoi_field: str | None = getattr(self.field, "ppoi_field", None)

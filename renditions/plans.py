@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .errors import UnknownFormat
-from .imaging.formats import Encoding, format_named
+from .imaging.formats import Encoding, format_for_extension, format_named
 from .imaging.geometry import FocalPoint
 from .imaging.rendering import Recipe
+from .imaging.sizers import Thumbnail
 from .keys import InvalidSizeKey, RenditionKey, RenditionKeySet
-from .naming import Layout, filtered_path, sized_path
+from .naming import Layout, filtered_path, sized_path, split_extension
 from .registry import AnyFilter, AnySizer, NotRegistered, versatileimagefield_registry
 
 
@@ -45,9 +46,29 @@ class RenditionPlan:
     @property
     def fingerprint(self) -> str:
         """Digest of all that decides the bytes, but for the original's own content."""
-        text = f"{self.original.name}\0{self.path}\0{self.key}\0{self.recipe.encoding!r}"
+        parts = (self.original.name, self.path, str(self.key), self._ppoi(), self._encoding())
+        text = "\0".join(parts)
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
         return digest.hexdigest()
+
+    def _ppoi(self) -> str:
+        # A sizer of a project's own may look at it and not say so in the file name.
+        looks = self.recipe.sizer is not None and type(self.recipe.sizer) is not Thumbnail
+        return repr(self.original.ppoi) if looks else ""
+
+    def _encoding(self) -> str:
+        """Return what changes the bytes of this format: another format's quality does not."""
+        encoding = self.recipe.encoding
+        extension = split_extension(self.original.name)[1]
+        row = (
+            format_named(self.recipe.format)
+            if self.recipe.format
+            else format_for_extension(extension)
+        )
+        if row is None:
+            return repr(encoding)
+        common = encoding.color, encoding.background, encoding.animation
+        return repr((row.name, sorted(row.save_options(encoding).items()), common))
 
 
 class Style(NamedTuple):

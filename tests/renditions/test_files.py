@@ -10,7 +10,7 @@ from django.core import serializers
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import connection, models
 from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 
@@ -180,10 +180,11 @@ def test_a_new_picture_keeps_the_point_that_is_set(card, picture):
     assert fresh(card).image.ppoi == (0.0, 0.0)
 
 
-def test_a_point_in_a_form_of_old_may_be_empty(card):
-    """NULL or nothing is the centre, not an error page."""
+@pytest.mark.parametrize("text", ["", "nowhere", "2x0.5", "0.5"])
+def test_a_row_with_a_wrong_point_can_be_read(card, text):
+    """Something else may have written it; the centre is shown, and no error page."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE app_card SET ppoi = ''")
+        cursor.execute("UPDATE app_card SET ppoi = %s", [text])
 
     assert fresh(card).ppoi == (0.5, 0.5)
 
@@ -621,6 +622,22 @@ def test_the_descriptor_wraps_whatever_is_assigned(card):
     with default_storage.open("cards/a.jpg") as file:
         card.image = File(file, name="c.jpg")
         assert card.image.crop["9x9"].name == "__sized__/c-crop-c0-5__0-5-9x9-70.jpg"
+
+
+def test_a_picture_of_another_field_can_be_assigned(card, settings):
+    """A plain ImageField's, for one."""
+    plain = models.ImageField(upload_to="plain")
+    plain.set_attributes_from_name("plain")
+    saved = plain.attr_class(card, plain, "cards/a.jpg")
+    unsaved = plain.attr_class(card, plain, "d.jpg")
+    unsaved.file = ContentFile(four_corners(30, 20), "d.jpg")
+    unsaved._committed = False
+
+    card.note, card.stamp = saved, unsaved
+    card.save()
+
+    assert fresh(card).note.crop["9x9"].name == "__sized__/cards/a-crop-c0-5__0-5-9x9-70.jpg"
+    assert fresh(card).stamp.name == "cards/d.jpg"
 
 
 def test_folders_are_those_of_old(card):
