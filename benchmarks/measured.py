@@ -35,7 +35,11 @@ def measure(name: str, folder: Path, photographs: list[Path], options: dict) -> 
         target.mkdir(exist_ok=True)
         work(photograph, target)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = sum(
+        path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     count = len(photographs)
     return Measurement(cpu / count * 1000, wall / count * 1000, peak, size)

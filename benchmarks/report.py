@@ -1,0 +1,97 @@
+"""The results as a table, with the goals beside what was measured."""
+
+from statistics import median
+from typing import Any
+
+OURS, OLD, BARE = "django-renditions", "django-versatileimagefield", "bare decode and encode"
+SHARED, SINGLE = "libvips, one shared decode", "libvips thumbnail"
+
+
+def markdown(results: dict[str, Any]) -> str:
+    return "\n".join([*_table(results), "", *_goals(results), ""])
+
+
+def _table(results: dict[str, Any]) -> list[str]:
+    ours = _cpu(results["eight"], OURS)
+    lines = [
+        f"{len(results['photographs'])} photographs, {results['rounds']} rounds, eight renditions "
+        "each; medians, and the least and the most of all rounds.",
+        "",
+        "| | CPU ms a photograph | least-most | to ours | wall ms | peak MB | MB written |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, turns in sorted(
+        results["eight"].items(), key=lambda item: _median(item[1], "cpu_ms")
+    ):
+        cpu = [turn["cpu_ms"] for turn in turns]
+        lines.append(
+            f"| {name} | {median(cpu):.0f} | {min(cpu):.0f}-{max(cpu):.0f} "
+            f"| {median(cpu) / ours:.2f} | {_median(turns, 'wall_ms'):.0f} "
+            f"| {_median(turns, 'peak_mb'):.0f} | {_median(turns, 'output_bytes') / 1e6:.2f} |"
+        )
+    left_out = ", ".join(results["left out"]) or "nobody"
+    return [*lines, "", f"Left out, because not installed: {left_out}."]
+
+
+def _goals(results: dict[str, Any]) -> list[str]:
+    eight, growth = results["eight"], results["growth"]
+    ours = _cpu(eight, OURS)
+    rows: list[tuple[str, str, float | None, bool]] = []
+
+    def add(what: str, goal: float, value: float | None, *, least: bool = False) -> None:
+        met = value is not None and (value >= goal if least else value <= goal)
+        rows.append((what, f"{'>=' if least else '<='} {goal:g}", value, met))
+
+    add("versatileimagefield's CPU to ours", 14, _ratio(eight, OLD, ours), least=True)
+    add("our CPU to libvips with one shared decode", 0.6, _inverse(_ratio(eight, SHARED, ours)))
+    add("our CPU to libvips thumbnail", 0.25, _inverse(_ratio(eight, SINGLE, ours)))
+    add("our CPU to the bare decode and encode", 1.6, _inverse(_ratio(eight, BARE, ours)))
+    one = _cpu(growth, f"{OURS}, 1")
+    add("eight renditions to one", 1.8, _cpu(growth, f"{OURS}, 8") / one)
+    add("peak MB of the largest photograph", 130, results["memory"]["peak_mb"])
+    webp = _cpu(results["webp"], f"{OURS}, webp")
+    add(
+        "imagekit's CPU to ours, WebP",
+        2.5,
+        _ratio(results["webp"], "django-imagekit, webp", webp),
+        least=True,
+    )
+    png = _cpu(results["png"], f"{OURS}, png")
+    add(
+        "versatileimagefield's CPU to ours, PNG",
+        1.5,
+        _ratio(results["png"], f"{OLD}, png", png),
+        least=True,
+    )
+    if f"{OLD}, png" in results["png"]:
+        sizes = [_median(results["png"][f"{n}, png"], "output_bytes") for n in (OURS, OLD)]
+        add("our PNG bytes to versatileimagefield's", 1.03, sizes[0] / sizes[1])
+    if lost := results["loss"]:
+        add("SSIM loss, mean", 0.0005, sum(lost) / len(lost))
+        add("SSIM loss, share above 0.005", 0.01, sum(loss > 0.005 for loss in lost) / len(lost))
+        add("SSIM loss, largest", 0.01, max(lost))
+    return [
+        "| | goal | measured | |",
+        "|---|---|---|---|",
+        *(
+            f"| {what} | {goal} | {'-' if value is None else f'{value:.4g}'} "
+            f"| {'yes' if met else 'no'} |"
+            for what, goal, value, met in rows
+        ),
+    ]
+
+
+def _median(turns: list[dict[str, float]], what: str) -> float:
+    return median(turn[what] for turn in turns)
+
+
+def _cpu(results: dict[str, list[dict[str, float]]], name: str) -> float:
+    return _median(results[name], "cpu_ms")
+
+
+def _ratio(results: dict[str, Any], name: str, ours: float) -> float | None:
+    return _cpu(results, name) / ours if name in results else None
+
+
+def _inverse(value: float | None) -> float | None:
+    return 1 / value if value else None
