@@ -127,7 +127,7 @@ class _Warming:
         records = self.recorder.recall(self.plans)
         examination = Examination(self.storage, self.plans[0].original.name)
         for plan in self.plans:
-            with self._failing([plan], RenderFailed):
+            with self._failing([plan], StorageFailed):
                 self._take(plan, records.get(plan.path), examination)
         there = [done.plan for done in self.outcomes.values() if done.error is None]
         self.recorder.record_created(there, self.source_version)

@@ -1,8 +1,12 @@
+import dataclasses
+
 import pytest
 from django.db import models
 
 from renditions import checks, conf
 from renditions.fields import PPOIField, VersatileImageField
+from renditions.imaging.formats import Encoding
+from renditions.imaging.sources import Limits
 
 ONE_SET = {"s": [("a", "crop__1x1"), ("b", "thumbnail__9x9")]}
 
@@ -260,3 +264,12 @@ def test_a_deployment_needs_a_shared_cache(settings, tmp_path, backend, expected
     }
 
     assert ids(checks.check_cache(None)) == expected
+
+
+def test_every_limit_and_every_encoding_can_be_set():
+    """What imaging can do differently, a project can ask for."""
+    limits = {field.name.upper() for field in dataclasses.fields(Limits)}
+    encodings = {field.name.upper() for field in dataclasses.fields(Encoding)}
+
+    assert limits <= set(conf.OWN_SETTINGS)
+    assert encodings == set(conf.OVERRIDES)

@@ -1,4 +1,5 @@
 import copy
+import itertools
 import json
 import pickle
 import re
@@ -258,6 +259,27 @@ def test_asking_again_asks_the_cache_only(card, field_storage, tmp_path):
 
     str(card.image.crop["60x30"])
 
+    assert not storage.calls
+
+
+@pytest.mark.usefixtures("on_demand")
+def test_a_signed_address_is_another_each_time(card, field_storage, tmp_path):
+    """What is known of a file is not known by its address."""
+
+    class Signing(CountingStorage):
+        signatures = itertools.count()
+
+        def url(self, name):
+            return f"{super().url(name)}?signature={next(self.signatures)}"
+
+    storage = field_storage("image", Signing(tmp_path / "media", base_url="/media/"))
+    card = fresh(card)
+    first = card.image.crop["60x30"].url
+    storage.calls.clear()
+
+    second = card.image.crop["60x30"].url
+
+    assert first != second
     assert not storage.calls
 
 

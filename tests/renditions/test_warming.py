@@ -448,3 +448,22 @@ def test_a_disk_without_dates_is_no_obstacle(tmp_path):
     assert results(warm(disk, plans("a.jpg"))) == [Result.CURRENT] * 3
     conf.cache().clear()
     assert results(warm(disk, plans("a.jpg"))) == [Result.ADOPTED] * 3
+
+
+def test_a_storage_that_does_not_answer_may_answer_later(disk, photo):
+    """What lies there already is looked at, and that may fail like everything else."""
+    crop, thumbnail, _ = plans(photo)
+    warm(disk, [crop, thumbnail])
+    conf.cache().clear()
+
+    class Flaky(CountingStorage):
+        def _open(self, name, mode="rb"):
+            if name == crop.path:
+                raise ConnectionError("reset by peer")
+            return super()._open(name, mode)
+
+    report = warm(Flaky(disk.location), [crop, thumbnail])
+
+    assert results(report) == [Result.FAILED, Result.ADOPTED]
+    [reason] = report.failures.values()
+    assert isinstance(reason, TransientError)
