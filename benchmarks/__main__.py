@@ -107,7 +107,7 @@ def growth(pictures: list[Path], rounds: int) -> Turns:
     entrants = [
         (f"{name}, {count}", name, {"table": SIXTEEN[:count]}) for name in names for count in GROWTH
     ]
-    return interleaved(entrants, pictures[::6] or pictures, rounds)
+    return interleaved(entrants, largest(pictures, 3), rounds)
 
 
 def formats(pictures: list[Path], rounds: int) -> Turns:
@@ -137,8 +137,11 @@ def png_with_alpha(rounds: int) -> Turns:
 
 def memory(pictures: list[Path]) -> dict[str, float]:
     """Return the peak of a process with Django that does only the largest photograph."""
-    largest = max(pictures, key=lambda path: Image.open(path).width * Image.open(path).height)
-    return turn(OURS, {}, [largest])
+    return turn(OURS, {"cold": True}, largest(pictures, 1))
+
+
+def largest(pictures: list[Path], count: int) -> list[Path]:
+    return sorted(pictures, key=lambda path: -path.stat().st_size)[:count]
 
 
 def loss(pictures: list[Path]) -> Iterable[float]:

@@ -111,6 +111,7 @@ def versatileimagefield(table: tuple = EIGHT) -> Work:
         INSTALLED_APPS=["versatileimagefield"],
         VERSATILEIMAGEFIELD_SETTINGS={"jpeg_resize_quality": QUALITY},
     )
+    from django.core.cache import cache
     from django.core.files.storage import FileSystemStorage
     from django.db import connection, models
     from versatileimagefield.fields import VersatileImageField
@@ -132,6 +133,7 @@ def versatileimagefield(table: tuple = EIGHT) -> Work:
         if not (folder / photograph.name).exists():
             (folder / photograph.name).symlink_to(photograph.resolve())
         shutil.rmtree(folder / "__sized__", ignore_errors=True)
+        cache.clear()  # which says that the last turn's are there
         instance = Photograph.objects.create(image=photograph.name)
         made, failed = VersatileImageFieldWarmer(instance, keys, "image").warm()
         if made != len(table):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import Size
@@ -17,6 +17,16 @@ from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits
 
 from .contestants import EIGHT, FIT, QUALITY
+
+
+def in_srgb(image: Image.Image) -> Image.Image:
+    """Return the full size as LittleCMS converts it."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode != "RGB":
+        return image.convert("RGB")
+    source = ImageCms.ImageCmsProfile(BytesIO(profile))
+    converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"))
+    return image if converted is None else converted
 
 
 def losses(photographs: list[Path]) -> Iterator[float]:
@@ -36,7 +46,7 @@ def losses(photographs: list[Path]) -> Iterator[float]:
         for kind, width, height in EIGHT
     ]
     for photograph in photographs:
-        original = ImageOps.exif_transpose(Image.open(photograph)).convert("RGB")
+        original = in_srgb(ImageOps.exif_transpose(Image.open(photograph)))
         with photograph.open("rb") as file, open_picture(file, recipes, Limits()) as picture:
             for recipe in recipes:
                 ours = Image.open(BytesIO(picture.render(recipe).data))

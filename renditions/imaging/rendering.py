@@ -97,7 +97,11 @@ class Picture:
         if whole:
             self._whole = WholeImage(image.copy(), self.info)
         self.decoded_size = Size(*image.size)
-        self._levels = Levels(plain(image), scale, self.info.stored_size, cuts)
+        pixels = plain(image)
+        self._profile = self.info.icc_profile
+        if _cheaper_at_once(pixels, cuts) and all(r.encoding.color == "srgb" for r in recipes):
+            pixels, self._profile = to_srgb(pixels, self._profile), None
+        self._levels = Levels(pixels, scale, self.info.stored_size, cuts)
 
     def close(self) -> None:
         """Let go of the pixels."""
@@ -136,9 +140,9 @@ class Picture:
             frame = straight(image, grey=self.info.mode in GREYS)
             frame = make_upright(frame, self.info.orientation)
             if recipe.encoding.color == "keep":
-                profile = usable_profile(frame, self.info.icc_profile)
+                profile = usable_profile(frame, self._profile)
             if profile is None:
-                frame = to_srgb(frame, self.info.icc_profile)
+                frame = to_srgb(frame, self._profile)
             if isinstance(recipe.filter, Filter):
                 frame = recipe.filter.apply(frame.copy())
             frames.append(frame)
@@ -199,6 +203,12 @@ def _possible_cuts(recipes: Sequence[Recipe], source: Size) -> Iterator[Cut]:
         with suppress(Exception):
             if not recipe.needs_whole_image:
                 yield recipe.cut(source)
+
+
+def _cheaper_at_once(pixels: Image.Image, cuts: Sequence[StoredCut]) -> bool:
+    """Whether colour is better applied to the decoded picture than to each rendition of it."""
+    wanted = sum(cut.size.pixels for cut in cuts)
+    return pixels.mode in ("L", "RGB") and pixels.width * pixels.height <= wanted
 
 
 def _least_size(stored: Size, cuts: Sequence[StoredCut]) -> Size:
