@@ -52,7 +52,9 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _run(fault: str, database: str, seed: int, given: argparse.Namespace) -> Verdict:
     print(f"{fault} on {database}, seed {seed}", flush=True)
     more = ["--short"] if given.short else []
-    return run_apart(fault, database, seed, [*more, *_without(given.without)])
+    verdict = run_apart(fault, database, seed, [*more, *_without(given.without)])
+    print(table([verdict]), flush=True)
+    return verdict
 
 
 def _without(names: Iterable[str]) -> list[str]:

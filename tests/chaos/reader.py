@@ -1,6 +1,6 @@
 """A visitor who reads every rendition, again and again, and notes each that is no whole picture.
 
-python -m tests.chaos.reader MEDIA_FOLDER REPORT
+python -m tests.chaos.reader MEDIA_FOLDER REPORT PAUSE_S
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 
-def main(media: Path, report: Path) -> None:
+def main(media: Path, report: Path, pause_s: float) -> None:
     """Read until somebody ends this process; the report is renewed after each round."""
     reads, broken = 0, {}
     while True:
@@ -27,7 +27,7 @@ def main(media: Path, report: Path) -> None:
             if not _is_whole(data):
                 broken[path] = len(data)
         _write(report, {"reads": reads, "broken": broken})
-        time.sleep(0.005)
+        time.sleep(pause_s)
 
 
 def _renditions(folder: Path) -> Iterator[str]:
@@ -52,4 +52,6 @@ def _write(path: Path, content: object) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    # Whoever works goes first.
+    os.nice(10)
+    main(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]))

@@ -30,6 +30,7 @@ class Options:
     concurrency: int = 2
     beats: int = 1
     reader: bool = True
+    pause_s: float = 0.005  # of the reader, after each round
     settings: Mapping[str, Any] = field(default_factory=dict)  # RENDITIONS["WORKERS"]
     storage: Mapping[str, Any] = field(default_factory=dict)
     celery: Mapping[str, Any] = field(default_factory=dict)
@@ -65,7 +66,7 @@ class Service:
             self.beats.append(self._beat(number))
         if self.options.reader:
             command = [sys.executable, "-m", "tests.chaos.reader"]
-            command += [str(self.place.media), str(self.reader_report)]
+            command += [str(self.place.media), str(self.reader_report), str(self.options.pause_s)]
             self.reader = self._process("reader", command)
         self.wait(self._all_ready, 60, "the workers are ready")
 

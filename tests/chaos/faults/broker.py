@@ -23,8 +23,9 @@ from redis import Redis
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
-RESUMES_WITHIN_S = 10
-SAVE_WITHIN_S = 1
+# Full runs, and short ones, which share two cores with each other and the rest of the test suite.
+RESUMES_WITHIN_S = (10, 30)
+SAVE_WITHIN_S = (1, 3)
 
 
 def options(*, short: bool, database: str) -> Options:
@@ -55,7 +56,7 @@ def _saves(chaos: Chaos) -> None:
             transaction.on_commit(lambda ran=ran: ran.append(True))
         took = time.monotonic() - since
         chaos.expect(ran, "hooks after ours run")
-        chaos.expect(took < SAVE_WITHIN_S, f"a save takes {took:.2f} s")
+        chaos.expect(took < chaos.size(*SAVE_WITHIN_S), f"a save takes {took:.2f} s")
         made_already = Path(picture.image.storage.path(picture.image.plans()[0].path)).exists()
         owed = WarmJob.objects.filter(object_pk=str(picture.pk)).exists()
         chaos.expect(owed or made_already, "the row is committed")
@@ -123,8 +124,9 @@ def _garbage(chaos: Chaos) -> None:
     chaos.dice.shuffle(messages)
     _client(chaos).lpush("renditions", *messages)
     picture = chaos.save()
-    resumed = chaos.service.wait(_is_made(picture), RESUMES_WITHIN_S, "service resumes")
-    chaos.expect(resumed, "service resumes within 10 s of garbage")
+    within_s = chaos.size(*RESUMES_WITHIN_S)
+    resumed = chaos.service.wait(_is_made(picture), within_s, "service resumes")
+    chaos.expect(resumed, f"service resumes within {within_s} s of garbage")
     chaos.expect(not opened.exists(), "no message executes anything")
     _saves(chaos)
     _until_whole(chaos)

@@ -22,7 +22,7 @@ BROKEN = 3  # pictures that end in the middle
 
 def options(*, short: bool, database: str) -> Options:
     """As in production."""
-    return Options()
+    return Options(workers=1 if short else 2)
 
 
 def run(chaos: Chaos) -> None:

@@ -47,7 +47,7 @@ OURS = {"__sized__", "__filtered__", ".renditions-unfinished"}
 
 def options(*, short: bool, database: str) -> Options:
     """Without a reader: there is nothing to see in between."""
-    return Options(reader=False)
+    return Options(workers=1 if short else 2, reader=False)
 
 
 def run(chaos: Chaos) -> None:

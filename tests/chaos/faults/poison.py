@@ -29,7 +29,10 @@ KINDS = {
 def options(*, short: bool, database: str) -> Options:
     """Short limits, for the sake of the one that hangs."""
     times = {"SOFT_TIME_LIMIT_S": 2, "HARD_TIME_LIMIT_S": 3, "LEASE_S": 5, "BACKOFF_MAX_S": 1}
-    return Options(settings={**times, "MAX_ATTEMPTS": MAX_ATTEMPTS, "JOB_MEMORY_MB": 512})
+    return Options(
+        workers=1 if short else 2,
+        settings={**times, "MAX_ATTEMPTS": MAX_ATTEMPTS, "JOB_MEMORY_MB": 512},
+    )
 
 
 def run(chaos: Chaos) -> None:

@@ -14,6 +14,7 @@ _proxy = Proxy()
 def options(*, short: bool, database: str) -> Options:
     """One try for each request of the client: repeating is our own business."""
     return Options(
+        workers=1 if short else 2,
         reader=False,
         settings={"MAX_ATTEMPTS": 15, "BACKOFF_MAX_S": 2},
         storage={

@@ -18,7 +18,10 @@ BACKOFF_S, SHORTEST = 1, 0.8
 
 def options(*, short: bool, database: str) -> Options:
     """Enough attempts for the longest trouble."""
-    return Options(settings={"MAX_ATTEMPTS": 12, "BACKOFF_S": BACKOFF_S, "BACKOFF_MAX_S": 2})
+    return Options(
+        workers=1 if short else 2,
+        settings={"MAX_ATTEMPTS": 12, "BACKOFF_S": BACKOFF_S, "BACKOFF_MAX_S": 2},
+    )
 
 
 def run(chaos: Chaos) -> None:
