@@ -263,6 +263,30 @@ def test_asking_again_asks_the_cache_only(card, field_storage, tmp_path):
 
 
 @pytest.mark.usefixtures("on_demand")
+def test_what_was_made_is_not_looked_at_again(card, field_storage, tmp_path, monkeypatch):
+    """However long ago that was."""
+    storage = field_storage("image", CountingStorage(tmp_path / "media", base_url="/media/"))
+    card = fresh(card)
+    str(card.image.crop["60x30"])
+    storage.calls.clear()
+    monkeypatch.setattr(accessors, "datetime", Later)
+
+    str(card.image.crop["60x30"])
+
+    assert not storage.calls
+
+
+def test_another_encoding_is_made_when_it_is_asked_for(card, settings):
+    """Under the same name."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": True}
+    name = card.image.crop["60x30"].name
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {"progressive_jpeg": True}
+
+    assert card.image.crop["60x30"].name == name
+    assert opened(default_storage, name).info.get("progressive")
+
+
+@pytest.mark.usefixtures("on_demand")
 def test_a_signed_address_is_another_each_time(card, field_storage, tmp_path):
     """What is known of a file is not known by its address."""
 

@@ -78,6 +78,16 @@ def test_a_save_puts_the_placeholder_where_pages_will_look(stamp, picture):
     assert opened(default_storage, STORAGE).size == (30, 30)
 
 
+def test_a_save_makes_the_declared_renditions_of_the_placeholder(picture, monkeypatch):
+    """Pages will ask for them, too."""
+    monkeypatch.setattr(Card._meta.get_field("back"), "warm", ("hero",))
+
+    Card.objects.create(image=picture("a.jpg"))
+
+    path = "__sized__/__placeholder__/placeholder-thumbnail-100x100.png"
+    assert opened(default_storage, path).size == (60, 40)
+
+
 def test_a_placeholder_is_put_there_once(stamp, picture):
     """Later saves find it."""
     Card.objects.create(image=picture("a.jpg"))
