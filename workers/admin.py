@@ -108,7 +108,5 @@ class WarmRunAdmin(_ReadOnlyAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.display(description="outstanding")
-    def outstanding(self, run: WarmRun) -> int:
-        """Jobs that still belong to the run."""
-        return run.jobs.count()
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [*super().get_readonly_fields(request, obj), "superseded", "outstanding"]

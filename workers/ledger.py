@@ -20,7 +20,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
-from .models import JobState, WarmJob, WarmRun
+from .models import JobState, SupersededJob, WarmJob, WarmRun
 
 POISON = "poison"
 # Between the UPDATE that finds no row and the INSERT that finds one, somebody's row may come, and
@@ -147,7 +147,7 @@ def _leave_run(subject: Subject) -> None:
     """Take the row out of its bulk run, which counts it as superseded."""
     for run_id in _of(subject).filter(run__isnull=False).values_list("run_id", flat=True):
         if _of(subject).filter(run_id=run_id).update(run=None):
-            count(subject.using, run_id, superseded=1)
+            count_superseded(subject.using, run_id)
 
 
 # ---- working ---------------------------------------------------------------------------------
@@ -352,6 +352,11 @@ def count(using: str, run_id: int | None, **counts: int) -> None:
         WarmRun.objects.using(using).filter(pk=run_id).update(
             **{name: F(name) + number for name, number in counts.items()}
         )
+
+
+def count_superseded(using: str, run_id: int) -> None:
+    """Note that one instance of a run was left to a save or is gone; locks nothing of the run."""
+    SupersededJob.objects.using(using).create(run_id=run_id)
 
 
 def _claimable() -> Q:

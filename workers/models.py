@@ -21,8 +21,8 @@ class RunState(models.TextChoices):
 class WarmRun(models.Model):
     """A re-warm of one field over all instances.
 
-    `planned = created + current + blank + failed + superseded + (jobs that still name this run)`
-    at every moment, because each count moves in the transaction that moves its job.
+    `planned = created + current + blank + failed + superseded + outstanding` at every moment,
+    because each count moves in the transaction that moves its job.
     """
 
     model_label = models.CharField("model", max_length=150)
@@ -37,9 +37,6 @@ class WarmRun(models.Model):
     current = models.PositiveBigIntegerField(default=0, help_text="Nothing was outstanding.")
     blank = models.PositiveBigIntegerField(default=0, help_text="No picture.")
     failed = models.PositiveBigIntegerField(default=0, help_text="See the jobs for the reasons.")
-    superseded = models.PositiveBigIntegerField(
-        default=0, help_text="Left to a save that came between, or gone."
-    )
     started_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -58,6 +55,34 @@ class WarmRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_label}.{self.field_name} #{self.pk}"
+
+    @property
+    def superseded(self) -> int:
+        """Instances that were left to a save which came between, or that went."""
+        return self.superseded_jobs.using(self._state.db).count()
+
+    @property
+    def outstanding(self) -> int:
+        """Jobs that still belong to the run."""
+        return self.jobs.using(self._state.db).count()
+
+
+class SupersededJob(models.Model):
+    """One job that left its run for a save or a deletion, and will not come back.
+
+    Saves only add rows. A count on the run's own row would be locked until the transaction of the
+    save ends, which may be long: the workers that end other jobs of the run would wait for it, and
+    it for them.
+    """
+
+    run = models.ForeignKey(WarmRun, on_delete=models.CASCADE, related_name="superseded_jobs")
+
+    class Meta:
+        app_label = "rendition_workers"
+        verbose_name = "superseded job"
+
+    def __str__(self) -> str:
+        return f"of {self.run}"
 
 
 class WarmJob(models.Model):

@@ -1,6 +1,8 @@
 """Bulk runs: a re-warm of a field over all its instances, in steps, in constant memory."""
 
 import logging
+from collections import Counter
+from collections.abc import Sequence
 
 from celery import current_app
 from django.db import models, router, transaction
@@ -42,10 +44,10 @@ def advance(using: str, run_id: int) -> None:
     """Look at one chunk of instances, put on the ledger what is owed, and send for the next.
 
     Two steps at once, from a doubled message, can't count an instance twice: the cursor moves
-    only from where the step began.
+    only from where the step left it.
     """
     run = WarmRun.objects.using(using).filter(pk=run_id, state=RunState.RUNNING).first()
-    if run is None or run.walked or _outstanding(run) >= conf.get("WINDOW"):
+    if run is None or run.walked or run.outstanding >= conf.get("WINDOW"):
         return
     field = field_of(Subject(using, run.model_label, "", run.field_name))
     # A field that code no longer has has nothing left to look at.
@@ -54,26 +56,15 @@ def advance(using: str, run_id: int) -> None:
         WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True)
         finish_if_done(using)
         return
-    owing = [instance for instance in instances if not _has_nothing_to_do(run, instance, field)]
-    with transaction.atomic(using=using):
-        moved = WarmRun.objects.using(using).filter(
-            pk=run.pk, cursor=run.cursor, state=RunState.RUNNING
-        )
-        if not moved.update(cursor=str(instances[-1].pk), planned=F("planned") + len(instances)):
-            return
-        blank = sum(not getattr(instance, field.name) for instance in instances)
-        current = len(instances) - blank - len(owing)
-        ledger.count(using, run.pk, blank=blank, current=current)
-        for instance in owing:
-            _owe(run, instance, field)
-    _send_on(run)
+    if _walk(run, field, instances):
+        _send_on(run)
 
 
 def nudge(using: str) -> None:
     """Send on every run that is under way: its last message may be lost, or its window full."""
     finish_if_done(using)
     for run in WarmRun.objects.using(using).filter(state=RunState.RUNNING, walked=False):
-        if _outstanding(run) < conf.get("WINDOW"):
+        if run.outstanding < conf.get("WINDOW"):
             _send_on(run)
 
 
@@ -84,7 +75,47 @@ def finish_if_done(using: str) -> None:
     ).update(state=RunState.DONE)
 
 
-def _owe(run: WarmRun, instance: models.Model, field: VersatileImageField) -> None:
+def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.Model]) -> bool:
+    """Count and owe `instances`; False where another step has moved the run on meanwhile."""
+    counts: Counter[str] = Counter()
+    for instance in instances:
+        image: VersatileImageFieldFile = getattr(instance, field.name)
+        counts["planned"] += 1
+        if not image:
+            counts["blank"] += 1
+        elif _is_current(run, image):
+            counts["current"] += 1
+        elif _move(run, instance, counts, owing=field):
+            counts.clear()
+        else:
+            return False
+    return not counts or _move(run, instances[-1], counts)
+
+
+def _move(
+    run: WarmRun,
+    last: models.Model,
+    counts: Counter[str],
+    owing: VersatileImageField | None = None,
+) -> bool:
+    """Count all up to `last`, and owe that one; False where another step was first."""
+    using = run._state.db or "default"
+    here = WarmRun.objects.using(using).filter(pk=run.pk, cursor=run.cursor, state=RunState.RUNNING)
+    # One instance in each transaction, its row before the run's: a step that waits for somebody's
+    # save has nothing in its hands that the save, or a worker, could be waiting for.
+    with transaction.atomic(using=using):
+        if owing:
+            counts.update(_owe(run, last, owing))
+        numbers = {name: F(name) + number for name, number in counts.items()}
+        if not here.update(cursor=str(last.pk), **numbers):
+            transaction.set_rollback(True, using=using)
+            return False
+    run.cursor = str(last.pk)
+    return True
+
+
+def _owe(run: WarmRun, instance: models.Model, field: VersatileImageField) -> dict[str, int]:
+    """Put the instance's row for the run; return what is to be counted already."""
     using = run._state.db or "default"
     image: VersatileImageFieldFile = getattr(instance, field.name)
     subject, owed = subject_of(instance, field, using), signature(image.plans())
@@ -92,17 +123,14 @@ def _owe(run: WarmRun, instance: models.Model, field: VersatileImageField) -> No
     if there and run.force:
         # What is owed already, or failed, is not necessarily everything.
         ledger.owe(subject, owed, force=True)
-        ledger.count(using, run.pk, superseded=1)
     elif there is JobState.FAILED:
-        ledger.count(using, run.pk, failed=1)
-    elif there:
-        ledger.count(using, run.pk, superseded=1)
+        return {"failed": 1}
+    if there:
+        ledger.count_superseded(using, run.pk)
+    return {}
 
 
-def _has_nothing_to_do(run: WarmRun, instance: models.Model, field: VersatileImageField) -> bool:
-    image: VersatileImageFieldFile = getattr(instance, field.name)
-    if not image:
-        return True
+def _is_current(run: WarmRun, image: VersatileImageFieldFile) -> bool:
     return not run.force and is_current(image.storage, image.plans())
 
 
@@ -111,10 +139,6 @@ def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:
     if run.cursor:
         instances = instances.filter(pk__gt=run.cursor)
     return list(instances[: conf.get("CHUNK")])
-
-
-def _outstanding(run: WarmRun) -> int:
-    return run.jobs.using(run._state.db).count()
 
 
 def _send_on(run: WarmRun) -> None:

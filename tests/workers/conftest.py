@@ -13,7 +13,7 @@ from tests.app.models import Article, Editor, Person
 from tests.workers.broker import drain
 from workers import dispatch
 from workers.conf import BULK_QUEUE, QUEUE
-from workers.models import WarmJob, WarmRun
+from workers.models import SupersededJob, WarmJob, WarmRun
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
         try:
             yield alias
         finally:
-            for model in (WarmJob, WarmRun, Article, Editor, Person):
+            for model in (WarmJob, SupersededJob, WarmRun, Article, Editor, Person):
                 model._base_manager.using(alias).all()._raw_delete(alias)
 
 

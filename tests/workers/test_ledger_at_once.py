@@ -319,6 +319,42 @@ def test_the_ends_of_one_claim_at_once_are_one(ledger_db):
         run.delete(using=ledger_db)
 
 
+# SQLite has one writer at a time, whatever it writes.
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+@pytest.mark.parametrize("leave", [lambda s: ledger.owe(s, "saved"), ledger.forget])
+def test_a_save_under_way_holds_up_no_other_job_of_its_run(ledger_db, leave):
+    """A transaction that takes a while blocks no worker that ends another picture of the run."""
+    run = new_run(ledger_db)
+    saved, other = subject_in(ledger_db, "1"), subject_in(ledger_db, "2")
+    for subject in (saved, other):
+        ledger.owe_for_run(subject, "s", run)
+    taken = claim(other)
+
+    with transaction.atomic(using=ledger_db):
+        leave(saved)
+        end = Call(lambda: ledger.settle(taken, counted="created"))
+        assert end.result() is True
+        # The two would wait for each other if either held the run's row.
+        leave(other)
+
+    assert counts(run) == {"created": 1, "superseded": 1}
+
+
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_saves_of_many_pictures_of_a_run_do_not_wait_for_each_other(ledger_db):
+    """Two transactions that save pictures of one run need not know of each other."""
+    run = new_run(ledger_db)
+    first, second = subject_in(ledger_db, "1"), subject_in(ledger_db, "2")
+    for subject in (first, second):
+        ledger.owe_for_run(subject, "s", run)
+
+    with transaction.atomic(using=ledger_db):
+        ledger.owe(first, "saved")
+        assert Call(lambda: ledger.owe(second, "saved")).result()
+
+    assert counts(run) == {"superseded": 2}
+
+
 def test_counts_add_up_under_redelivery_saves_and_deaths(ledger_db):
     """Workers, doubled messages, saves, deletions and lost workers leave no job counted wrongly."""
     run = new_run(ledger_db)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import caches
-from django.db import connections
+from django.db import connections, transaction
 
 from tests.app.models import Editor, Person
 from tests.servers import closed_port
 from tests.workers.broker import celery_on, drain
-from tests.workers.concurrency import at_once, dies_at
+from tests.workers.concurrency import Call, at_once, dies_at
 from tests.workers.hooks import hooked
 from workers import ledger, runs
 from workers.conf import BULK_QUEUE, QUEUE
@@ -36,6 +36,10 @@ def people(picture):
 
 def settings_of_workers(settings, **values: int) -> None:
     settings.RENDITIONS = {"WORKERS": values}
+
+
+def _subject(person: Person, using: str = "default") -> ledger.Subject:
+    return ledger.Subject(using, "app.Person", str(person.pk), "headshot")
 
 
 def deliver() -> int:
@@ -193,6 +197,28 @@ def test_steps_at_once_count_nobody_twice(ledger_db, people, settings):
     run.refresh_from_db()
     assert run.planned == len(made)
     assert finish(run) == {"created": 8}
+
+
+# SQLite has one writer at a time.
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_a_step_waits_with_nothing_in_its_hands(ledger_db, people):
+    """A step that meets a picture being saved holds up neither workers nor the saver."""
+    first, second = people(2, ledger_db)
+    warmed, run = people(1, ledger_db)[0], runs.start(HEADSHOT, using=ledger_db)
+    ledger.owe_for_run(_subject(warmed, ledger_db), "s", run)
+    WarmRun.objects.using(ledger_db).update(planned=1)
+    [hint] = ledger.due(ledger_db, 1, bulk=True, resend_after_s=0)
+    taken = ledger.claim(hint, task_id="t", worker="w", lease_s=90, max_attempts=4)
+
+    with transaction.atomic(using=ledger_db):
+        ledger.owe(_subject(second, ledger_db), "saved")
+        step = Call(lambda: runs.advance(ledger_db, run.pk))
+        assert step.is_waiting()
+        assert Call(lambda: ledger.settle(taken, counted="created")).result()
+        ledger.owe(_subject(first, ledger_db), "saved")
+
+    step.result()
+    assert counts(run) == {"created": 1, "superseded": 2, "outstanding": 1}
 
 
 def test_runs_started_at_once_are_one(ledger_db):
