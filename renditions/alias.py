@@ -54,11 +54,11 @@ def install() -> None:
     if any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
         return
     real = PathFinder.find_spec(OLD)
-    if real is not None:
+    # A folder without code, of templates for one, has no origin.
+    if real is not None and real.origin is not None:
         raise BothInstalled(
-            f"renditions.alias stands in for {OLD!r}, but that is installed in "
-            f"{real.origin or list(real.submodule_search_locations or ())}. Uninstall it "
-            "(pip uninstall django-versatileimagefield), or take renditions.alias out of the "
+            f"renditions.alias stands in for {OLD!r}, but that is installed in {real.origin}. "
+            "Uninstall it (pip uninstall django-versatileimagefield), or take renditions.alias out of the "
             "settings.",
             name=OLD,
         )

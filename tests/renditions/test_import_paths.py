@@ -161,3 +161,15 @@ def test_the_old_function_tells_the_format_by_content(tmp_path):
     with path.open("rb") as file:
         assert get_image_metadata_from_file(file) == ("PNG", "image/png")
         assert file.tell() == 0
+
+
+def test_a_folder_of_the_old_name_is_no_package(tmp_path):
+    """Overridden templates may lie in one."""
+    (tmp_path / "versatileimagefield").mkdir()
+
+    subprocess.run(
+        [sys.executable, "-c", "import renditions.alias, versatileimagefield.keys"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=tmp_path,
+        check=True,
+    )

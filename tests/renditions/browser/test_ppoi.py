@@ -24,8 +24,10 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 @pytest.fixture(scope="module")
 def browser():
     """One browser for all tests: Debian's, or the one that playwright brings."""
-    path = CHROMIUM if Path(CHROMIUM).exists() else None
     with sync_playwright() as playwright:
+        path = CHROMIUM if Path(CHROMIUM).exists() else playwright.chromium.executable_path
+        if not Path(path).exists():
+            pytest.skip("No Chromium: install your system's, or `playwright install chromium`.")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -258,6 +260,27 @@ def test_an_empty_form_shows_the_picture_that_is_chosen(open_page):
 
     expect(page.locator(".ppoi-stage")).to_be_visible()
     expect(page.locator(".ppoi-crop").first).to_be_visible()
+
+
+def test_a_row_that_an_inline_adds_has_a_point_of_its_own(open_page):
+    """The admin copies a hidden template and says so."""
+    page = open_page()
+    page.evaluate(
+        """() => {
+            const row = document.createElement('div');
+            const field = document.querySelector('.versatileimagefield').cloneNode(true);
+            field.querySelector('.ppoi-input').value = '';
+            row.id = 'row';
+            row.append(field);
+            document.querySelector('form#person_form').append(row);
+            row.dispatchEvent(new CustomEvent('formset:added', {bubbles: true}));
+        }"""
+    )
+
+    page.locator("#row").get_by_role("slider").press("ArrowLeft")
+
+    assert page.locator("#row .ppoi-input").input_value() == "0.49x0.5"
+    assert page.locator(".ppoi-input").first.input_value() == "0.5x0.5"
 
 
 @pytest.mark.parametrize("content", [None, b"no picture"])
