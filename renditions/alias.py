@@ -58,8 +58,8 @@ def install() -> None:
     if real is not None and real.origin is not None:
         raise BothInstalled(
             f"renditions.alias stands in for {OLD!r}, but that is installed in {real.origin}. "
-            "Uninstall it (pip uninstall django-versatileimagefield), or take renditions.alias out of the "
-            "settings.",
+            "Uninstall it (pip uninstall django-versatileimagefield), or take renditions.alias "
+            "out of the settings.",
             name=OLD,
         )
     sys.meta_path.insert(0, _AliasFinder())
