@@ -151,8 +151,6 @@ def encode(
     options = {**row.save_options(encoding), **(timing or {})}
     if "transparency" in fitted[0].info:
         options["transparency"] = fitted[0].info["transparency"]
-    for frame in fitted:
-        frame.info = {}  # whatever an encoder finds there, it writes
     if profile and fitted[0].mode == frames[0].mode:
         options["icc_profile"] = profile
     if len(fitted) > 1:
@@ -173,7 +171,7 @@ def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
 
 def fit(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Image.Image:
     """Return `image` in a mode that `row` can hold; its info says only what that needs."""
-    image.info = {}
+    image.info = {}  # whatever an encoder finds there, it writes
     if image.mode in row.modes:
         return image
     transparent = image.mode in WITH_ALPHA
