@@ -167,8 +167,8 @@ def claim(
         None where there is nothing to do: done, overtaken, taken, not due, or used up. A row
         whose attempts are used up and whose worker never came back is buried as poison.
     """
-    # A message may be delivered twice: the task id alone would let a zombie pass for its double.
-    token = f"{task_id}:{secrets.token_hex(4)}"
+    # A message may be delivered twice: by its task id a zombie would pass for its double.
+    token = secrets.token_hex(8)
     waiting = _jobs(hint.using).filter(_claimable(), pk=hint.job_id, generation=hint.generation)
     with transaction.atomic(using=hint.using):
         taken = waiting.filter(attempts__lt=max_attempts).update(
@@ -176,6 +176,7 @@ def claim(
             attempts=F("attempts") + 1,
             lease_until=Now() + timedelta(seconds=lease_s),
             lease_token=token,
+            lease_task=task_id,
             lease_worker=worker,
             changed_at=Now(),
         )
@@ -240,7 +241,7 @@ def hand_back(claim: Claim) -> Hint | None:
 
 def release_task(using: str, task_id: str, *, delay_s: float, reason: str = "") -> int:
     """Free the lease of a task that is gone, and note why; the attempt stays counted."""
-    return _release(_jobs(using).filter(lease_token__startswith=f"{task_id}:"), delay_s, reason)
+    return _release(_jobs(using).filter(lease_task=task_id), delay_s, reason)
 
 
 def release_worker(using: str, worker: str) -> int:
@@ -290,7 +291,7 @@ def _ended(state: JobState, failures: Sequence[Failure]) -> dict[str, Any]:
 
 
 def _unleased() -> dict[str, Any]:
-    return {"lease_until": None, "lease_token": "", "lease_worker": ""}
+    return {"lease_until": None, "lease_token": "", "lease_task": "", "lease_worker": ""}
 
 
 # ---- retrying and sweeping -------------------------------------------------------------------

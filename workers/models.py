@@ -105,7 +105,8 @@ class WarmJob(models.Model):
 
     # Exactly one worker may work on the row while its lease runs; None: nobody does.
     lease_until = models.DateTimeField(null=True)
-    lease_token = models.CharField(max_length=64, blank=True, default="")
+    lease_token = models.CharField(max_length=64, blank=True, default="")  # of one delivery
+    lease_task = models.CharField(max_length=255, blank=True, default="")  # Celery's id
     lease_worker = models.CharField(max_length=255, blank=True, default="")
 
     kind = models.CharField(max_length=30, blank=True, default="")  # of the last error
@@ -127,7 +128,7 @@ class WarmJob(models.Model):
         ]
         indexes = [
             models.Index(fields=["state", "due_at"], name="rendition_warmjob_due"),
-            models.Index(fields=["lease_token"], name="rendition_warmjob_token"),
+            models.Index(fields=["lease_task"], name="rendition_warmjob_task"),
         ]
 
     def __str__(self) -> str:

@@ -1,11 +1,14 @@
 """Every transition of the ledger, alone: what each does to a row in each state."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 from django.db.models import F
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from workers import ledger
 from workers.ledger import Claim, Failure, Hint, Subject
@@ -79,10 +82,10 @@ def described(subject: Subject) -> str:
     text = f"{job.state[0].upper()}{job.generation}.{job.attempts}"
     if job.lease_until:
         assert job.lease_token
+        assert job.lease_task
         text += "+L" if job.lease_until > job.now else "+X"
     else:
-        assert not job.lease_token
-        assert not job.lease_worker
+        assert (job.lease_token, job.lease_task, job.lease_worker) == ("", "", "")
     return text + ("+D" if job.due_at > job.now else "")
 
 
@@ -392,6 +395,34 @@ def test_a_lost_task_frees_its_own_lease_only(ledger_db):
 
     assert described(subject_in(ledger_db, "0")) == "Q1.1"
     assert described(subject_in(ledger_db, "1")) == "W1.1+L"
+
+
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_a_lost_task_is_found_by_an_index(ledger_db):
+    """To find what a task had, the database need not read the whole ledger."""
+    with CaptureQueriesContext(connections[ledger_db]) as queries:
+        ledger.release_task(ledger_db, "t1", delay_s=0)
+    [update] = queries.captured_queries
+
+    with connections[ledger_db].cursor() as cursor:
+        # The table of a test is so small that reading it whole is the cheapest.
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {update['sql']}")
+        plan = "\n".join(row for [row] in cursor.fetchall())
+        cursor.execute("RESET enable_seqscan")
+
+    assert re.search(r"Index Cond: .*lease_task", plan), plan
+
+
+def test_a_task_may_have_any_name(ledger_db):
+    """A project may name its tasks as it likes."""
+    subject = subject_in(ledger_db)
+    ledger.owe(subject, "s")
+
+    assert claim(subject, task="%_" + 200 * "t")
+
+    assert ledger.release_task(ledger_db, "%" + 201 * "t", delay_s=0) == 0
+    assert ledger.release_task(ledger_db, "%_" + 200 * "t", delay_s=0) == 1
 
 
 def test_a_lost_worker_frees_its_own_leases_only(ledger_db):

@@ -182,7 +182,7 @@ def put(using: str, row: Row | None) -> Subject:
         state=row.state,
         generation=row.generation,
         attempts=row.attempts,
-        lease_token=f"t{row.lease}:x" if lease else "",
+        lease_token=f"t{row.lease}" if lease else "",
         lease_worker=f"w{row.lease}" if lease else "",
         lease_until=(Now() - second if row.expired else Now() + hour) if lease else None,
         due_at=Now() - second if row.due else Now() + hour,
@@ -208,7 +208,7 @@ def read(using: str) -> Row | None:
 def really(name: str, subject: Subject, generation: int, worker: int) -> None:
     """Do to the real ledger what the model's transition of this name does to a row."""
     using, failures = subject.using, [Failure("", "storage", "away")]
-    held = Claim(1, generation, subject, 1, False, None, f"t{worker}:x")
+    held = Claim(1, generation, subject, 1, False, None, f"t{worker}")
     message = {"task_id": f"t{worker}", "worker": f"w{worker}"}
     limits = {"lease_s": 3600, "max_attempts": model.MAX_ATTEMPTS}
     transitions = {
