@@ -42,6 +42,14 @@ def test_warm_makes_what_the_field_declares(person, capsys):
     assert default_storage.exists(person.headshot.crop["120x60"].name)
 
 
+@pytest.mark.parametrize("args", [("-v0", "warm", FIELD), ("warm", FIELD, "-v0")])
+def test_it_can_be_told_to_be_quiet(person, capsys, args):
+    """Before the subcommand or after it."""
+    run(*args)
+
+    assert capsys.readouterr().out == f"{FIELD}: 5 created.\n"
+
+
 def test_warm_takes_other_sets(person, capsys):
     """One or several."""
     run("warm", FIELD, "--set", "hero", "--set", "headshot", verbosity=0)

@@ -35,6 +35,10 @@ class Command(BaseCommand):
         )
         adopt.add_argument("--dry-run", action="store_true", help="Say what would be taken over.")
         for action in (warm, adopt):
+            # Django takes its own options before the subcommand only.
+            action.add_argument(
+                "-v", "--verbosity", type=int, choices=range(4), default=argparse.SUPPRESS
+            )
             action.add_argument(
                 "--set",
                 dest="sets",
