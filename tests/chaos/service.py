@@ -143,7 +143,8 @@ class Service:
         celery = [sys.executable, "-m", "celery", "--app", "tests.chaos.celery", "worker"]
         more = ["--hostname", f"{name}@chaos", "--concurrency", str(self.options.concurrency)]
         more += ["--queues", QUEUES, "--without-mingle", "--without-gossip", "--loglevel", "INFO"]
-        return self._process(name, [*celery, *more], CHAOS_ROLE="worker")
+        # Without the guard `json-only` Celery would not start as root.
+        return self._process(name, [*celery, *more], CHAOS_ROLE="worker", C_FORCE_ROOT="1")
 
     def _beat(self, number: int) -> Process:
         celery = [sys.executable, "-m", "celery", "--app", "tests.chaos.celery", "beat"]

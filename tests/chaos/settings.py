@@ -113,5 +113,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
+    # What is away is away on purpose: only its workers' logs say so.
+    "root": {
+        "handlers": ["console"],
+        "level": "WARNING" if os.environ.get("CHAOS_ROLE") == "worker" else "ERROR",
+    },
 }

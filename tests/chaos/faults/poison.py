@@ -28,7 +28,7 @@ KINDS = {
 
 def options(*, short: bool, database: str) -> Options:
     """Short limits, for the sake of the one that hangs."""
-    times = {"SOFT_TIME_LIMIT_S": 2, "HARD_TIME_LIMIT_S": 3, "LEASE_S": 5, "BACKOFF_MAX_S": 1}
+    times = {"SOFT_TIME_LIMIT_S": 4, "HARD_TIME_LIMIT_S": 5, "LEASE_S": 7, "BACKOFF_MAX_S": 1}
     return Options(
         workers=1 if short else 2,
         settings={**times, "MAX_ATTEMPTS": MAX_ATTEMPTS, "JOB_MEMORY_MB": 512},
@@ -39,14 +39,14 @@ def run(chaos: Chaos) -> None:
     """Let the traps wait among healthy pictures; the worst comes last."""
     harmful = [_trap(chaos, kind) for kind in KINDS if kind != "kill-worker"]
     chaos.save_many(chaos.size(50, 10))
-    chaos.settle(100)
+    chaos.settle(150)
     chaos.expect(
         all(worker.starts == 1 for worker in chaos.service.workers),
         "the main processes survive",
     )
     harmful.append(_trap(chaos, "kill-worker"))
     chaos.save_many(chaos.size(10, 3))
-    chaos.settle(60)
+    chaos.settle(100)
     _judge(chaos, harmful)
 
 
