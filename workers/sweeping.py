@@ -1,7 +1,9 @@
 """What heals by itself: messages that were lost, and workers that died."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 
+from django.db import Error as DatabaseTrouble
 from django.db import connections, router
 
 from renditions import unfinished
@@ -11,6 +13,8 @@ from .jobs import LONGEST_JITTER
 from .models import WarmJob
 from .subjects import all_warmed_fields
 
+logger = logging.getLogger(__name__)
+
 
 def sweep() -> int:
     """Send what is due and in nobody's hands, as far as the queues have room; return how many.
@@ -19,15 +23,18 @@ def sweep() -> int:
         kombu.exceptions.OperationalError: the broker is away; the next sweep tries again.
     """
     _sweep_storages()
+    return _in_each_database(_sweep_ledger)
+
+
+def _sweep_ledger(using: str) -> int:
+    longest_wait_s = conf.get("BACKOFF_MAX_S") * LONGEST_JITTER
+    ledger.mend_times(using, lease_s=conf.get("LEASE_S"), delay_s=longest_wait_s)
     sent = 0
-    for using in databases():
-        longest_wait_s = conf.get("BACKOFF_MAX_S") * LONGEST_JITTER
-        ledger.mend_times(using, lease_s=conf.get("LEASE_S"), delay_s=longest_wait_s)
-        for bulk in (False, True):
-            room = dispatch.room(conf.BULK_QUEUE if bulk else conf.QUEUE)
-            hints = ledger.due(using, room, bulk=bulk, resend_after_s=conf.get("RESEND_AFTER_S"))
-            sent += dispatch.send_all(using, hints)
-        runs.nudge(using)
+    for bulk in (False, True):
+        room = dispatch.room(conf.BULK_QUEUE if bulk else conf.QUEUE)
+        hints = ledger.due(using, room, bulk=bulk, resend_after_s=conf.get("RESEND_AFTER_S"))
+        sent += dispatch.send_all(using, hints)
+    runs.nudge(using)
     return sent
 
 
@@ -39,13 +46,31 @@ def _sweep_storages() -> None:
 
 def release_worker(worker: str) -> int:
     """Free what a worker of this node name held when it ended; return how many jobs."""
-    return sum(ledger.release_worker(using, worker) for using in databases())
+    return _in_each_database(lambda using: ledger.release_worker(using, worker))
 
 
 def release_task(task_id: str, reason: str) -> None:
     """Free what a task held that is gone; its next attempt waits a little."""
+    delay_s = conf.get("BACKOFF_S")
+    _in_each_database(
+        lambda using: ledger.release_task(using, task_id, delay_s=delay_s, reason=reason)
+    )
+
+
+def _in_each_database(do: Callable[[str], int]) -> int:
+    """Return the sum of `do` over all ledgers; one that cannot be reached stops no other."""
+    total = 0
     for using in databases():
-        ledger.release_task(using, task_id, delay_s=conf.get("BACKOFF_S"), reason=reason)
+        try:
+            total += do(using)
+        except DatabaseTrouble as error:
+            logger.warning(
+                "The ledger in %r was left out. If it is a replica, let the router not migrate "
+                "'rendition_workers' there. %s",
+                using,
+                error,
+            )
+    return total
 
 
 def databases() -> Iterator[str]:

@@ -28,11 +28,18 @@ def registered(connection: BaseDatabaseWrapper) -> Iterator[None]:
         del connections.settings[connection.alias]
 
 
-def migrated(alias: str, address: dict[str, Any]) -> BaseDatabaseWrapper:
-    """Return a connection to a database with all tables."""
+def connection_to(alias: str, address: dict[str, Any]) -> BaseDatabaseWrapper:
+    """Return a connection of which Django does not know yet."""
     complete = connections.configure_settings({"default": {}, alias: address})
     connections.settings[alias] = complete[alias]
     connection = connections.create_connection(alias)
+    del connections.settings[alias]
+    return connection
+
+
+def migrated(alias: str, address: dict[str, Any]) -> BaseDatabaseWrapper:
+    """Return a connection to a database with all tables."""
+    connection = connection_to(alias, address)
     with registered(connection):
         call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
     return connection

@@ -1,13 +1,18 @@
 """Messages on a real Valkey: what is sent where, and how much there is room for."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from celery import current_app
+from django.db import connections
 from kombu.exceptions import OperationalError
 
 from tests import servers
 from tests.workers.broker import celery_on, drain
+from tests.workers.conftest import connection_to, migrated, registered
 from workers import dispatch, ledger, sweeping
 from workers.conf import BULK_QUEUE, QUEUE
 from workers.ledger import Hint, Subject
@@ -179,6 +184,41 @@ def test_a_storage_that_cannot_be_listed_stops_no_sweep(broker, settings, tmp_pa
     media.write_text("a file where the folder of all pictures should be")
 
     assert sweeping.sweep() == 1
+
+
+@contextmanager
+def replica_that_fails(how: str, folder: Path) -> Iterator[None]:
+    """Let Django know a database that is away, has no tables or takes no writes."""
+    name = folder / "nowhere" / "replica" if how == "away" else folder / "replica"
+    address = {"ENGINE": "django.db.backends.sqlite3", "NAME": name}
+    connection = (migrated if how == "read-only" else connection_to)("replica", address)
+    with registered(connection):
+        if how == "read-only":
+            owe(3, "replica")
+            connection.cursor().execute("PRAGMA query_only = ON")
+        yield
+    connection.close()
+
+
+@pytest.mark.parametrize("how", ["away", "empty", "read-only"])
+@pytest.mark.parametrize("ledger_db", ["sqlite"], indirect=True)
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_fails_stops_nothing_in_the_others(
+    broker, ledger_db, how, tmp_path, caplog
+):
+    """A replica that the router does not keep out is named in the log, and the rest is swept."""
+    owed = owe(1, ledger_db)
+    with replica_that_fails(how, tmp_path):
+        # Behind the one that fails.
+        connections.settings[ledger_db] = connections.settings.pop(ledger_db)
+
+        assert sweeping.sweep() == 1
+        assert "'replica'" in caplog.text
+        assert ledger.claim(owed, task_id="t1", worker="w1", lease_s=90, max_attempts=4)
+        assert sweeping.release_worker("w1") == 1
+        taken = ledger.claim(owed, task_id="t1", worker="w1", lease_s=90, max_attempts=4)
+        sweeping.release_task("t1", "it was killed")
+        assert not ledger.holds(taken)
 
 
 class NoLedgerThere:
