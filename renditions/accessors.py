@@ -1,7 +1,8 @@
 """What `image.crop["400x400"]` and `image.filters.invert` answer with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, NoReturn, Self
 
 from django.core.files.storage import Storage
@@ -72,7 +73,7 @@ class RenditionFile:
     def delete(self) -> None:
         """Take the file away and forget what is known of it."""
         if self._plan:
-            withdraw(self.storage, self.name)
+            withdraw(self.storage, self._plan.path)
             self.clear_cache()
 
     def clear_cache(self) -> None:
@@ -106,12 +107,30 @@ class Sizes:
 
 
 class FilteredFile(RenditionFile):
-    """A picture filtered at full size, and the way to its sizes: `.crop["400x400"]`."""
+    """A picture filtered at full size, and the way to its sizes: `.crop["400x400"]`.
+
+    On demand it is made when its own name or URL is asked for: a page that wants a size only does
+    not pay for a filtered picture as large as the original.
+    """
 
     def __init__(self, picture: Renderable, filter_name: str) -> None:
-        super().__init__(picture, RenditionKey(filter=filter_name))
+        super().__init__(replace(picture, create_on_demand=False), RenditionKey(filter=filter_name))
         self._picture = picture
         self._filter = filter_name
+
+    @cached_property
+    def _asked_for(self) -> RenditionFile:
+        return RenditionFile(self._picture, self._key)
+
+    @property
+    def name(self) -> str:
+        """Path on the storage."""
+        return self._asked_for.name
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        return self._asked_for.url
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not versatileimagefield_registry.has_sizer(name):

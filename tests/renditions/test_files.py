@@ -250,6 +250,20 @@ def test_asking_makes_it(card):
 
 
 @pytest.mark.usefixtures("on_demand")
+def test_a_filtered_size_is_made_without_its_filtered_original(card):
+    """Which may be a hundred times as large."""
+    small = card.image.filters.invert.crop["60x30"]
+    path = card.image.plan(RenditionKey.parse("filters__invert__url")).path
+
+    assert default_storage.exists(small.name)
+    assert not default_storage.exists(path)
+    card.image.filters.invert.delete()
+    assert not default_storage.exists(path)
+    assert str(card.image.filters.invert) == f"/media/{path}"
+    assert default_storage.exists(path)
+
+
+@pytest.mark.usefixtures("on_demand")
 def test_asking_again_asks_the_cache_only(card, field_storage, tmp_path):
     """The record answers."""
     storage = field_storage("image", CountingStorage(tmp_path / "media", base_url="/media/"))
