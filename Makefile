@@ -9,6 +9,9 @@ UV := $(shell command -v uv 2>/dev/null)
 RUN := $(abspath $(VENV))/bin/python
 export PORT DEMO_DIR REDIS_URL
 
+# A file's tests share servers and workers, so they stay together.
+PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos lint format install clean distclean
 
@@ -19,7 +22,7 @@ demo: $(VENV)/.demo  ## Run the whole service here: http://127.0.0.1:8000/ (PORT
 	@exec $(RUN) -m config.demo
 
 test: $(VENV)/.dev  ## Run all tests (ARGS= for pytest)
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest $(PARALLEL) $(ARGS)
 
 chaos: $(VENV)/.dev  ## Prove that nothing is lost: real processes and faults (ARGS='--seed 1 --fault kills')
 	$(RUN) -m tests.chaos $(ARGS)
