@@ -4,7 +4,7 @@ Everything that makes renditions ends here: the task after a save, a retry, a bu
 synchronous warmer, and a page that asks for a rendition on demand.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -252,28 +252,43 @@ def recipes_of(storage: Storage, plans: Sequence[RenditionPlan]) -> list[Recipe]
 
 def is_known_current(plans: Sequence[RenditionPlan]) -> bool:
     """Whether the records say that each of `plans` is made; asks no storage."""
-    records = Recorder(conf.store()).recall(plans)
-    return all(
-        plan.path in records
-        and records[plan.path].is_current(plan, records[plan.path].source_version)
-        for plan in plans
-    )
+    return _are_current(plans, Recorder(conf.store()).recall(plans))
 
 
-def is_current(storage: Storage, plans: Sequence[RenditionPlan]) -> bool:
-    """Whether each of `plans` is made from the original as it is now, and lies on `storage`."""
-    if not is_known_current(plans):
-        return False
+def is_current(
+    storage: Storage,
+    plans: Sequence[RenditionPlan],
+    records: Mapping[str, RenditionRecord] | None = None,
+) -> bool:
+    """Whether each of `plans` is made from the original as it is now, and lies on `storage`.
+
+    Args:
+        records: What `Recorder.recall` gave for these and other plans; by default it is asked.
+    """
+    if records is None:
+        records = Recorder(conf.store()).recall(plans)
+    # Before the storage is asked anything.
+    if not plans or not _are_current(plans, records):
+        return not plans
     try:
         version = source_version(storage, plans[0].original.name)
     except SourceMissing:
         return False
-    records = Recorder(conf.store()).recall(plans)
+    return _are_current(plans, records, version) and all(
+        storage.exists(plan.path) for plan in plans
+    )
+
+
+def _are_current(
+    plans: Sequence[RenditionPlan],
+    records: Mapping[str, RenditionRecord],
+    version: str | None = None,
+) -> bool:
+    """Whether `records` say that `plans` are made, and from `version` where that is given."""
+    known = [(plan, records.get(plan.path)) for plan in plans]
     return all(
-        plan.path in records
-        and records[plan.path].is_current(plan, version)
-        and storage.exists(plan.path)
-        for plan in plans
+        record and record.is_current(plan, version or record.source_version)
+        for plan, record in known
     )
 
 

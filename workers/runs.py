@@ -2,15 +2,19 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
 
 from celery import current_app
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import models, router, transaction
 from django.db.models import F
 from kombu.exceptions import OperationalError
 
+from renditions import conf as library
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
+from renditions.records import Recorder, RenditionRecord
 from renditions.warming import is_current
 
 from . import conf, ledger
@@ -21,6 +25,8 @@ from .subjects import all_warmed_fields, field_of, signature, subject_of
 logger = logging.getLogger(__name__)
 
 ADVANCE_TASK = "renditions.advance_run"
+# Of its time limit. A storage may be slow, and one that is looked at is to be counted.
+SHARE_OF_TIME = 0.5
 
 
 def start(field: VersatileImageField, *, using: str | None = None, force: bool = False) -> WarmRun:
@@ -77,19 +83,23 @@ def finish_if_done(using: str) -> None:
 
 def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.Model]) -> bool:
     """Count and owe `instances`; False where another step has moved the run on meanwhile."""
+    enough = monotonic() + SHARE_OF_TIME * conf.get("SOFT_TIME_LIMIT_S")
+    images: list[VersatileImageFieldFile] = [getattr(each, field.name) for each in instances]
+    records = {} if run.force else _recall(images)
     counts: Counter[str] = Counter()
-    for instance in instances:
-        image: VersatileImageFieldFile = getattr(instance, field.name)
+    for instance, image in zip(instances, images, strict=True):
         counts["planned"] += 1
         if not image:
             counts["blank"] += 1
-        elif _is_current(run, image):
+        elif _is_current(run, image, records):
             counts["current"] += 1
         elif _move(run, instance, counts, owing=field):
             counts.clear()
         else:
             return False
-    return not counts or _move(run, instances[-1], counts)
+        if monotonic() > enough:
+            break
+    return not counts or _move(run, instance, counts)
 
 
 def _move(
@@ -130,8 +140,19 @@ def _owe(run: WarmRun, instance: models.Model, field: VersatileImageField) -> di
     return {}
 
 
-def _is_current(run: WarmRun, image: VersatileImageFieldFile) -> bool:
-    return not run.force and is_current(image.storage, image.plans())
+def _recall(images: Iterable[VersatileImageFieldFile]) -> Mapping[str, RenditionRecord]:
+    plans = [plan for image in images for plan in image.plans()]
+    return Recorder(library.store()).recall(plans)
+
+
+def _is_current(
+    run: WarmRun, image: VersatileImageFieldFile, records: Mapping[str, RenditionRecord]
+) -> bool:
+    try:
+        return not run.force and is_current(image.storage, image.plans(), records)
+    except SoftTimeLimitExceeded:
+        # It took all the time of a step. A job has attempts, and an end that says why.
+        return False
 
 
 def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:

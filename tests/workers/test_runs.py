@@ -3,15 +3,17 @@
 from pathlib import Path
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import caches
 from django.db import connections, transaction
 
+from renditions import conf as library_conf
 from tests.app.models import Editor, Person
 from tests.servers import closed_port
 from tests.workers.broker import celery_on, drain
 from tests.workers.concurrency import Call, at_once, dies_at
 from tests.workers.hooks import hooked
-from workers import ledger, runs
+from workers import conf, ledger, runs
 from workers.conf import BULK_QUEUE, QUEUE
 from workers.models import JobState, RunState, WarmJob, WarmRun
 from workers.testing import work_owed
@@ -134,6 +136,68 @@ def test_a_run_reads_in_chunks(people, settings):
 
     assert seen == [2, 4, 5, 5]
     assert run.walked
+
+
+def slow(monkeypatch, seconds: float, error: Exception | None = None) -> list[float]:
+    """Let each look at the storage take `seconds`, without waiting for them."""
+    clock = [0.0]
+
+    def look(*args) -> bool:
+        clock[0] += seconds
+        if error:
+            raise error
+        return False
+
+    monkeypatch.setattr(runs, "is_current", look)
+    monkeypatch.setattr(runs, "monotonic", lambda: clock[0])
+    return clock
+
+
+def test_a_step_on_a_slow_storage_ends_in_time(people, monkeypatch):
+    """What a step could look at in half of its time is counted, and the next one goes on."""
+    people(7)
+    clock = slow(monkeypatch, conf.get("SOFT_TIME_LIMIT_S") / 5)
+    run = runs.start(HEADSHOT)
+
+    [(_, kwargs)] = drain(BULK_QUEUE)
+    runs.advance(**kwargs)
+
+    assert counts(run) == {"outstanding": 3}
+    assert clock[0] < conf.get("SOFT_TIME_LIMIT_S")
+    assert finish(run) == {"created": 7}
+
+
+def test_a_look_that_takes_all_of_a_steps_time_is_left_to_a_worker(people, monkeypatch):
+    """A picture whose storage does not answer is owed: the run goes on, the job says what it is."""
+    people(3)
+    slow(monkeypatch, conf.get("SOFT_TIME_LIMIT_S"), SoftTimeLimitExceeded())
+    run = runs.start(HEADSHOT)
+
+    [(_, kwargs)] = drain(BULK_QUEUE)
+    runs.advance(**kwargs)
+
+    assert counts(run) == {"outstanding": 1}
+    assert len(drain(BULK_QUEUE)) == 1
+
+
+def test_a_step_asks_for_its_records_once(people, monkeypatch):
+    """However many pictures a step looks at, it costs one round trip to the records."""
+    people(5)
+    finish(runs.start(HEADSHOT))
+    store, asked = library_conf.store(), []
+
+    def get_many(self, keys):
+        asked.append(len(list(keys)))
+        return real(self, keys)
+
+    real = type(store).get_many
+    monkeypatch.setattr(type(store), "get_many", get_many)
+    run = runs.start(HEADSHOT)
+    [(_, kwargs)] = drain(BULK_QUEUE)
+    runs.advance(**kwargs)
+
+    assert counts(run) == {"current": 5}
+    assert len(asked) == 1
 
 
 def test_a_run_puts_no_more_than_its_window(people, settings):
@@ -364,6 +428,15 @@ def test_children_are_warmed_by_the_run_of_their_parent(db, picture):
 
     assert (run.model_label, run.field_name) == ("app.Person", "headshot")
     assert finish(run) == {"created": 1}
+
+
+def test_a_run_over_a_field_that_declares_nothing_any_more_ends(people, monkeypatch):
+    """After `warm` was taken off a field, its run finds nothing outstanding."""
+    people(2)
+    run = runs.start(HEADSHOT)
+    monkeypatch.setattr(HEADSHOT, "warm", ())
+
+    assert finish(run) == {"current": 2}
 
 
 def test_a_run_over_a_field_that_is_gone_ends(people):
