@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from rest_framework.fields import ReadOnlyField
 
 from . import conf
@@ -22,14 +23,16 @@ class VersatileImageFieldSerializer(ReadOnlyField):
     """
 
     def __init__(self, sizes: object, **kwargs: Any) -> None:
-        # An iterator can be read once only, and a wrong set is found here and now.
-        self.sizes: str | RenditionKeySet = sizes if isinstance(sizes, str) else validated(sizes)
-        self.key_set()
+        # An iterator can be read once only.
+        self.sizes = sizes if isinstance(sizes, str) else RenditionKeySet.parse(sizes)
+        if apps.ready:
+            # A wrong set is found here and now; before, the project's sizers are not known yet.
+            self.key_set()
         super().__init__(**kwargs)
 
     def key_set(self) -> RenditionKeySet:
         """Return what is shown, as the settings have it now."""
-        return conf.key_set(self.sizes) if isinstance(self.sizes, str) else self.sizes
+        return conf.key_set(self.sizes) if isinstance(self.sizes, str) else validated(self.sizes)
 
     def to_representation(self, value: VersatileImageMixIn) -> dict[str, str]:
         """Return the URLs by name."""

@@ -85,6 +85,16 @@ def test_a_wrong_set_is_found_when_the_serializer_is_written(sizes, error):
         VersatileImageFieldSerializer(sizes=sizes)
 
 
+def test_a_serializer_may_be_imported_before_the_projects_sizers(monkeypatch):
+    """An app that is ready before this one may do so."""
+    monkeypatch.setattr("renditions.serializers.apps.ready", False)
+
+    field = VersatileImageFieldSerializer(sizes=[("a", "later__1x1")])
+
+    with pytest.raises(InvalidSizeKey, match="later"):
+        field.key_set()
+
+
 def test_a_set_is_read_when_it_is_used(card, settings):
     """By its name."""
     settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {"hero": [("other", "url")]}
