@@ -24,7 +24,7 @@ class Encoding:
     webp_method: int = 2  # 0 fast to 6 small
     avif_quality: int = 60
     avif_speed: int = 8  # 0 small to 10 fast
-    png_compress_level: int = 6  # 0 fast to 9 small
+    png_compress_level: int = 4  # 0 fast to 9 small; 6 takes 1.8 times as long for 2 % less
     background: tuple[int, int, int] = (255, 255, 255)  # sRGB, under what can't stay transparent
     color: str = "srgb"  # or "keep": the profile stays, and is embedded
     animation: str = "first"  # or "keep": all frames
