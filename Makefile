@@ -13,7 +13,7 @@ export PORT DEMO_DIR REDIS_URL
 PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format install clean distclean
+.PHONY: help demo test chaos lint format install clean distclean bench measure corpus
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,15 @@ test: $(VENV)/.dev  ## Run all tests (ARGS= for pytest)
 
 chaos: $(VENV)/.dev  ## Prove that nothing is lost: real processes and faults (ARGS='--seed 1 --fault kills')
 	$(RUN) -m tests.chaos $(ARGS)
+
+corpus: $(VENV)/.dev  ## Render bombs and all of Pillow's own test pictures
+	$(RUN) -m tests.corpus $(ARGS)
+
+bench:  ## Measure speed, memory and likeness beside other packages (ARGS=--quick)
+	@$(MAKE) --no-print-directory VENV=.venv-bench measure
+
+measure: $(VENV)/.bench
+	$(RUN) -m benchmarks $(ARGS)
 
 lint: $(VENV)/.dev  ## Check style, types and the walls between the packages
 	$(RUN) -m ruff check .
@@ -44,13 +53,18 @@ clean:  ## Remove what was built and cached, and what the demo kept
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean  ## Remove the virtual environment, too
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-bench
 
 # One stamp for each extra: it is as old as the installation for this pyproject.toml. What is
 # installed for development holds what the demo needs.
 $(VENV)/.dev: pyproject.toml
 	$(call install,dev)
 	@touch $(VENV)/.dev $(VENV)/.demo
+
+# Apart from the rest: the package that ours stands in for is in it.
+$(VENV)/.bench: pyproject.toml
+	$(call install,bench)
+	@touch $@
 
 $(VENV)/.demo: pyproject.toml
 	$(call install,demo)
