@@ -70,7 +70,7 @@ def warm(
     plans: Sequence[RenditionPlan],
     *,
     force: bool = False,
-    wanted: Callable[[], bool] = lambda: True,
+    wanted: Callable[[RenditionPlan], bool] = lambda plan: True,
     interrupts: tuple[type[Exception], ...] = (),
 ) -> WarmReport:
     """Make every rendition of one original that is not there, and record what became of each.
@@ -82,7 +82,7 @@ def warm(
         storage: Where original and renditions lie.
         plans: Of one and the same original.
         force: Make those again that are there.
-        wanted: Asked before each rendition is published; False ends the work.
+        wanted: Asked right before each rendition is published; False ends the work.
         interrupts: Exceptions that mean "stop now" and not "this rendition failed".
 
     Raises:
@@ -100,7 +100,7 @@ class _Warming:
         self,
         storage: Storage,
         plans: Sequence[RenditionPlan],
-        wanted: Callable[[], bool],
+        wanted: Callable[[RenditionPlan], bool],
         interrupts: tuple[type[Exception], ...],
     ) -> None:
         self.storage = storage
@@ -176,7 +176,7 @@ class _Warming:
 
     def _make(self, plan: RenditionPlan, picture: Picture) -> None:
         rendered = picture.render(self.recipes[plan])
-        if not self.wanted():
+        if not self.wanted(plan):
             self._note(plan, Result.UNWANTED)
             return
         with self._failing([plan], StorageFailed):

@@ -2,19 +2,19 @@
 
 import logging
 import random
-from functools import partial
+from collections.abc import Sequence
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseTrouble
 
 from renditions.errors import OutOfMemory, PermanentError
-from renditions.files import VersatileImageFieldFile
+from renditions.plans import RenditionPlan
 from renditions.pruning import prune
 from renditions.warming import Result, WarmReport, warm
 
 from . import conf, dispatch, ledger
 from .budget import memory_budget
-from .subjects import image_of
+from .subjects import field_of, image_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +33,20 @@ def work(hint: ledger.Hint, task_id: str, worker: str) -> None:
     )
     if claim is None:
         return
+    published: list[RenditionPlan] = []
     try:
         with memory_budget(conf.get("JOB_MEMORY_MB")):
-            _make(claim)
+            was_ended = _make(claim, published)
     except SoftTimeLimitExceeded:
-        _cut_off(claim, TIME_LIMIT, f"Not done within {conf.get('SOFT_TIME_LIMIT_S')} s.")
+        reason = f"Not done within {conf.get('SOFT_TIME_LIMIT_S')} s."
+        was_ended = _cut_off(claim, TIME_LIMIT, reason)
     # One that left the task would take the whole worker with it.
     except MemoryError:
         reason = f"It wanted more than {conf.get('JOB_MEMORY_MB')} MB of memory."
-        _cut_off(claim, OutOfMemory.kind, reason)
+        was_ended = _cut_off(claim, OutOfMemory.kind, reason)
+    if not was_ended:
+        _withdraw(claim, published)
+        _hand_on(claim)
 
 
 def backoff_s(attempt: int) -> float:
@@ -54,26 +59,29 @@ def backoff_s(attempt: int) -> float:
     return wait * random.uniform(SHORTEST_JITTER, LONGEST_JITTER)  # noqa: S311
 
 
-def _make(claim: ledger.Claim) -> None:
+def _make(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
+    """Make what is owed; False where the claim was overtaken.
+
+    Args:
+        published: Gets what is published, so that it is known though this is cut off.
+    """
     image = image_of(claim.subject)
     if not image:
-        if not ledger.settle(claim, counted="blank"):
-            _hand_on(claim)
-        return
+        return ledger.settle(claim, counted="blank")
+
+    def is_wanted(plan: RenditionPlan) -> bool:
+        if not ledger.holds(claim):
+            return False
+        published.append(plan)
+        return True
+
     report = warm(
         image.storage,
         image.plans(),
         force=claim.force,
-        wanted=partial(ledger.holds, claim),
+        wanted=is_wanted,
         interrupts=(SoftTimeLimitExceeded, DatabaseTrouble),
     )
-    if not _end(claim, report):
-        _withdraw(claim, image, report)
-        _hand_on(claim)
-
-
-def _end(claim: ledger.Claim, report: WarmReport) -> bool:
-    """Write the end of the attempt; False where the claim was overtaken."""
     if report.failures:
         return _fail(claim, _failures(report), final=_is_final(report))
     counted = "created" if report.of(Result.CREATED) else "current"
@@ -87,18 +95,17 @@ def _fail(claim: ledger.Claim, failures: list[ledger.Failure], *, final: bool) -
     return ledger.postpone(claim, failures, delay_s=backoff_s(claim.attempt))
 
 
-def _cut_off(claim: ledger.Claim, kind: str, reason: str) -> None:
+def _cut_off(claim: ledger.Claim, kind: str, reason: str) -> bool:
     """Write that the attempt was ended from outside, whatever it had made by then."""
-    if not _fail(claim, [ledger.Failure("", kind, reason)], final=False):
-        _hand_on(claim)
+    return _fail(claim, [ledger.Failure("", kind, reason)], final=False)
 
 
-def _withdraw(claim: ledger.Claim, image: VersatileImageFieldFile, report: WarmReport) -> None:
+def _withdraw(claim: ledger.Claim, published: Sequence[RenditionPlan]) -> None:
     """Leave nothing behind of a picture that was replaced, moved or deleted meanwhile."""
-    now = image_of(claim.subject)
+    field, now = field_of(claim.subject), image_of(claim.subject)
     still_planned = {plan.path for plan in now.plans()} if now else set()
-    created = report.of(Result.CREATED)
-    prune(image.storage, [plan for plan in created if plan.path not in still_planned])
+    if field:
+        prune(field.storage, [plan for plan in published if plan.path not in still_planned])
 
 
 def _hand_on(claim: ledger.Claim) -> None:

@@ -42,20 +42,21 @@ class Witness:
 
         return watched
 
-    def watch_attempt(self, make: Callable[..., None]) -> Callable[..., None]:
+    def watch_attempt(self, make: Callable[..., bool]) -> Callable[..., bool]:
         """Note when an attempt begins and how it ends."""
 
         @functools.wraps(make)
-        def watched(claim: Any) -> None:
+        def watched(claim: Any, *args: Any) -> bool:
             self._claim = claim
             self.note("begin")
             try:
-                make(claim)
+                was_ended = make(claim, *args)
             except BaseException as error:
                 self.note("end", error=type(error).__name__)
                 raise
             else:
                 self.note("end")
+                return was_ended
             finally:
                 self._claim = None
 

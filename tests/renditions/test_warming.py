@@ -275,7 +275,7 @@ def test_nothing_is_published_that_is_not_wanted_any_more(disk, photo):
     """The work may be withdrawn while it is being done."""
     answers = iter([True, False, False])
 
-    report = warm(disk, plans(photo), wanted=lambda: next(answers))
+    report = warm(disk, plans(photo), wanted=lambda plan: next(answers))
 
     assert results(report) == [Result.CREATED, Result.UNWANTED, Result.UNWANTED]
     assert [disk.exists(plan.path) for plan in plans(photo)] == [True, False, False]

@@ -478,6 +478,28 @@ def test_an_attempt_that_fails_after_it_was_overtaken_fails_nothing(person, erro
     assert set(files()) >= planned(person)
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_an_attempt_that_is_cut_off_after_it_was_overtaken_leaves_nothing(person, picture, goes_on):
+    """What it had made under the old name is taken away, whether its instance is there or not."""
+
+    def overtake_and_fail() -> None:
+        again = Person.objects.get(pk=person.pk)
+        if goes_on:
+            again.headshot = picture("b.jpg", 100, 100)
+            again.save()
+        else:
+            again.delete()
+        assert files()
+        raise SoftTimeLimitExceeded
+
+    does(overtake_and_fail)
+
+    work()
+
+    assert files() == {}
+    assert records(person) == {}
+
+
 # ---- nothing to make -------------------------------------------------------------------------
 
 
