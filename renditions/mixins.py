@@ -149,7 +149,7 @@ class VersatileImageMixIn(Base):
             self.instance.save()
 
     def note_saved(self) -> None:
-        """Remember whether the save that is going on brings new content."""
+        """Remember whether the save that has just ended brought new content."""
         self.was_replaced = self._has_new_content
         self._has_new_content = False
 

@@ -11,7 +11,7 @@ from django.core import serializers
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
-from django.db import connection, models
+from django.db import IntegrityError, connection, models, transaction
 from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 
@@ -23,7 +23,7 @@ from renditions.imaging.sizers import Crop
 from renditions.keys import RenditionKey
 from renditions.records import Recorder, RecordState
 from renditions.versatileimagefield import CroppedImage
-from tests.app.models import Card
+from tests.app.models import Card, Editor
 from tests.conftest import four_corners
 
 from .conftest import CountingStorage, close_to, opened
@@ -535,6 +535,40 @@ def test_a_save_with_new_content_says_so(card, picture):
     card.image.save("b.jpg", picture("b.jpg"))
     assert card.image.was_replaced is True
     assert fresh(card).image.was_replaced is False
+
+
+def test_a_save_of_other_fields_brings_no_content(card, picture):
+    """The one that saves the picture does."""
+    card.save()
+    card.image.save("b.jpg", picture("b.jpg"), save=False)
+    card.save(update_fields=["title"])
+    assert card.image.was_replaced is False
+    card.save(update_fields=["image"])
+    assert card.image.was_replaced is True
+
+
+def test_a_failed_save_brings_nothing(card, picture):
+    """The next one does."""
+    card.save()
+    card.image = picture("b.jpg")
+    card.title = None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        card.save()
+    card.title = "two"
+    card.save()
+
+    assert card.image.was_replaced is True
+
+
+def test_an_inherited_picture_hears_of_saves_of_the_child(picture):
+    """It is the child's signal that is sent."""
+    editor = Editor(headshot=picture("a.jpg"))
+    editor.headshot.save("a.jpg", picture("a.jpg"), save=False)
+    assert editor.headshot._has_new_content is True
+
+    editor.save()
+
+    assert editor.headshot._has_new_content is False
 
 
 # ---------------------------------------------------------------- deletion
