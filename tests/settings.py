@@ -1,6 +1,8 @@
 """Settings of the test suite: the library and the workers, on SQLite and in-process cache."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -63,6 +65,14 @@ MEDIA_URL = "/media/"
 STATIC_URL = "/static/"
 
 BASE.mkdir(parents=True, exist_ok=True)
+
+
+@atexit.register
+def _clean_up(made_by: int = os.getpid()) -> None:
+    # A child that was forked has all of this, too.
+    if os.getpid() == made_by:
+        shutil.rmtree(BASE, ignore_errors=True)
+
 
 VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": False}
 VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
