@@ -143,7 +143,7 @@ def running_web(folder: Path, **settings: str) -> Iterator[Service]:
         )
     service = Service(port, process)
     try:
-        eventually(service.answers, 20, "the web server answers")
+        eventually(service.answers, 60, "the web server answers")
         yield service
     finally:
         service.end()
