@@ -125,22 +125,23 @@ class Recorder:
         records = {keys[key]: RenditionRecord.from_text(text) for key, text in texts.items()}
         return {path: record for path, record in records.items() if record and record.path == path}
 
-    def record_created(self, plans: Sequence[RenditionPlan], source_version: str) -> None:
-        """Note that each of `plans` lies whole at its path."""
-        self._write(
-            (
-                plan,
-                RenditionRecord(
-                    path=plan.path,
-                    state=RecordState.CREATED,
-                    fingerprint=plan.fingerprint,
-                    source_version=source_version,
-                    attempts=0,
-                    recorded_at=datetime.now(UTC),
-                ),
+    def record_created(
+        self, plans: Sequence[RenditionPlan], source_version: str
+    ) -> dict[str, RenditionRecord]:
+        """Note that each of `plans` lies whole at its path; return what was noted, by path."""
+        records = {
+            plan: RenditionRecord(
+                path=plan.path,
+                state=RecordState.CREATED,
+                fingerprint=plan.fingerprint,
+                source_version=source_version,
+                attempts=0,
+                recorded_at=datetime.now(UTC),
             )
             for plan in plans
-        )
+        }
+        self._write(records)
+        return {plan.path: record for plan, record in records.items()}
 
     def record_failed(
         self, failures: Mapping[RenditionPlan, RenditionError], source_version: str
@@ -148,9 +149,8 @@ class Recorder:
         """Note why each plan failed, and count the attempt."""
         known = self.recall(failures)
         self._write(
-            (
-                plan,
-                RenditionRecord(
+            {
+                plan: RenditionRecord(
                     path=plan.path,
                     state=RecordState.FAILED,
                     fingerprint=plan.fingerprint,
@@ -159,9 +159,9 @@ class Recorder:
                     recorded_at=datetime.now(UTC),
                     kind=error.kind,
                     error=str(error),
-                ),
-            )
-            for plan, error in failures.items()
+                )
+                for plan, error in failures.items()
+            }
         )
 
     def forget(self, storage: str, paths: Iterable[str]) -> None:
@@ -171,8 +171,11 @@ class Recorder:
         except StoreUnavailable as error:
             logger.warning("Records cannot be deleted: %s", error)
 
-    def _write(self, records: Iterable[tuple[RenditionPlan, RenditionRecord]]) -> None:
-        texts = {record_key(plan.storage, plan.path): record.to_text() for plan, record in records}
+    def _write(self, records: Mapping[RenditionPlan, RenditionRecord]) -> None:
+        texts = {
+            record_key(plan.storage, plan.path): record.to_text()
+            for plan, record in records.items()
+        }
         if not texts:
             return
         try:

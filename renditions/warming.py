@@ -307,6 +307,6 @@ def survey(
         examination = Examination(storage, unknown[0].original.name)
         found = [plan for plan in unknown if examination.verdict(plan) is Verdict.ADOPTED]
         if found:
-            recorder.record_created(found, source_version(storage, found[0].original.name))
-            records |= recorder.recall(found)
+            version = source_version(storage, found[0].original.name)
+            records |= recorder.record_created(found, version)
     return [(plan, records.get(plan.path)) for plan in plans]

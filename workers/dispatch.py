@@ -22,7 +22,7 @@ _silent_until = 0.0
 
 def send_after_commit(hint: ledger.Hint) -> None:
     """Send `hint` when the transaction is committed; whatever the broker does, the save stands."""
-    transaction.on_commit(lambda: _send_unless_silent(hint), using=hint.using, robust=True)
+    transaction.on_commit(lambda: _send_or_leave_to_sweep(hint), using=hint.using, robust=True)
 
 
 def send(hint: ledger.Hint) -> None:
@@ -74,17 +74,19 @@ def room(queue: str) -> int:
     return max(0, conf.get("WINDOW") - waiting)
 
 
-def _send_unless_silent(hint: ledger.Hint) -> None:
+def _send_or_leave_to_sweep(hint: ledger.Hint) -> None:
     global _silent_until
-    if time.monotonic() < _silent_until:
-        return
-    try:
-        send(hint)
-    except OperationalError as error:
-        _silent_until = time.monotonic() + SILENCE_S
-        logger.warning(
-            "The broker did not take a message; the sweep will send it. For %.0f s no more are "
-            "tried: %s",
-            SILENCE_S,
-            error,
-        )
+    if time.monotonic() >= _silent_until:
+        try:
+            send(hint)
+        except OperationalError as error:
+            _silent_until = time.monotonic() + SILENCE_S
+            logger.warning(
+                "The broker did not take a message; the sweep will send it. For %.0f s no more "
+                "are tried: %s",
+                SILENCE_S,
+                error,
+            )
+        else:
+            return
+    ledger.mark_unhinted(hint)

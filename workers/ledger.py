@@ -329,6 +329,11 @@ def mark_hinted(using: str, hints: Iterable[Hint]) -> None:
     _jobs(using).filter(pk__in=[hint.job_id for hint in hints]).update(hinted_at=Now())
 
 
+def mark_unhinted(hint: Hint) -> None:
+    """Note that no message could be sent for `hint`: the next sweep does."""
+    _jobs(hint.using).filter(pk=hint.job_id, generation=hint.generation).update(hinted_at=None)
+
+
 def mend_times(using: str, *, lease_s: float, delay_s: float) -> int:
     """Bring back times that lie further ahead than anybody writes them; return how many rows.
 

@@ -4,6 +4,7 @@ from io import BytesIO
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
+from django.test import override_settings
 
 from renditions import conf, warming
 from renditions.datastructures import FilteredImage, SizedImage
@@ -23,6 +24,7 @@ from renditions.keys import RenditionKeySet
 from renditions.plans import Original, plan_key_set
 from renditions.records import Recorder, RecordState
 from renditions.warming import Result, is_current, is_known_current, survey, warm
+from tests import servers
 from tests.conftest import four_corners
 
 from .conftest import CountingStorage, opened
@@ -354,6 +356,19 @@ def test_a_survey_makes_nothing(disk, photo):
     assert found[thumbnail].state is RecordState.FAILED
     assert found[inverted] is None
     assert not disk.exists(inverted.path)
+
+
+def test_a_survey_needs_no_cache(disk, photo):
+    """A page says that a picture is there though what it finds cannot be recorded."""
+    made = plans(photo)
+    warm(disk, made)
+    away = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": f"redis://127.0.0.1:{servers.closed_port()}/0",
+    }
+
+    with override_settings(CACHES={"default": away}):
+        assert all(record for _, record in survey(disk, made))
 
 
 def test_a_format_in_the_key_is_the_format_of_the_file(disk, photo):

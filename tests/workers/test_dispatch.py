@@ -103,6 +103,22 @@ def test_asking_for_a_sweep_survives_a_broken_broker(caplog):
 
 
 @pytest.mark.django_db
+def test_what_no_broker_took_waits_for_no_more_than_the_next_sweep(
+    broker, django_capture_on_commit_callbacks
+):
+    """After a save while the broker was away the first sweep sends the message."""
+    with (
+        celery_on(f"redis://127.0.0.1:{servers.closed_port()}/0"),
+        django_capture_on_commit_callbacks(execute=True),
+    ):
+        hints = [owe(1), owe(2)]
+        for hint in hints:
+            dispatch.send_after_commit(hint)
+
+    assert sweeping.sweep() == 2
+
+
+@pytest.mark.django_db
 def test_a_sweep_sends_what_is_due_to_its_queue(broker):
     """A sweep sends uploads and bulk jobs, each to its queue, and notes that it did."""
     upload = owe(1)
