@@ -85,7 +85,7 @@ class VersatileImagePPOISelectWidget(_PPOIWidget):
     """A file input and a choice of nine points; needs no JavaScript."""
 
     def __init__(self, widgets: Any = None, attrs: dict[str, Any] | None = None) -> None:
-        select = _PointSelect(choices=CENTERPOINT_CHOICES)
+        select = _PointSelect({"aria-label": _("Focal point")}, choices=CENTERPOINT_CHOICES)
         super().__init__([ClearableFileInput(), select], attrs)
 
     def decompress(self, value: Any) -> list[Any]:
@@ -98,6 +98,8 @@ class VersatileImagePPOIClickWidget(_PPOIWidget):
 
     template_name = "renditions/forms/ppoi.html"
     container_class = ""
+    # The field's label is that of the file; the point has its own.
+    use_fieldset = False
 
     class Media:
         css = {"all": ("renditions/ppoi.css",)}

@@ -304,7 +304,7 @@ def test_nine_points_need_no_script(open_page, person):
     card = Card.objects.create(title="one", image=ContentFile(four_corners(60, 40), "a.jpg"))
     page = open_page(f"/admin/app/card/{card.pk}/change/", java_script_enabled=False)
 
-    page.locator("select[name=image_1]").select_option(label="Bottom left")
+    page.get_by_role("combobox", name="Focal point").select_option(label="Bottom left")
     save(page)
 
     card.refresh_from_db()
