@@ -7,9 +7,12 @@ import pytest
 from celery import current_app
 
 from renditions.conf import INHERITED_SETTINGS, OWN_SETTINGS
+from renditions.errors import RenditionError
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.registry import versatileimagefield_registry
 from workers.conf import WORKER_SETTINGS
+from workers.jobs import TIME_LIMIT
+from workers.ledger import POISON
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -56,6 +59,23 @@ def test_every_task_is_in_the_reference():
 
     in_reference = re.findall(r"^\| `(renditions\.\w+)` \|", REFERENCE, re.MULTILINE)
     assert tasks == set(in_reference) - check_ids()
+
+
+def kinds() -> set[str]:
+    """Return the kind of every error, and those that the workers give themselves."""
+
+    def below(error: type[RenditionError]) -> set[type[RenditionError]]:
+        return {error}.union(*(below(each) for each in error.__subclasses__()))
+
+    return {error.kind for error in below(RenditionError)} | {POISON, TIME_LIMIT}
+
+
+def test_every_kind_of_failure_is_in_the_reference():
+    """Whoever reads a kind in the admin can look it up, and no kind is listed that is none."""
+    table = REFERENCE.partition("## Kinds of failure")[2]
+
+    # The bases have no kind of their own and are never raised.
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == kinds() - {"error"}
 
 
 def test_every_subcommand_is_in_the_reference():

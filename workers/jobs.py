@@ -18,7 +18,7 @@ from .subjects import field_of, image_of
 
 logger = logging.getLogger(__name__)
 
-TIME_LIMIT = "time-limit"
+TIME_LIMIT = "time_limit"
 SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
 
 

@@ -263,7 +263,7 @@ def test_a_job_that_takes_too_long_is_tried_again_and_keeps_what_it_made(person,
     work()
 
     job = WarmJob.objects.get()
-    assert (job.state, job.attempts, job.kind) == (JobState.QUEUED, 1, "time-limit")
+    assert (job.state, job.attempts, job.kind) == (JobState.QUEUED, 1, "time_limit")
     made = {path: file.stat().st_mtime_ns for path, file in files().items()}
     assert 0 < len(made) < 3
 
@@ -282,7 +282,7 @@ def test_a_job_that_always_takes_too_long_is_given_up(person):
         work()
 
     job = WarmJob.objects.get()
-    assert (job.state, job.kind) == (JobState.FAILED, "time-limit")
+    assert (job.state, job.kind) == (JobState.FAILED, "time_limit")
     assert "60 s" in job.error
 
 
