@@ -2,15 +2,36 @@
 
 One picture, two workers. Rows and transitions mirror `workers.ledger` and are compared with it one
 by one; what workers do between two transitions mirrors `workers.jobs` and `renditions.warming`.
-All renditions of the picture are one here, and each save replaces the content under its old name,
-which is the hardest case: a path says nothing about whose content lies there.
+Each save replaces the content under its old name, which is the hardest case: a path says nothing
+about whose content lies there. A deletion takes the files along.
+
+One assumption is made, and can be taken away: the lease of a process that is alive does not end (it
+is longer than the hard time limit, at which the process is killed).
 """
 
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 QUEUED, WARMING, FAILED = "queued", "warming", "failed"
 MAX_ATTEMPTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The guards; each can be taken out."""
+
+    checks_generation: bool = True  # a worker may finish only the save that it claimed
+    takes_lease: bool = True  # one worker at a time
+    lease_outlives_process: bool = True
+    counts_before: bool = True  # the attempt, before anything is opened
+    sweeps: bool = True
+    withdraws: bool = True  # what was made of a picture that is gone
+    owes_with_save: bool = True  # the row is in the save's transaction
+
+
+ALL = Rules()
 
 
 class Row(NamedTuple):
@@ -33,30 +54,32 @@ def owe(row: Row | None) -> Row:
     return row._replace(state=QUEUED, generation=row.generation + 1, attempts=0, due=True)
 
 
-def claim(row: Row | None, generation: int, worker: int) -> tuple[Row | None, bool]:
+def claim(
+    row: Row | None, generation: int, worker: int, rules: Rules = ALL
+) -> tuple[Row | None, bool]:
     """Return the row, and whether `worker` has it."""
-    if not is_claimable(row) or row is None or row.generation != generation:
+    if row is None or row.generation != generation or not is_claimable(row, rules):
         return row, False
     if row.attempts >= MAX_ATTEMPTS:
         return row._replace(state=FAILED, lease=None, expired=False), False
-    attempts = row.attempts + 1
+    attempts = row.attempts + rules.counts_before
     return row._replace(state=WARMING, attempts=attempts, lease=worker, expired=False), True
 
 
-def is_claimable(row: Row | None) -> bool:
+def is_claimable(row: Row | None, rules: Rules = ALL) -> bool:
     if row is None or row.state == FAILED or not row.due:
         return False
-    return row.lease is None or row.expired
+    return row.lease is None or row.expired or not rules.takes_lease
 
 
-def holds(row: Row | None, generation: int, worker: int) -> bool:
-    return row is not None and (row.state, row.generation, row.lease) == (
-        WARMING, generation, worker,
-    )  # fmt: skip
+def holds(row: Row | None, generation: int, worker: int, rules: Rules = ALL) -> bool:
+    if row is None or row.lease != worker:
+        return False
+    return not rules.checks_generation or (row.state, row.generation) == (WARMING, generation)
 
 
-def settle(row: Row | None, generation: int, worker: int) -> Row | None:
-    return None if holds(row, generation, worker) else row
+def settle(row: Row | None, generation: int, worker: int, rules: Rules = ALL) -> Row | None:
+    return None if holds(row, generation, worker, rules) else row
 
 
 def postpone(row: Row | None, generation: int, worker: int) -> Row | None:
@@ -90,7 +113,7 @@ def retry(row: Row | None) -> Row | None:
 
 # ---- the world around a row ------------------------------------------------------------------
 
-CLAIMED, VERSIONED, OPENED, CHECKED, PUBLISHED = range(5)
+CLAIMED, VERSIONED, OPENED, CHECKED, PUBLISHED, OVERTAKEN, WITHDRAWN = range(7)
 
 
 class Work(NamedTuple):
@@ -100,6 +123,8 @@ class Work(NamedTuple):
     step: int = CLAIMED
     version: int = 0  # of the original, as read before it was opened
     content: int = 0  # of the original that was opened
+    owed: tuple[int, ...] = ()  # renditions still to be made
+    made: tuple[int, ...] = ()  # renditions published in this attempt
 
 
 class World(NamedTuple):
@@ -109,129 +134,155 @@ class World(NamedTuple):
     workers: tuple[Work | None, ...] = (None, None)
     saved: int = 0  # which content is committed; 0: none yet
     deleted: bool = False
-    published: int = 0  # which content the rendition shows; 0: none
-    recorded: int = 0  # of which version the record says that it is made
+    published: tuple[int, ...] = (0, 0)  # which content each rendition shows; 0: no file
+    recorded: tuple[int, ...] = (0, 0)  # of which version each record says that it is made
     messages: frozenset[int] = frozenset()  # generations that a message is on its way for
+    begun: int = 0  # what `attempts` should count; no guard looks at it
+    # A worker died between a publication after the deletion and taking it back: the one thing that
+    # nobody makes up for (docs/reliability.md says so).
+    left_behind: bool = False
     saves: int = 2  # how many are still to come
     deaths: int = 2
     failures: int = 1
     retries: int = 1
     deletions: int = 1
+    losses: int = 1  # of messages
 
 
-def successors(world: World, *, stalls: bool = False) -> Iterator[tuple[str, World]]:
-    """Return everything that may happen next.
-
-    Args:
-        stalls: A lease may run out under a worker that lives on, as when its machine sleeps.
-    """
-    yield from _outside(world)
-    yield from _time(world, stalls)
+def successors(world: World, rules: Rules = ALL) -> Iterator[tuple[str, World]]:
+    """Return everything that may happen next."""
+    yield from _outside(world, rules)
+    yield from _time(world, rules)
     for worker in range(len(world.workers)):
-        yield from _of_worker(world, worker)
+        yield from _of_worker(world, worker, rules)
 
 
-def _outside(world: World) -> Iterator[tuple[str, World]]:
+def _outside(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     row = world.row
     if world.saves and not world.deleted:
+        saved = world._replace(saved=world.saved + 1, saves=world.saves - 1)
         owed = owe(row)
-        yield (
-            "save",
-            world._replace(
-                row=owed,
-                saved=world.saved + 1,
-                saves=world.saves - 1,
-                messages=world.messages | {owed.generation},
-            ),
-        )
+        messages = world.messages | {owed.generation}
+        yield "save", saved._replace(row=owed, messages=messages, begun=0)
+        if not rules.owes_with_save:
+            yield "save, then die", saved
     if world.deletions and world.saved and not world.deleted:
-        yield "delete", world._replace(row=None, deleted=True, deletions=world.deletions - 1)
+        gone = (0,) * len(world.published)
+        world_without = world._replace(row=None, deleted=True, published=gone, recorded=gone)
+        yield "delete", world_without._replace(deletions=world.deletions - 1)
     if world.retries and row and row.state == FAILED:
-        yield "retry", world._replace(row=retry(row), retries=world.retries - 1)
-    if is_claimable(row) and row and row.generation not in world.messages:
+        yield "retry", world._replace(row=retry(row), retries=world.retries - 1, begun=0)
+    for generation in world.messages if world.losses else ():
+        messages = world.messages - {generation}
+        yield "lose", world._replace(messages=messages, losses=world.losses - 1)
+    if rules.sweeps and row and is_claimable(row) and row.generation not in world.messages:
         yield "sweep", world._replace(messages=world.messages | {row.generation})
 
 
-def _time(world: World, stalls: bool) -> Iterator[tuple[str, World]]:
+def _time(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     row = world.row
     if row is None:
         return
     if not row.due:
         yield "due", world._replace(row=row._replace(due=True))
     if row.lease is not None and not row.expired:
-        dead = world.workers[row.lease] is None
-        if dead or stalls:
+        is_dead = world.workers[row.lease] is None
+        if is_dead or not rules.lease_outlives_process:
             yield "expire", world._replace(row=row._replace(expired=True))
-        if dead:
+        if is_dead:
             yield "release", world._replace(row=release(row, row.lease))
 
 
-def _of_worker(world: World, worker: int) -> Iterator[tuple[str, World]]:
+def _of_worker(world: World, worker: int, rules: Rules) -> Iterator[tuple[str, World]]:
     work = world.workers[worker]
     if work is None:
         for generation in world.messages:
-            row, taken = claim(world.row, generation, worker)
+            row, taken = claim(world.row, generation, worker, rules)
             after = world._replace(row=row)
             if taken:
-                after = _at(after, worker, Work(generation))
+                begun = min(world.begun + 1, MAX_ATTEMPTS + 1)
+                after = _at(after._replace(begun=begun), worker, Work(generation))
             yield "deliver", after._replace(messages=world.messages - {generation})
             # The broker may deliver it again.
             yield "deliver twice", after
         return
     if world.deaths:
-        yield "die", _at(world, worker, None)._replace(deaths=world.deaths - 1)
-    yield from _working(world, worker, work)
+        left_behind = world.left_behind or bool(world.deleted and work.made)
+        after = world._replace(deaths=world.deaths - 1, left_behind=left_behind)
+        yield "die", _at(after, worker, None)
+    yield from _working(world, worker, work, rules)
 
 
-def _working(world: World, worker: int, work: Work) -> Iterator[tuple[str, World]]:
-    if work.step == CLAIMED:
-        yield _looked_up(world, worker, work)
-    elif work.step == VERSIONED:
-        yield "open", _at(world, worker, work._replace(step=OPENED, content=world.saved))
-        if world.failures:
-            failed = world._replace(failures=world.failures - 1)
-            yield "fail for a while", _failed(failed, worker, work, for_good=False)
-            yield "fail for good", _failed(failed, worker, work, for_good=True)
-    elif work.step == OPENED:
-        yield _asked_whether_wanted(world, worker, work)
-    elif work.step == CHECKED:
-        done = world._replace(published=work.content, recorded=work.version)
-        yield "publish", _at(done, worker, work._replace(step=PUBLISHED))
-    else:
-        yield "end", _ended(world, worker, work)
+def _working(world: World, worker: int, work: Work, rules: Rules) -> Iterator[tuple[str, World]]:
+    match work.step:
+        case 0:
+            yield _looked_up(world, worker, work, rules)
+        case 1:
+            yield "open", _at(world, worker, work._replace(step=OPENED, content=world.saved))
+        case 2:
+            yield "ask", _asked(world, worker, work, rules)
+            yield from _failing(world, worker, work)
+        case 3:
+            yield "publish", _published(world, worker, work)
+        case 4:
+            yield "end", _settled(world, worker, work, rules)
+        case 5:
+            yield "withdraw", _withdrawn(world, worker, work, rules)
+        case 6:
+            yield "hand back", _handed_back(world, worker, work)
 
 
-def _looked_up(world: World, worker: int, work: Work) -> tuple[str, World]:
+def _looked_up(world: World, worker: int, work: Work, rules: Rules) -> tuple[str, World]:
     if world.deleted:
-        return "blank", _ended(world, worker, work)
-    is_current = world.recorded == world.saved
-    step = PUBLISHED if is_current else VERSIONED
-    return "version", _at(world, worker, work._replace(step=step, version=world.saved))
+        return "blank", _settled(world, worker, work, rules)
+    recorded = enumerate(world.recorded)
+    owed = tuple(number for number, version in recorded if version != world.saved)
+    step = VERSIONED if owed else PUBLISHED
+    return "version", _at(world, worker, work._replace(step=step, version=world.saved, owed=owed))
 
 
-def _asked_whether_wanted(world: World, worker: int, work: Work) -> tuple[str, World]:
-    if holds(world.row, work.generation, worker):
-        return "check", _at(world, worker, work._replace(step=CHECKED))
-    return "stop", _ended(world, worker, work)
+def _asked(world: World, worker: int, work: Work, rules: Rules) -> World:
+    is_wanted = holds(world.row, work.generation, worker, rules)
+    return _at(world, worker, work._replace(step=CHECKED if is_wanted else OVERTAKEN))
 
 
-def _ended(world: World, worker: int, work: Work) -> World:
-    """Settle, or withdraw and hand back."""
-    if holds(world.row, work.generation, worker):
-        row = settle(world.row, work.generation, worker)
-        return _at(world._replace(row=row), worker, None)
-    created = work.step == PUBLISHED and work.content
-    if created and world.deleted:
-        world = world._replace(published=0, recorded=0)
-    return _handed_back(world, worker, work)
-
-
-def _failed(world: World, worker: int, work: Work, *, for_good: bool) -> World:
+def _failing(world: World, worker: int, work: Work) -> Iterator[tuple[str, World]]:
+    if not world.failures:
+        return
+    failed = world._replace(failures=world.failures - 1)
     if not holds(world.row, work.generation, worker):
-        return _handed_back(world, worker, work)
+        yield "fail too late", _at(failed, worker, work._replace(step=OVERTAKEN))
+        return
     is_last = world.row is not None and world.row.attempts >= MAX_ATTEMPTS
-    end = give_up if for_good or is_last else postpone
-    return _at(world._replace(row=end(world.row, work.generation, worker)), worker, None)
+    for name, end in (("fail for a while", postpone), ("fail for good", give_up)):
+        row = (give_up if is_last else end)(world.row, work.generation, worker)
+        yield name, _at(failed._replace(row=row), worker, None)
+
+
+def _published(world: World, worker: int, work: Work) -> World:
+    number, *owed = work.owed
+    published, recorded = list(world.published), list(world.recorded)
+    published[number], recorded[number] = work.content, work.version
+    after = world._replace(published=tuple(published), recorded=tuple(recorded))
+    step = OPENED if owed else PUBLISHED
+    return _at(after, worker, work._replace(step=step, owed=tuple(owed), made=(*work.made, number)))
+
+
+def _settled(world: World, worker: int, work: Work, rules: Rules) -> World:
+    if not holds(world.row, work.generation, worker, rules):
+        return _at(world, worker, work._replace(step=OVERTAKEN))
+    row = settle(world.row, work.generation, worker, rules)
+    return _at(world._replace(row=row), worker, None)
+
+
+def _withdrawn(world: World, worker: int, work: Work, rules: Rules) -> World:
+    if world.deleted and rules.withdraws:
+        kept = [number not in work.made for number in range(len(world.published))]
+        world = world._replace(
+            published=tuple(c * k for c, k in zip(world.published, kept, strict=True)),
+            recorded=tuple(v * k for v, k in zip(world.recorded, kept, strict=True)),
+        )
+    return _at(world, worker, work._replace(step=WITHDRAWN))
 
 
 def _handed_back(world: World, worker: int, work: Work) -> World:
@@ -242,6 +293,91 @@ def _handed_back(world: World, worker: int, work: Work) -> World:
 
 
 def _at(world: World, worker: int, work: Work | None) -> World:
-    workers = list(world.workers)
-    workers[worker] = work
-    return world._replace(workers=tuple(workers))
+    workers = (*world.workers[:worker], work, *world.workers[worker + 1 :])
+    return world._replace(workers=workers)
+
+
+# ---- what must hold ----------------------------------------------------------------------------
+
+
+def complaint(world: World) -> str:
+    """Return what must never be so and is, or nothing."""
+    row = world.row
+    if world.begun > MAX_ATTEMPTS:
+        return "an attempt too many was begun"
+    at_work = [work for work in world.workers if work and VERSIONED <= work.step <= PUBLISHED]
+    if len(at_work) > 1:
+        return "two workers have the picture open"
+    if row is not None:
+        return _complaint_of(row, world)
+    if not world.deleted and set(world.published) != {world.saved}:
+        return "nothing is owed, and a rendition is not of this picture"
+    if not world.deleted and set(world.recorded) != {world.saved}:
+        return "nothing is owed, and a record is not of this picture"
+    is_over = world.deleted and not any(world.workers) and not world.left_behind
+    return "a deleted picture left a rendition" if is_over and any(world.published) else ""
+
+
+def _complaint_of(row: Row, world: World) -> str:
+    if row.state == WARMING and row.lease is None:
+        return "being warmed by nobody"
+    if row.state == FAILED and row.lease is not None:
+        return "failed and leased"
+    return "owed to a deleted instance" if world.deleted else ""
+
+
+class Walk:
+    """Every world that can come of `start`, each with how it came about.
+
+    Args:
+        stop: Go no further than the first world with a complaint.
+    """
+
+    def __init__(self, start: World, rules: Rules = ALL, *, stop: bool = False) -> None:
+        self.rules = rules
+        self.origins: dict[World, tuple[World, str] | None] = {start: None}
+        self.broken: dict[World, str] = {}
+        self._rests: dict[World, World] = {}
+        waiting = deque([start])
+        while waiting and not (stop and self.broken):
+            world = waiting.popleft()
+            for event, after in successors(world, rules):
+                if after not in self.origins:
+                    self.origins[after] = (world, event)
+                    waiting.append(after)
+                    if wrong := complaint(after):
+                        self.broken[after] = wrong
+
+    def story(self, world: World) -> str:
+        """Return what led to `world`, in the fewest events."""
+        events = []
+        while origin := self.origins[world]:
+            world, event = origin
+            events.append(event)
+        return " > ".join(reversed(events))
+
+    def at_rest(self, world: World) -> World:
+        """Return what becomes of `world` when nothing more goes wrong: time, sweeps, workers."""
+        world = world._replace(
+            saves=0, deaths=0, failures=0, retries=0, deletions=0, losses=0, begun=0
+        )
+        way = []
+        while world not in self._rests:
+            assert world not in way, f"never at rest: {world}"
+            way.append(world)
+            events = dict(successors(world, self.rules))
+            chosen = next((name for name in HEALING if name in events), None)
+            if chosen is None:
+                self._rests[world] = world
+            else:
+                world = events[chosen]._replace(begun=0)
+        for passed in way:
+            self._rests[passed] = self._rests[world]
+        return self._rests[world]
+
+
+# What happens by itself, in an order that comes to an end.
+HEALING = (
+    *("end", "publish", "ask", "open", "version", "blank", "withdraw", "hand back"),
+    *("release", "due", "expire", "deliver", "sweep"),
+)

@@ -9,7 +9,7 @@ from django.db import connections, transaction
 
 from renditions import conf as library_conf
 from tests.app.models import Editor, Person
-from tests.servers import closed_port
+from tests.servers import closed_port, wait_until
 from tests.workers.broker import celery_on, drain
 from tests.workers.concurrency import Call, at_once, dies_at
 from tests.workers.hooks import hooked
@@ -277,6 +277,7 @@ def test_a_step_waits_with_nothing_in_its_hands(ledger_db, people):
     with transaction.atomic(using=ledger_db):
         ledger.owe(_subject(second, ledger_db), "saved")
         step = Call(lambda: runs.advance(ledger_db, run.pk))
+        wait_until(run.jobs.using(ledger_db).filter(object_pk=first.pk).exists)
         assert step.is_waiting()
         assert Call(lambda: ledger.settle(taken, counted="created")).result()
         ledger.owe(_subject(first, ledger_db), "saved")
