@@ -1,5 +1,6 @@
 """An S3 server on loopback, and a proxy before it that misbehaves on demand."""
 
+import contextlib
 import http.client
 import logging
 import random
@@ -32,7 +33,9 @@ class Proxy:
             protocol_version = "HTTP/1.1"
 
             def handle_any(self) -> None:
-                proxy.pass_on(self)
+                # A client that has lost its patience does not wait for the answer.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    proxy.pass_on(self)
 
             do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = handle_any  # noqa: N815
 
