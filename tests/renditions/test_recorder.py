@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renditions.errors import SourceMissing, StoreUnavailable
@@ -49,6 +49,7 @@ RECORD = RenditionRecord(
 )
 
 
+@settings(max_examples=30)
 @given(
     st.builds(
         RenditionRecord,
@@ -67,6 +68,7 @@ def test_a_record_survives_being_text(record):
     assert RenditionRecord.from_text(record.to_text()) == record
 
 
+@settings(max_examples=50)
 @given(st.one_of(st.text(), st.binary(), st.none(), st.integers(), st.lists(st.integers())))
 def test_no_text_of_somebody_else_breaks_anything(text):
     """Whatever lies under our key in a shared cache is unknown at worst."""
@@ -90,6 +92,7 @@ def test_a_record_is_current_for_its_plan_and_original_only(record, current):
     assert record.is_current(plan, "v") is current
 
 
+@settings(max_examples=50)
 @given(st.text(), st.text())
 def test_keys_fit_every_cache(storage, path):
     """A key has no space or control character and is short, whatever the path holds."""
