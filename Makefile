@@ -9,8 +9,8 @@ UV := $(shell command -v uv 2>/dev/null)
 RUN := $(abspath $(VENV))/bin/python
 export PORT DEMO_DIR REDIS_URL
 
-# A file's tests share servers and workers, so they stay together.
-PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+# A file's tests share servers and workers, so they stay together. They wait more than they compute.
+PARALLEL ?= --numprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos lint format install clean distclean bench measure corpus
