@@ -132,6 +132,13 @@ def retry() -> None:
     jobs._is_final = lambda report: True
 
 
+def finality() -> None:
+    """Every failure is taken for one that may pass."""
+    from workers import jobs
+
+    jobs._is_final = lambda report: False
+
+
 def one_commit() -> None:
     """A save outside of a transaction commits the row first and its debt afterwards."""
     from workers import receivers
@@ -210,6 +217,7 @@ GUARDS: dict[str, Callable[[], None]] = {
     "json-only": json_only,
     "forgetful-records": forgetful_records,
     "retry": retry,
+    "finality": finality,
     "one-commit": one_commit,
     "after-commit": after_commit,
     "generation": generation,

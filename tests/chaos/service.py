@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.servers import postgres
 
+from . import disk
 from .place import Place
 from .processes import Process, valkey, wait_for_ping
 
@@ -38,6 +39,9 @@ class Options:
     hooks: tuple[str, ...] = ()
     broker: tuple[str, ...] = ("--appendonly", "yes", "--maxmemory-policy", "noeviction")
     cache: tuple[str, ...] = ()
+    web: bool = False  # somebody asks for pages
+    disk_mb: int = 0  # media lie on a disk of this size, where that can be had; 0: where all lies
+    before_worker: tuple[str, ...] = ()  # what its command begins with
 
 
 class Service:
@@ -140,7 +144,8 @@ class Service:
         return all(READY in log.read_bytes() for log in logs if log.exists())
 
     def _worker(self, name: str) -> Process:
-        celery = [sys.executable, "-m", "celery", "--app", "tests.chaos.celery", "worker"]
+        celery = [*self.options.before_worker, sys.executable, "-m", "celery"]
+        celery += ["--app", "tests.chaos.celery", "worker"]
         more = ["--hostname", f"{name}@chaos", "--concurrency", str(self.options.concurrency)]
         more += ["--queues", QUEUES, "--without-mingle", "--without-gossip", "--loglevel", "INFO"]
         # Without the guard `json-only` Celery would not start as root.
@@ -176,6 +181,8 @@ def placed(database: str, options: Options, without: tuple[str, ...]) -> Iterato
             without=without,
         )
         place.media.mkdir()
+        if options.disk_mb:
+            stack.enter_context(disk.small(place.media, options.disk_mb))
         os.environ.update(place.environment)
         yield place
 
@@ -183,6 +190,8 @@ def placed(database: str, options: Options, without: tuple[str, ...]) -> Iterato
 def _database(kind: str, folder: Path, options: Options, stack: ExitStack) -> dict[str, Any]:
     if kind == "postgres":
         address = stack.enter_context(postgres())
+        # It is nobody's where we are root, and some workers may do no more than modes allow.
+        Path(address["HOST"]).chmod(0o755)
         return {**address, "NAME": "postgres", "OPTIONS": dict(options.database)}
     return {
         "ENGINE": "django.db.backends.sqlite3",

@@ -3,17 +3,25 @@
 What may pass is tried again, with backoff and jitter, when it is due; what cannot pass fails at
 once and says why; a partial file is never seen.
 
-Guard: `retry` (a failure that may pass is not taken for a final one).
+The full disk is a small tmpfs, and what is forbidden are modes, for workers that are bound by
+them; where neither can be had, the error is raised instead, and a note says so.
+
+Guards: `retry` (a failure that may pass is not taken for a final one), `finality` (one that cannot
+pass is), `atomic-publish` (on a full disk, too, a file is there whole or not at all).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from tests.chaos import witness
+from renditions import unfinished
+from tests.chaos import disk, witness
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
 BACKOFF_S, SHORTEST = 1, 0.8
+DISK_MB = 16  # a picture takes 40 KB, with all of its renditions
 
 
 def options(*, short: bool, database: str) -> Options:
@@ -21,6 +29,8 @@ def options(*, short: bool, database: str) -> Options:
     return Options(
         workers=1 if short else 2,
         settings={"MAX_ATTEMPTS": 12, "BACKOFF_S": BACKOFF_S, "BACKOFF_MAX_S": 2},
+        disk_mb=DISK_MB,
+        before_worker=disk.bound_by_modes() or (),
     )
 
 
@@ -30,7 +40,6 @@ def run(chaos: Chaos) -> None:
         {"open": {"errno": "EIO", "share": 0.5}},
         {"save": {"errno": "EIO", "share": 0.3}},
         {"size": {"errno": "ETIMEDOUT", "share": 0.5}},
-        {"save": {"errno": "ENOSPC"}},
         {"open": {"delay_s": 0.3}, "save": {"delay_s": 0.1}},
     ):
         chaos.trouble(**trouble)
@@ -39,9 +48,40 @@ def run(chaos: Chaos) -> None:
         chaos.trouble()
         chaos.settle()
         chaos.verdict.injected += 1
+    _full(chaos)
     _late_original(chaos)
     _attempts_were_due(chaos)
     _forbidden(chaos)
+
+
+def _full(chaos: Chaos) -> None:
+    """No space left, for no more than a while: nobody has to do anything but make some."""
+    from workers.models import WarmJob
+
+    pictures = chaos.save_many(chaos.size(20, 5))
+    chaos.settle()
+    with _no_space(chaos):
+        for picture in pictures:
+            picture.image.ppoi = (0.25, 0.75)
+            picture.save()
+        missed = WarmJob.objects.filter(error__contains="No space left on device")
+        found = chaos.service.wait(missed.exists, 20, "the disk is found full")
+        chaos.expect(found, "a full disk is given as the reason")
+        chaos.service.pause(chaos.size(3, 1))
+    chaos.verdict.injected += 1
+    chaos.settle()
+
+
+@contextmanager
+def _no_space(chaos: Chaos) -> Iterator[None]:
+    if chaos.place.media.is_mount():
+        with disk.full(chaos.place.media):
+            yield
+    else:
+        chaos.note("no tmpfs can be mounted here: ENOSPC is raised instead")
+        chaos.trouble(save={"errno": "ENOSPC"})
+        yield
+        chaos.trouble()
 
 
 def _late_original(chaos: Chaos) -> None:
@@ -61,18 +101,31 @@ def _late_original(chaos: Chaos) -> None:
 def _forbidden(chaos: Chaos) -> None:
     """Permission denied: failed at once, with its kind; made when it is allowed and retried."""
     from workers import ledger
-    from workers.models import JobState, WarmJob
+    from workers.models import WarmJob
 
-    chaos.trouble(save={"errno": "EACCES"})
-    chaos.save_many(3)
-    chaos.settle()
-    failed = WarmJob.objects.filter(state=JobState.FAILED)
-    found = sorted(failed.values_list("kind", "attempts"))
-    chaos.expect(found == [("denied", 1)] * 3, f"permission denied fails at once: {found}")
-    chaos.trouble()
+    with _no_permission(chaos):
+        pictures = chaos.save_many(3)
+        chaos.settle()
     chaos.verdict.injected += 1
-    ledger.retry(WarmJob.objects.all())
+    jobs = WarmJob.objects.filter(object_pk__in=[str(picture.pk) for picture in pictures])
+    found = sorted(jobs.values_list("state", "kind", "attempts"))
+    expected = [("failed", "denied", 1)] * len(pictures)
+    chaos.expect(found == expected, f"permission denied fails at once: {found}")
+    ledger.retry(jobs)
     chaos.settle()
+
+
+@contextmanager
+def _no_permission(chaos: Chaos) -> Iterator[None]:
+    if disk.bound_by_modes() is not None:
+        media = chaos.place.media
+        with disk.forbidden(media / "__sized__", media / unfinished.FOLDER):
+            yield
+    else:
+        chaos.note("modes bind no worker here: EACCES is raised instead")
+        chaos.trouble(save={"errno": "EACCES"})
+        yield
+        chaos.trouble()
 
 
 def _attempts_were_due(chaos: Chaos) -> None:
