@@ -1,6 +1,5 @@
 """What the numbers mean, against LittleCMS over the whole picture."""
 
-import struct
 from io import BytesIO
 
 import pytest
@@ -12,58 +11,20 @@ from renditions.imaging.rendering import Recipe
 from renditions.imaging.sizers import Thumbnail
 from renditions.imaging.sources import Limits
 
-from .pictures import CORNERS, as_file, corners_of, four_corners, gradient, near, read, render
+from .pictures import (
+    CORNERS,
+    as_file,
+    corners_of,
+    four_corners,
+    gradient,
+    near,
+    photograph,
+    read,
+    render,
+)
+from .profiles import ADOBE_RGB, DISPLAY_P3, cmyk_profile, grey_profile, rgb_profile
 
 TIFF = Limits(formats=("TIFF", "JPEG", "PNG"))
-
-# Primaries as XYZ under D50, and gamma.
-DISPLAY_P3 = ((0.5151, 0.2412, -0.0011), (0.2920, 0.6922, 0.0419), (0.1571, 0.0666, 0.7841), 2.2)
-ADOBE_RGB = ((0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446), 2.2)
-
-
-def _xyz(x: float, y: float, z: float) -> bytes:
-    return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in (x, y, z)))
-
-
-def _curve(gamma: float) -> bytes:
-    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
-
-
-def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """Return an ICC 2.1 monitor profile with these tags, as ICC.1:2001-04 lays it out."""
-    text = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(78)
-    tags = {b"desc": text, b"cprt": b"text\0\0\0\0none\0", b"wtpt": _xyz(0.9642, 1, 0.8249), **tags}
-    offset, table, body = 128 + 4 + 12 * len(tags), b"", b""
-    for name, value in tags.items():
-        value += bytes(-len(value) % 4)
-        table += name + struct.pack(">2I", offset + len(body), len(value))
-        body += value
-    header = struct.pack(
-        ">I4sI4s4s4s12s4s",
-        0,
-        b"lcms",
-        0x02100000,
-        b"mntr",
-        space,
-        b"XYZ ",
-        struct.pack(">6H", 2024, 1, 1, 0, 0, 0),
-        b"acsp",
-    )
-    header += bytes(28) + struct.pack(">3i", 63190, 65536, 54061) + bytes(48)
-    whole = header + struct.pack(">I", len(tags)) + table + body
-    return struct.pack(">I", len(whole)) + whole[4:]
-
-
-def rgb_profile(red, green, blue, gamma) -> bytes:
-    tags = {
-        name: _xyz(*xyz)
-        for name, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), (red, green, blue), strict=True)
-    }
-    return _profile(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _curve(gamma)))
-
-
-def grey_profile(gamma: float) -> bytes:
-    return _profile(b"GRAY", {b"kTRC": _curve(gamma)})
 
 
 def _reference(picture: Image.Image, profile: bytes, size: tuple[int, int]) -> Image.Image:
@@ -171,29 +132,110 @@ def test_a_profile_is_not_kept_where_it_would_lie():
     assert "icc_profile" not in read(render(file, recipe)).info
 
 
-def _cmyk(colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    return (*(255 - channel for channel in colour), 0)
-
-
-@pytest.mark.parametrize("stored_as", ["Adobe", "plain"])
-def test_cmyk_is_never_inverted(stored_as):
-    """Printers' pictures look like themselves, whoever wrote the file."""
+def _four_inks(*inks: tuple[int, int, int, int]) -> Image.Image:
+    """Return a picture whose quarters are printed in four ways."""
     picture = Image.new("CMYK", (80, 80))
-    for i, colour in enumerate(CORNERS):
-        picture.paste(_cmyk(colour), (i % 2 * 40, i // 2 * 40, i % 2 * 40 + 40, i // 2 * 40 + 40))
-    if stored_as == "plain":  # without Adobe's marker inks are stored as they are
-        data = as_file(ImageChops.invert(picture), "JPEG", quality=95).getvalue()
-        start = data.index(b"\xff\xee")
-        file = BytesIO(
-            data[:start] + data[start + 2 + int.from_bytes(data[start + 2 : start + 4]) :]
-        )
-    else:
-        file = as_file(picture, "JPEG", quality=95)
+    for i, ink in enumerate(inks):
+        picture.paste(ink, (i % 2 * 40, i // 2 * 40, i % 2 * 40 + 40, i // 2 * 40 + 40))
+    return picture
 
-    image = read(render(file, Recipe(Thumbnail(), Size(40, 40))))
+
+def _separated(picture: Image.Image) -> Image.Image:
+    """Return `picture` in inks; half of what they have in common is black."""
+    cyan, magenta, yellow = ImageChops.invert(picture).split()
+    common = ImageChops.darker(ImageChops.darker(cyan, magenta), yellow)
+    black = common.point(lambda ink: ink // 2)
+    inks = [ImageChops.subtract(ink, black) for ink in (cyan, magenta, yellow)]
+    return Image.merge("CMYK", [*inks, black])
+
+
+def _adobe_cmyk(picture: Image.Image, profile: bytes | None) -> BytesIO:
+    return as_file(picture, "JPEG", quality=95, icc_profile=profile)
+
+
+def _plain_cmyk(picture: Image.Image, profile: bytes | None) -> BytesIO:
+    """Return a file without Adobe's marker: its inks are stored as they are."""
+    data = _adobe_cmyk(ImageChops.invert(picture), profile).getvalue()
+    start, end = _adobe_marker(data)
+    return BytesIO(data[:start] + data[end:])
+
+
+def _ycck(picture: Image.Image, profile: bytes | None) -> BytesIO:
+    """Return a file as Photoshop writes it: three inks as luma and chroma, and Adobe's word 2."""
+    cyan, magenta, yellow, black = picture.split()
+    planes = Image.merge("RGB", [cyan, magenta, yellow]).convert("YCbCr").split()
+    planes = [*(ImageChops.invert(plane) for plane in planes), black]
+    data = bytearray(_adobe_cmyk(Image.merge("CMYK", planes), profile).getvalue())
+    _, end = _adobe_marker(data)
+    assert data[end - 1] == 0
+    data[end - 1] = 2
+    return BytesIO(data)
+
+
+def _cmyk_tiff(picture: Image.Image, profile: bytes | None) -> BytesIO:
+    return as_file(picture, "TIFF", icc_profile=profile or b"")
+
+
+def _adobe_marker(data: bytes | bytearray) -> tuple[int, int]:
+    start = data.index(b"\xff\xee")
+    return start, start + 2 + int.from_bytes(data[start + 2 : start + 4])
+
+
+PRINTED = [_adobe_cmyk, _plain_cmyk, _ycck, _cmyk_tiff]
+
+
+@pytest.mark.parametrize("store", PRINTED)
+def test_cmyk_is_never_inverted(store):
+    """Printers' pictures look like themselves, whoever wrote the file."""
+    inks = [(*(255 - channel for channel in colour), 0) for colour in CORNERS]
+    file = store(_four_inks(*inks), None)
+
+    image = read(render(file, Recipe(Thumbnail(), Size(40, 40), format="png"), TIFF))
 
     assert image.mode == "RGB"
     assert near(corners_of(image), CORNERS, by=14)
+
+
+@pytest.mark.parametrize("store", PRINTED)
+def test_a_press_has_its_own_colours(store):
+    """Cyan as it is printed is no screen's cyan; paper is white, black ink a dark grey."""
+    picture = _four_inks((255, 0, 0, 0), (0, 0, 0, 0), (0, 255, 255, 0), (0, 0, 0, 255))
+    file = store(picture, cmyk_profile())
+
+    image = read(render(file, Recipe(Thumbnail(), Size(40, 40), format="png"), TIFF))
+
+    # L, a and b of `profiles.cmyk_profile`, by the formulas of CIELAB and IEC 61966-2-1.
+    wanted = [(0, 156, 220), (255, 255, 255), (214, 24, 34), (28, 28, 28)]
+    assert near(corners_of(image), wanted, by=6)
+    assert "icc_profile" not in image.info
+
+
+@pytest.mark.parametrize("store", PRINTED)
+def test_the_profile_of_a_press_is_applied(store):
+    """Colours after the shrink are those that LittleCMS gives to the whole picture."""
+    inks = _separated(photograph(900, 600))
+    recipe = Recipe(Thumbnail(), Size(240, 240), format="png")
+
+    image = read(render(store(inks, cmyk_profile()), recipe, TIFF))
+
+    assert image.mode == "RGB"
+    assert _error(image, _reference(inks, cmyk_profile(), image.size)) < 3
+    unmanaged = inks.convert("RGB").resize(image.size)
+    assert _error(image, unmanaged) > 10, "the profile does change the picture"
+
+
+@pytest.mark.parametrize("store", PRINTED)
+def test_a_picture_for_a_press_can_stay_one(store):
+    """`keep` leaves the inks alone, and says which press they are meant for."""
+    picture = _four_inks((255, 0, 0, 0), (0, 0, 0, 0), (10, 200, 255, 0), (0, 0, 30, 255))
+    encoding = Encoding(color="keep", jpeg_quality=95)
+    recipe = Recipe(Thumbnail(), Size(40, 40), format="jpeg", encoding=encoding)
+
+    image = read(render(store(picture, cmyk_profile()), recipe, TIFF))
+
+    assert image.mode == "CMYK"
+    assert image.info["icc_profile"] == cmyk_profile()
+    assert near(corners_of(image), corners_of(picture), by=10)
 
 
 def test_lab_becomes_srgb():
@@ -204,3 +246,15 @@ def test_lab_becomes_srgb():
     image = read(render(as_file(picture, "TIFF"), Recipe(format="png"), TIFF))
 
     assert near(corners_of(image), CORNERS, by=6)
+
+
+def test_lab_is_averaged_as_colours_are():
+    """A shrunk LAB picture is what LittleCMS and then Lanczos would give."""
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    picture = ImageCms.profileToProfile(photograph(450, 300), srgb, lab, outputMode="LAB")
+    recipe = Recipe(Thumbnail(), Size(150, 150), format="png")
+
+    image = read(render(as_file(picture, "TIFF"), recipe, TIFF))
+
+    back = ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB")
+    assert _error(image, back.resize(image.size, Image.Resampling.LANCZOS)) < 3
