@@ -15,6 +15,8 @@ SWEEP_EVERY_S = 1
 
 _place = Place.of_this_process()
 app = Celery("tests.chaos", broker=_place.broker_url, set_as_current=True)
+# In every thread, of the web server too; `config`, whose lifeline this borrows, has an app as well.
+app.set_default()
 app.conf.update(CELERY)
 app.conf.beat_schedule = {
     "renditions.sweep": {

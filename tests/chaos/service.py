@@ -1,4 +1,4 @@
-"""The service under test: broker, cache, database, workers, beat, and a visitor who reads."""
+"""The service under test: broker, cache, database, workers, beat, web, and a visitor who reads."""
 
 import json
 import os
@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from tests.servers import postgres
 
 from . import disk
+from .browser import Browser
 from .place import Place
 from .processes import Process, valkey, wait_for_ping
 
 READY = b" ready."
+WEB = "tests.chaos.wsgi"
 QUEUES = "renditions,renditions.bulk"
 
 
@@ -55,6 +58,7 @@ class Service:
         self.cache: Process
         self.workers: list[Process] = []
         self.beats: list[Process] = []
+        self.web: Process | None = None
         self.reader: Process | None = None
 
     def start_stores(self) -> None:
@@ -72,17 +76,21 @@ class Service:
             command = [sys.executable, "-m", "tests.chaos.reader"]
             command += [str(self.place.media), str(self.reader_report), str(self.options.pause_s)]
             self.reader = self._process("reader", command)
+        if self.options.web:
+            self.web = self._web_server()
         self.wait(self._all_ready, 60, "the workers are ready")
+        if self.web:
+            self.wait(self._pages_are_served, 60, "pages are served")
 
     @property
     def reader_report(self) -> Path:
         """What the visitor has seen."""
         return self.folder / "reader.json"
 
-    def add_worker(self, name: str) -> Process:
-        """Start one more worker."""
-        self.workers.append(self._worker(name))
-        return self.workers[-1]
+    @property
+    def web_socket(self) -> Path:
+        """Where pages are served."""
+        return self.folder / "web.sock"
 
     def bring_back(self, worker: Process) -> None:
         """Start a worker that was ended, and wait until it works."""
@@ -99,8 +107,7 @@ class Service:
     def processes(self) -> Iterator[Process]:
         """Return all that run or should."""
         yield from (self.broker, self.cache, *self.workers, *self.beats)
-        if self.reader:
-            yield self.reader
+        yield from (process for process in (self.web, self.reader) if process)
 
     def wait(self, condition: Callable[[], object], within_s: float, what: str) -> bool:
         """Tend the service until `condition()`; False where it does not come to that."""
@@ -126,7 +133,7 @@ class Service:
 
     def stop(self) -> None:
         """End everything."""
-        for process in (*self.beats, *self.workers):
+        for process in (*self.beats, *self.workers, *([self.web] if self.web else [])):
             process.end(signal.SIGKILL)
         if self.reader:
             self.reader.end(signal.SIGTERM)
@@ -156,6 +163,16 @@ class Service:
         schedule = str(self.folder / f"schedule{number}")
         more = ["--schedule", schedule, "--pidfile=", "--max-interval", "1"]
         return self._process(f"beat{number}", [*celery, *more])
+
+    def _web_server(self) -> Process:
+        gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"]
+        return self._process("web", [*gunicorn, "--bind", f"unix:{self.web_socket}", WEB])
+
+    def _pages_are_served(self) -> bool:
+        try:
+            return Browser(self.web_socket).get("/").status == HTTPStatus.OK
+        except OSError:
+            return False
 
     def _process(self, name: str, command: list[str], **environment: str) -> Process:
         return Process(name, command, self.folder / f"{name}.log", environment)

@@ -1,8 +1,12 @@
-"""A page that shows pictures, and the admin."""
+"""A page that shows pictures, one that takes them, their files, and the admin."""
 
+from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path, re_path
+from django.views.static import serve
 
 from renditions.warming import survey
 
@@ -20,4 +24,20 @@ def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse("\n".join(lines))
 
 
-urlpatterns = [path("", page), path("admin/", admin.site.urls)]
+def upload(request: HttpRequest, number: int) -> HttpResponse:
+    """Save a picture, and say whether a hook that was registered after ours has run."""
+    ran: list[bool] = []
+    with transaction.atomic():
+        image = ContentFile(request.body, name="a.jpg")
+        picture = Picture.objects.create(number=number, image=image)
+        transaction.on_commit(lambda: ran.append(True))
+    return JsonResponse({"pk": picture.pk, "hooks_ran": bool(ran)})
+
+
+urlpatterns = [
+    path("", page),
+    path("upload/<int:number>/", upload),
+    # A name may hold a line break, which `.` does not match.
+    re_path(r"^media/(?P<path>[\s\S]+)\Z", serve, {"document_root": settings.MEDIA_ROOT}),
+    path("admin/", admin.site.urls),
+]

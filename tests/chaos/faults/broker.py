@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from django.db import transaction
 from redis import Redis
 
+from tests.chaos.browser import Browser
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
@@ -30,7 +30,7 @@ SAVE_WITHIN_S = (1, 3)
 
 def options(*, short: bool, database: str) -> Options:
     """As in production."""
-    return Options()
+    return Options(web=True)
 
 
 def run(chaos: Chaos) -> None:
@@ -45,18 +45,21 @@ def run(chaos: Chaos) -> None:
 
 
 def _saves(chaos: Chaos) -> None:
-    """Save pictures as requests do; each must return in time, with its hooks run."""
+    """Send pictures to the web server; each must be taken in time, with its hooks run."""
+    from tests.chaos.app.models import Picture
+    from tests.chaos.pictures import drawn
     from workers.models import WarmJob
 
+    browser = Browser(chaos.service.web_socket)
     for _ in range(chaos.size(16, 4)):
-        ran: list[bool] = []
+        number = chaos.next_number()
+        data = drawn(number)
         since = time.monotonic()
-        with transaction.atomic():
-            picture = chaos.save()
-            transaction.on_commit(lambda ran=ran: ran.append(True))
+        saved = browser.upload(f"/upload/{number}/", data).json
         took = time.monotonic() - since
-        chaos.expect(ran, "hooks after ours run")
+        chaos.expect(saved["hooks_ran"], "hooks after ours run")
         chaos.expect(took < chaos.size(*SAVE_WITHIN_S), f"a save takes {took:.2f} s")
+        picture = Picture.objects.get(pk=saved["pk"])
         made_already = Path(picture.image.storage.path(picture.image.plans()[0].path)).exists()
         owed = WarmJob.objects.filter(object_pk=str(picture.pk)).exists()
         chaos.expect(owed or made_already, "the row is committed")

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from django.core.files.base import ContentFile
-from django.test import Client
 from redis import Redis
 
+from tests.chaos.browser import Browser, administrator
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
@@ -22,25 +22,25 @@ BROKEN = 3  # pictures that end in the middle
 
 def options(*, short: bool, database: str) -> Options:
     """As in production."""
-    return Options(workers=1 if short else 2)
+    return Options(workers=1 if short else 2, web=True)
 
 
 def run(chaos: Chaos) -> None:
     """One trouble after the other, with pages and saves in the middle of it."""
     from tests.chaos.app.models import Picture
 
-    client = _admin()
+    browser = administrator(chaos.service.web_socket)
     broken = [_broken(chaos) for _ in range(BROKEN)]
     chaos.settle()
     for trouble in (_cleared, _evicting, _silent, _down):
-        trouble(chaos, client)
+        trouble(chaos, browser)
         chaos.verdict.injected += 1
-        _failures_are_listed(chaos, client)
+        _failures_are_listed(chaos, browser)
     chaos.settle()
     for picture in broken:
         picture.image.storage.delete(picture.image.name)
         Path(picture.image.path).write_bytes(_whole(picture))
-    _retry_all(client)
+    _retry_all(browser)
     chaos.settle()
     from workers.models import WarmJob
 
@@ -48,63 +48,63 @@ def run(chaos: Chaos) -> None:
     chaos.expect(left == 0, f"retry makes all; {left} of {Picture.objects.count()} are left")
 
 
-def _cleared(chaos: Chaos, client: Client) -> None:
+def _cleared(chaos: Chaos, browser: Browser) -> None:
     for _ in range(chaos.size(5, 2)):
         chaos.save_many(chaos.size(8, 4))
         _cache(chaos).flushall()
-        _pages_render(chaos, client)
+        _pages_render(chaos, browser)
 
 
-def _evicting(chaos: Chaos, client: Client) -> None:
+def _evicting(chaos: Chaos, browser: Browser) -> None:
     cache = _cache(chaos)
     cache.config_set("maxmemory-policy", "allkeys-random")
     cache.config_set("maxmemory", cache.info("memory")["used_memory"] + 20_000)
     chaos.save_many(chaos.size(20, 5))
-    _pages_render(chaos, client)
+    _pages_render(chaos, browser)
     chaos.settle()
     cache.config_set("maxmemory", 0)
 
 
-def _silent(chaos: Chaos, client: Client) -> None:
+def _silent(chaos: Chaos, browser: Browser) -> None:
     chaos.service.cache.send(signal.SIGSTOP)
     chaos.save_many(2)
-    _pages_render(chaos, client)
+    _pages_render(chaos, browser)
     chaos.service.pause(2)
     chaos.service.cache.send(signal.SIGCONT)
     chaos.settle()
 
 
-def _down(chaos: Chaos, client: Client) -> None:
+def _down(chaos: Chaos, browser: Browser) -> None:
     chaos.service.cache.end(signal.SIGKILL)
     chaos.save_many(chaos.size(15, 4))
-    _pages_render(chaos, client)
+    _pages_render(chaos, browser)
     chaos.settle()
     chaos.service.cache.wanted = True
     chaos.service.tend()
     chaos.service.wait_for_stores()
 
 
-def _pages_render(chaos: Chaos, client: Client) -> None:
+def _pages_render(chaos: Chaos, browser: Browser) -> None:
     for _ in range(3 if chaos.short else 5):
         since = time.monotonic()
-        answer = client.get("/")
-        chaos.expect(answer.status_code == 200, f"the page answers {answer.status_code}")
+        answer = browser.get("/")
+        chaos.expect(answer.status == 200, f"the page answers {answer.status}")
         chaos.expect(time.monotonic() - since < 30, "the page renders in time")
         if time.monotonic() - since > 1:
             return
 
 
-def _failures_are_listed(chaos: Chaos, client: Client) -> None:
-    page = client.get("/admin/rendition_workers/warmjob/?state__exact=failed").content.decode()
+def _failures_are_listed(chaos: Chaos, browser: Browser) -> None:
+    page = browser.get("/admin/rendition_workers/warmjob/?state__exact=failed").text
     chaos.expect(page.count("Not a whole picture") >= BROKEN, "failures are listed with reasons")
 
 
-def _retry_all(client: Client) -> None:
+def _retry_all(browser: Browser) -> None:
     from workers.models import WarmJob
 
     chosen = list(WarmJob.objects.values_list("pk", flat=True))
     data = {"action": "retry_failed", "_selected_action": chosen}
-    client.post("/admin/rendition_workers/warmjob/", data)
+    browser.post("/admin/rendition_workers/warmjob/", data)
 
 
 def _broken(chaos: Chaos):
@@ -120,14 +120,6 @@ def _whole(picture) -> bytes:
     from tests.chaos.pictures import drawn
 
     return drawn(picture.number)
-
-
-def _admin() -> Client:
-    from django.contrib.auth.models import User
-
-    client = Client(raise_request_exception=False)
-    client.force_login(User.objects.create_superuser("admin"))
-    return client
 
 
 def _cache(chaos: Chaos) -> Redis:

@@ -9,13 +9,13 @@ Guard: `path-check` (a name or a symlink leads nobody out of the storage).
 import os
 import unicodedata
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from django.test import RequestFactory
 from django.utils.encoding import uri_to_iri
-from django.views.static import serve
 
+from tests.chaos.browser import Browser
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
@@ -47,7 +47,7 @@ OURS = {"__sized__", "__filtered__", ".renditions-unfinished"}
 
 def options(*, short: bool, database: str) -> Options:
     """Without a reader: there is nothing to see in between."""
-    return Options(workers=1 if short else 2, reader=False)
+    return Options(workers=1 if short else 2, reader=False, web=True)
 
 
 def run(chaos: Chaos) -> None:
@@ -169,17 +169,14 @@ def _urls_serve_their_own(chaos: Chaos, pictures: list[Any]) -> None:
     """Ask for each URL as a browser does: path only, quoted, nothing after ? or #."""
     from tests.chaos.pictures import fault_of
 
+    browser = Browser(chaos.service.web_socket)
     for picture in pictures:
         for plan in picture.image.plans()[:2]:
             url = picture.image.rendition(plan.key).url
-            request = RequestFactory().get(url)
-            path = request.path_info.removeprefix("/media/")
-            try:
-                answer = serve(request, path, document_root=str(chaos.place.media))
-                data = b"".join(answer.streaming_content)
-                fault = fault_of(data, plan, picture.number)
-            except Exception as error:
-                fault = f"{type(error).__name__}: {error}"
+            answer = browser.get(url)
+            fault = fault_of(answer.body, plan, picture.number)
+            if answer.status != HTTPStatus.OK:
+                fault = f"status {answer.status}"
             if fault:
                 chaos.broken(f"{uri_to_iri(url)!r} of {picture.image.name!r} serves: {fault}")
 
