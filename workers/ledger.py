@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, connections, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
@@ -254,14 +254,18 @@ def _release(jobs: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int
     # reason is not its own.
     later = When(state=JobState.WARMING, then=Now() + timedelta(seconds=delay_s))
     known = When(state=JobState.WARMING, then=Value(reason, output_field=models.TextField()))
-    return jobs.filter(lease_until__isnull=False).update(
-        **_unleased(),
-        state=JobState.QUEUED,
-        due_at=Case(later, default=F("due_at")),
-        error=Case(known, default=F("error")),
-        hinted_at=None,
-        changed_at=Now(),
-    )
+    freed = 0
+    # One at a time, because each is to be freed, and whoever waits for a save must hold nothing.
+    for pk in list(jobs.filter(lease_until__isnull=False).values_list("pk", flat=True)):
+        freed += jobs.filter(pk=pk, lease_until__isnull=False).update(
+            **_unleased(),
+            state=JobState.QUEUED,
+            due_at=Case(later, default=F("due_at")),
+            error=Case(known, default=F("error")),
+            hinted_at=None,
+            changed_at=Now(),
+        )
+    return freed
 
 
 def _bury(using: str, jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
@@ -299,7 +303,8 @@ def _unleased() -> dict[str, Any]:
 
 def retry(jobs: models.QuerySet[WarmJob]) -> int:
     """Queue the failed ones of `jobs` again, with all their attempts; return how many."""
-    return jobs.filter(state=JobState.FAILED).update(
+    return _update_free(
+        jobs.filter(state=JobState.FAILED),
         state=JobState.QUEUED,
         generation=F("generation") + 1,
         attempts=0,
@@ -326,7 +331,7 @@ def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint
 
 def mark_hinted(using: str, hints: Iterable[Hint]) -> None:
     """Note that a message has just been sent for each of `hints`."""
-    _jobs(using).filter(pk__in=[hint.job_id for hint in hints]).update(hinted_at=Now())
+    _update_free(_jobs(using).filter(pk__in=[hint.job_id for hint in hints]), hinted_at=Now())
 
 
 def mark_unhinted(hint: Hint) -> None:
@@ -345,9 +350,9 @@ def mend_times(using: str, *, lease_s: float, delay_s: float) -> int:
     """
     lease_end, latest = Now() + timedelta(seconds=lease_s), Now() + timedelta(seconds=delay_s)
     mended = [
-        _jobs(using).filter(lease_until__gt=lease_end).update(lease_until=lease_end),
-        _jobs(using).filter(due_at__gt=latest).update(due_at=Now()),
-        _jobs(using).filter(hinted_at__gt=Now()).update(hinted_at=None),
+        _update_free(_jobs(using).filter(lease_until__gt=lease_end), lease_until=lease_end),
+        _update_free(_jobs(using).filter(due_at__gt=latest), due_at=Now()),
+        _update_free(_jobs(using).filter(hinted_at__gt=Now()), hinted_at=None),
     ]
     return max(mended)
 
@@ -363,6 +368,17 @@ def count(using: str, run_id: int | None, **counts: int) -> None:
 def count_superseded(using: str, run_id: int) -> None:
     """Note that one instance of a run was left to a save or is gone; locks nothing of the run."""
     SupersededJob.objects.using(using).create(run_id=run_id)
+
+
+def _update_free(jobs: models.QuerySet[WarmJob], **values: Any) -> int:
+    """Change all of `jobs` but those that somebody else is changing; return how many.
+
+    Who changes many rows and waits for one of them could be waited for by the same save.
+    """
+    skip = connections[jobs.db].features.has_select_for_update_skip_locked
+    free = jobs.order_by().select_for_update(skip_locked=skip).values("pk")
+    with transaction.atomic(using=jobs.db):
+        return _jobs(jobs.db).filter(pk__in=free).update(**values)
 
 
 def _claimable() -> Q:

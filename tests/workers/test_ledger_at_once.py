@@ -355,6 +355,44 @@ def test_saves_of_many_pictures_of_a_run_do_not_wait_for_each_other(ledger_db):
     assert counts(run) == {"superseded": 2}
 
 
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_who_changes_many_rows_waits_for_no_save(ledger_db):
+    """A retry, a sweep's note and mended times leave out a row that a save is changing."""
+    saved, other = subject_in(ledger_db, "1"), subject_in(ledger_db, "2")
+    for subject in (saved, other):
+        failed(subject)
+    hints = [hint_of(saved), hint_of(other)]
+
+    with transaction.atomic(using=ledger_db):
+        ledger.owe(saved, "saved")
+        retried = Call(lambda: ledger.retry(WarmJob.objects.using(ledger_db))).result()
+        Call(lambda: ledger.mark_hinted(ledger_db, hints)).result()
+        Call(lambda: ledger.mend_times(ledger_db, lease_s=0, delay_s=-60)).result()
+        # Whoever waited for this save with the other row in hand would be waited for now.
+        ledger.owe(other, "saved")
+
+    assert retried == 1
+    assert (described(saved), described(other)) == ("Q2.0", "Q3.0")
+
+
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_a_lost_workers_jobs_are_all_freed_though_a_save_holds_one(ledger_db):
+    """Freeing waits for the save with nothing in its hands, and then goes on."""
+    saved, other = subject_in(ledger_db, "1"), subject_in(ledger_db, "2")
+    for subject in (saved, other):
+        ledger.owe(subject, "s")
+        claim(subject)
+
+    with transaction.atomic(using=ledger_db):
+        ledger.owe(saved, "saved")
+        free = Call(lambda: ledger.release_worker(ledger_db, "w1"))
+        assert free.is_waiting()
+        ledger.owe(other, "saved")
+
+    assert free.result() == 2
+    assert not WarmJob.objects.using(ledger_db).exclude(lease_until=None).exists()
+
+
 def test_counts_add_up_under_redelivery_saves_and_deaths(ledger_db):
     """Workers, doubled messages, saves, deletions and lost workers leave no job counted wrongly."""
     run = new_run(ledger_db)
