@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterable
 
 from celery import current_app
 from django.db import transaction
@@ -43,10 +42,15 @@ def send(hint: ledger.Hint) -> None:
     )
 
 
-def send_all(using: str, hints: Iterable[ledger.Hint]) -> int:
-    """Send many messages and note them in the ledger; return how many."""
+def send_due(using: str, *, bulk: bool) -> int:
+    """Send what is due and in nobody's hands, as far as its queue has room; return how many.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker cannot be reached.
+    """
     sent = []
-    for hint in hints:
+    there = room(conf.BULK_QUEUE if bulk else conf.QUEUE)
+    for hint in ledger.due(using, there, bulk=bulk, resend_after_s=conf.get("RESEND_AFTER_S")):
         send(hint)
         sent.append(hint)
     ledger.mark_hinted(using, sent)

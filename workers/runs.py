@@ -17,7 +17,7 @@ from renditions.files import VersatileImageFieldFile
 from renditions.records import Recorder, RenditionRecord
 from renditions.warming import is_current
 
-from . import conf, ledger
+from . import conf, dispatch, ledger
 from .ledger import Subject
 from .models import JobState, RunState, WarmRun
 from .subjects import all_warmed_fields, field_of, signature, subject_of
@@ -163,10 +163,13 @@ def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:
 
 
 def _send_on(run: WarmRun) -> None:
+    """Send the jobs of the last step, and the next one behind them: workers set its pace."""
+    using = run._state.db or "default"
     try:
+        dispatch.send_due(using, bulk=True)
         current_app.send_task(
             ADVANCE_TASK,
-            kwargs={"using": run._state.db, "run_id": run.pk},
+            kwargs={"using": using, "run_id": run.pk},
             queue=conf.BULK_QUEUE,
             ignore_result=True,
             retry=False,

@@ -29,11 +29,7 @@ def sweep() -> int:
 def _sweep_ledger(using: str) -> int:
     longest_wait_s = conf.get("BACKOFF_MAX_S") * LONGEST_JITTER
     ledger.mend_times(using, lease_s=conf.get("LEASE_S"), delay_s=longest_wait_s)
-    sent = 0
-    for bulk in (False, True):
-        room = dispatch.room(conf.BULK_QUEUE if bulk else conf.QUEUE)
-        hints = ledger.due(using, room, bulk=bulk, resend_after_s=conf.get("RESEND_AFTER_S"))
-        sent += dispatch.send_all(using, hints)
+    sent = sum(dispatch.send_due(using, bulk=bulk) for bulk in (False, True))
     runs.nudge(using)
     return sent
 

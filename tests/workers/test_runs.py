@@ -1,6 +1,7 @@
 """Bulk runs: every instance is looked at once and counted once, whatever happens between."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
@@ -52,14 +53,18 @@ def _subject(person: Person, using: str = "default") -> ledger.Subject:
 
 
 def deliver() -> int:
-    """Deliver all messages of bulk runs, as often as new ones come; return how many."""
+    """Deliver the messages that are for bulk runs, as often as new ones come; return how many."""
     delivered = 0
-    while messages := drain(BULK_QUEUE):
-        for task, kwargs in messages:
-            assert task == "renditions.advance_run"
-            runs.advance(**kwargs)
+    while steps := sent_steps():
+        for step in steps:
+            runs.advance(**step)
             delivered += 1
     return delivered
+
+
+def sent_steps() -> list[dict[str, Any]]:
+    """Return what was sent for steps of bulk runs; what was sent for their jobs gets lost."""
+    return [kwargs for task, kwargs in drain(BULK_QUEUE) if task == runs.ADVANCE_TASK]
 
 
 def counts(run: WarmRun) -> dict[str, int]:
@@ -135,14 +140,29 @@ def test_a_run_reads_in_chunks(people, settings):
     run = runs.start(HEADSHOT)
 
     seen = []
-    while messages := drain(BULK_QUEUE):
-        [(_, kwargs)] = messages
-        runs.advance(**kwargs)
+    while steps := sent_steps():
+        [step] = steps
+        runs.advance(**step)
         run.refresh_from_db()
         seen.append(run.planned)
 
     assert seen == [2, 4, 5, 5]
     assert run.walked
+
+
+def test_workers_set_the_pace_of_a_run(people, settings):
+    """A step's jobs are sent at once, and the next step behind them: no sweep is waited for."""
+    settings_of_workers(settings, CHUNK=2)
+    people(3)
+    runs.start(HEADSHOT)
+
+    [step] = sent_steps()
+    runs.advance(**step)
+
+    sent = drain(BULK_QUEUE)
+    assert [task for task, _ in sent] == ["renditions.warm", "renditions.warm", runs.ADVANCE_TASK]
+    owed = WarmJob.objects.order_by("pk").values_list("pk", flat=True)
+    assert [kwargs["job_id"] for _, kwargs in sent[:2]] == list(owed)
 
 
 def slow(monkeypatch, seconds: float, error: Exception | None = None) -> list[float]:
@@ -166,8 +186,8 @@ def test_a_step_on_a_slow_storage_ends_in_time(people, monkeypatch):
     clock = slow(monkeypatch, conf.get("SOFT_TIME_LIMIT_S") / 5)
     run = runs.start(HEADSHOT)
 
-    [(_, kwargs)] = drain(BULK_QUEUE)
-    runs.advance(**kwargs)
+    [step] = sent_steps()
+    runs.advance(**step)
 
     assert counts(run) == {"outstanding": 3}
     assert clock[0] < conf.get("SOFT_TIME_LIMIT_S")
@@ -180,11 +200,11 @@ def test_a_look_that_takes_all_of_a_steps_time_is_left_to_a_worker(people, monke
     slow(monkeypatch, conf.get("SOFT_TIME_LIMIT_S"), SoftTimeLimitExceeded())
     run = runs.start(HEADSHOT)
 
-    [(_, kwargs)] = drain(BULK_QUEUE)
-    runs.advance(**kwargs)
+    [step] = sent_steps()
+    runs.advance(**step)
 
     assert counts(run) == {"outstanding": 1}
-    assert len(drain(BULK_QUEUE)) == 1
+    assert len(sent_steps()) == 1
 
 
 def test_a_step_asks_for_its_records_once(people, monkeypatch):
@@ -200,8 +220,8 @@ def test_a_step_asks_for_its_records_once(people, monkeypatch):
     real = type(store).get_many
     monkeypatch.setattr(type(store), "get_many", get_many)
     run = runs.start(HEADSHOT)
-    [(_, kwargs)] = drain(BULK_QUEUE)
-    runs.advance(**kwargs)
+    [step] = sent_steps()
+    runs.advance(**step)
 
     assert counts(run) == {"current": 5}
     assert len(asked) == 1
@@ -234,11 +254,11 @@ def test_a_full_window_is_not_pushed(people, settings):
     deliver()
 
     runs.nudge("default")
-    assert drain(BULK_QUEUE) == []
+    assert sent_steps() == []
 
     work_owed()
     runs.nudge("default")
-    assert len(drain(BULK_QUEUE)) == 1
+    assert len(sent_steps()) == 1
 
 
 def test_doubled_messages_count_nobody_twice(people, settings):
@@ -248,9 +268,9 @@ def test_doubled_messages_count_nobody_twice(people, settings):
     run = runs.start(HEADSHOT)
 
     for _ in range(10):
-        for _, kwargs in drain(BULK_QUEUE):
+        for step in sent_steps():
             for _ in range(3):
-                runs.advance(**kwargs)
+                runs.advance(**step)
     assert finish(run) == {"created": 5}
 
 
@@ -299,7 +319,7 @@ def test_runs_started_at_once_are_one(ledger_db):
 
     assert len(set(started)) == 1
     assert WarmRun.objects.using(ledger_db).count() == 1
-    assert len(drain(BULK_QUEUE)) == 1
+    assert len(sent_steps()) == 1
 
 
 def test_a_run_that_is_done_makes_room_for_the_next(db):
@@ -375,7 +395,7 @@ def test_a_run_is_swept_from_its_own_queue(people):
     runs.start(HEADSHOT)
     deliver()
 
-    [hint] = ledger.due("default", 10, bulk=True, resend_after_s=60)
+    [hint] = ledger.due("default", 10, bulk=True, resend_after_s=-1)
     assert hint.bulk
     assert ledger.due("default", 10, bulk=False, resend_after_s=60) == []
     assert drain(QUEUE) == []
