@@ -20,6 +20,7 @@ class Measurement:
     wall_ms: float
     peak_mb: int
     output_bytes: int  # of the renditions of all photographs
+    each_cpu_ms: list[float]  # of each photograph
 
 
 def measure(name: str, folder: Path, photographs: list[Path], options: dict) -> Measurement:
@@ -32,19 +33,21 @@ def measure(name: str, folder: Path, photographs: list[Path], options: dict) -> 
     for photograph in warm_up:
         (folder / photograph.stem).mkdir(exist_ok=True, parents=True)
         work(photograph, folder / photograph.stem)
-    cpu, wall, size = time.process_time(), time.perf_counter(), 0
+    wall, each_cpu_ms = time.perf_counter(), []
     for photograph in photographs:
         target = folder / photograph.stem
         target.mkdir(exist_ok=True)
+        cpu = time.process_time()
         work(photograph, target)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        each_cpu_ms.append((time.process_time() - cpu) * 1000)
+    wall = time.perf_counter() - wall
     size = sum(
         path.stat().st_size
         for path in folder.rglob("*")
         if path.is_file() and not path.is_symlink()
     )
     count = len(photographs)
-    return Measurement(cpu / count * 1000, wall / count * 1000, _peak_mb(), size)
+    return Measurement(sum(each_cpu_ms) / count, wall / count * 1000, _peak_mb(), size, each_cpu_ms)
 
 
 def _peak_mb() -> int:

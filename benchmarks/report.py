@@ -8,7 +8,7 @@ SHARED, SINGLE = "libvips, one shared decode", "libvips thumbnail"
 
 
 def markdown(results: dict[str, Any]) -> str:
-    return "\n".join([*_table(results), "", *_goals(results), ""])
+    return "\n".join([*_table(results), "", *_goals(results), "", *_by_photograph(results), ""])
 
 
 def _table(results: dict[str, Any]) -> list[str]:
@@ -79,6 +79,23 @@ def _goals(results: dict[str, Any]) -> list[str]:
             for what, goal, value, met in rows
         ),
     ]
+
+
+def _by_photograph(results: dict[str, Any]) -> list[str]:
+    """What a photograph costs depends on how much larger it is than its renditions."""
+    names = [name for name in (BARE, OURS, OLD) if name in results["eight"]]
+    lines = [
+        f"| CPU ms | {' | '.join(names)} | last to ours |",
+        "|---|" + "---|" * (len(names) + 1),
+    ]
+    for number, photograph in enumerate(results["photographs"]):
+        cpu = {
+            name: median(turn["each_cpu_ms"][number] for turn in results["eight"][name])
+            for name in names
+        }
+        each = " | ".join(f"{cpu[name]:.0f}" for name in names)
+        lines.append(f"| {photograph} | {each} | {cpu[names[-1]] / cpu[OURS]:.1f} |")
+    return lines
 
 
 def _median(turns: list[dict[str, float]], what: str) -> float:
