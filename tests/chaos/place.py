@@ -48,6 +48,11 @@ class Place:
         return Path(self.folder) / "trouble.json"
 
     @property
+    def clock(self) -> Path:
+        """How many hours SQLite's clock is ahead; absent: none."""
+        return Path(self.folder) / "clock"
+
+    @property
     def witness(self) -> Path:
         """What the workers did, a line for each thing."""
         return Path(self.folder) / "witness.jsonl"

@@ -1,42 +1,78 @@
-"""Clocks jump: the database's by an hour, back and forth, and each worker has one of its own.
+"""Clocks jump: the database's by an hour or a day, back and forth, while each worker has its own.
 
 Lease and due time are written and compared by the database alone, so that workers need not agree
 on the time. Where the database's own clock was set back, the sweep mends what lies too far ahead.
 
+The function that a database is asked for the time by is replaced by one that is ahead: PostgreSQL
+finds ours first, and SQLite takes it from each process. The machine's clock is left alone.
+
 Guards: `mended-times`, `database-clock` (which cover for each other where only one is out).
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime
 
-from django.db.models import F
+from django.db import connection
+from django.db.models.functions import Now
 
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
+OURS_FIRST = "-c search_path=public,chaos,pg_catalog"
+POSTGRES_CLOCK = """
+    CREATE SCHEMA chaos;
+    CREATE TABLE chaos.clock AS SELECT 0 AS ahead;
+    CREATE FUNCTION chaos.statement_timestamp() RETURNS timestamptz STABLE LANGUAGE sql AS
+    'SELECT pg_catalog.statement_timestamp() + ahead * interval ''1 hour'' FROM chaos.clock';
+"""
+
 
 def options(*, short: bool, database: str) -> Options:
     """Workers whose clocks differ by hours; attempts enough for leases that are cut short."""
-    return Options(hooks=("skewed-clocks",), settings={"MAX_ATTEMPTS": 20})
+    return Options(
+        workers=1 if short else 2,
+        hooks=("skewed-clocks", "jumping-clock"),
+        settings={"MAX_ATTEMPTS": 20},
+        database={"options": OURS_FIRST} if database == "postgres" else {},
+    )
 
 
 def run(chaos: Chaos) -> None:
-    """Move all times of the ledger, which is what it sees of a clock that jumps."""
+    """Let the clock jump while there are leases, and while something is due later."""
+    if connection.vendor == "postgresql":
+        _execute(POSTGRES_CLOCK)
+    ahead = 0
     for _ in range(chaos.size(20, 4)):
         # Some fail on the way, so that there is something that is due later.
         chaos.trouble(save={"errno": "EIO", "share": 0.1}, open={"delay_s": 0.05})
         chaos.save_many(chaos.size(10, 5))
         chaos.service.pause(chaos.dice.uniform(0, 0.6))
-        _jump(chaos.dice.choice((-1, 1)) * chaos.dice.choice((1, 24)))
+        ahead += chaos.dice.choice((-1, 1)) * chaos.dice.choice((1, 24))
+        _set_ahead(chaos, ahead)
         chaos.verdict.injected += 1
     chaos.trouble()
     chaos.settle()
 
 
-def _jump(hours: int) -> None:
-    """Set the clock `hours` ahead: what was written before is that much further in the past."""
-    from workers.models import WarmJob
+def _set_ahead(chaos: Chaos, hours: int) -> None:
+    """Set the clock to so many hours ahead of the machine's."""
+    if connection.vendor == "postgresql":
+        _execute(f"UPDATE chaos.clock SET ahead = {hours}")
+    else:
+        fresh = chaos.place.clock.with_suffix(".new")
+        fresh.write_text(str(hours))
+        fresh.replace(chaos.place.clock)
+    found = round((_now() - datetime.now(UTC)).total_seconds() / 3600)
+    chaos.expect(found == hours, f"the clock is {hours} hours ahead, and not {found}")
 
-    by = timedelta(hours=hours)
-    for name in ("due_at", "lease_until", "hinted_at"):
-        rows = WarmJob.objects.filter(**{f"{name}__isnull": False})
-        rows.update(**{name: F(name) - by})
+
+def _now() -> datetime:
+    """Return the time as the ledger hears it."""
+    from tests.chaos.app.models import Picture
+
+    now: datetime = Picture.objects.values_list(Now(), flat=True)[:1].get()
+    return now
+
+
+def _execute(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
