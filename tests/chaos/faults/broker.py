@@ -30,7 +30,7 @@ SAVE_WITHIN_S = (1, 3)
 
 def options(*, short: bool, database: str) -> Options:
     """As in production."""
-    return Options(web=True)
+    return Options(workers=1 if short else 2, web=True)
 
 
 def run(chaos: Chaos) -> None:

@@ -21,11 +21,14 @@ from tests.chaos.service import Options
 
 def options(*, short: bool, database: str) -> Options:
     """A lock that is held for longer than anybody waits; on PostgreSQL the strictest isolation."""
+    workers = 1 if short else 2
     if database == "postgres":
         from psycopg import IsolationLevel
 
-        return Options(database={"isolation_level": int(IsolationLevel.SERIALIZABLE)})
-    return Options(database={"timeout": 5})
+        return Options(
+            workers=workers, database={"isolation_level": int(IsolationLevel.SERIALIZABLE)}
+        )
+    return Options(workers=workers, database={"timeout": 5})
 
 
 def run(chaos: Chaos) -> None:

@@ -21,12 +21,16 @@ def options(*, short: bool, database: str) -> Options:
     """Leases and limits longer than anything that happens here."""
     times = {"SOFT_TIME_LIMIT_S": 45, "HARD_TIME_LIMIT_S": 50, "LEASE_S": LEASE_S}
     soft_s = 2 if short else 10
-    return Options(settings=times, celery={"worker_soft_shutdown_timeout": soft_s})
+    return Options(
+        workers=1 if short else 2,
+        settings=times,
+        celery={"worker_soft_shutdown_timeout": soft_s},
+    )
 
 
 def run(chaos: Chaos) -> None:
     """Stop one worker after the other, the way each way of deploying does."""
-    for _ in range(chaos.size(6, 2)):
+    for _ in range(chaos.size(6, 1)):
         chaos.save_many(chaos.size(25, 10))
         chaos.service.pause(chaos.dice.uniform(0, 0.5))
         _stop(chaos, signal.SIGTERM)

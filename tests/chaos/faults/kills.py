@@ -17,7 +17,7 @@ IN_HAND = ("begin", "decode", "publish")
 
 def options(*, short: bool, database: str) -> Options:
     """A job may be killed often by chance, and is no poison for that."""
-    return Options(settings={"MAX_ATTEMPTS": 50}, hooks=("slow-disk",))
+    return Options(workers=1 if short else 2, settings={"MAX_ATTEMPTS": 50}, hooks=("slow-disk",))
 
 
 def run(chaos: Chaos) -> None:

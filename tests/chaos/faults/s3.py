@@ -15,8 +15,9 @@ def options(*, short: bool, database: str) -> Options:
     """One try for each request of the client: repeating is our own business."""
     return Options(
         workers=1 if short else 2,
+        concurrency=1 if short else 2,
         reader=False,
-        settings={"MAX_ATTEMPTS": 15, "BACKOFF_MAX_S": 2},
+        settings={"MAX_ATTEMPTS": 15, "BACKOFF_MAX_S": 1 if short else 2},
         storage={
             "BACKEND": "tests.chaos.app.storages.ImpatientS3Storage",
             "OPTIONS": {
@@ -35,7 +36,7 @@ def run(chaos: Chaos) -> None:
     """One trouble after the other, while nothing but the workers asks the store."""
     _proxy.make_bucket("media")
     for mode in MODES:
-        saved = [chaos.save(f"{mode}{number}.jpg") for number in range(chaos.size(12, 3))]
+        saved = [chaos.save(f"{mode}{number}.jpg") for number in range(chaos.size(12, 2))]
         _proxy.suffer(mode, chaos.dice.uniform(0.1, 0.4))
         chaos.service.pause(chaos.size(4, 1))
         for picture in saved[::2]:
