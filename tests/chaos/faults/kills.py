@@ -17,7 +17,13 @@ IN_HAND = ("begin", "decode", "publish")
 
 def options(*, short: bool, database: str) -> Options:
     """A job may be killed often by chance, and is no poison for that."""
-    return Options(workers=1 if short else 2, settings={"MAX_ATTEMPTS": 50}, hooks=("slow-disk",))
+    # What is left unfinished goes away when its lease would have ended.
+    times = {"SOFT_TIME_LIMIT_S": 4, "HARD_TIME_LIMIT_S": 5, "LEASE_S": 6} if short else {}
+    return Options(
+        workers=1 if short else 2,
+        settings={"MAX_ATTEMPTS": 50, **times},
+        hooks=("slow-disk",),
+    )
 
 
 def run(chaos: Chaos) -> None:
