@@ -132,7 +132,7 @@ def run(fault: str, database: str, seed: int, *, short: bool, without: tuple[str
     """Run one fault from beginning to end, in this process and its children."""
     module = importlib.import_module(f"tests.chaos.faults.{fault}")
     options: Options = module.options(short=short, database=database)
-    if short:
+    if short and fault != "kills":
         options.pause_s = 0.1
     verdict = Verdict(fault, database, seed)
     since = time.monotonic()
