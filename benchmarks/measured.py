@@ -24,11 +24,12 @@ class Measurement:
 
 
 def measure(name: str, folder: Path, photographs: list[Path], options: dict) -> Measurement:
-    """Return what one turn costs, imports and the first photograph, done twice, not counted."""
+    """Return what one turn costs; imports, and the largest photograph once before, not counted."""
     cold = options.pop("cold", False)  # the first picture of a process is measured
     contestant = next(c for c in CONTESTANTS if c.name == name)
     work = contestant.prepare(**{**contestant.options, **options})
-    warm_up = photographs if name.startswith("bare") else photographs[:1]
+    largest = max(photographs, key=lambda path: path.stat().st_size)
+    warm_up = photographs if name.startswith("bare") else [largest]
     warm_up = [] if cold else warm_up
     for photograph in warm_up:
         (folder / photograph.stem).mkdir(exist_ok=True, parents=True)
