@@ -6,8 +6,9 @@
     python -m benchmarks --quick             one round of every third photograph
 
 Every turn is a process of its own, and everybody has a turn before anybody has the next. CPU is
-what the process used for a turn over all photographs, its imports and the largest photograph once
-before it not counted. Rivals come with the extra `bench`; those not installed are named as left out.
+what the process used for a turn over all photographs; its imports, and the largest photograph once
+before, are not counted. Rivals come with the extra `bench`; those not installed are named as left
+out.
 """
 
 import argparse
