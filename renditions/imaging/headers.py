@@ -1,19 +1,19 @@
 """What a file says about itself, read without any decoder.
 
 Every number here is found by seeking over the file's blocks: nothing is inflated or decoded, and
-nothing larger than a block header is kept. A file that can't be followed gives what was found so
-far; whether it is a picture is for the decoder to say.
+nothing larger than a block header is kept, EXIF apart. A file that can't be followed gives what was
+found so far; whether it is a picture is for the decoder to say.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import BinaryIO, Literal
 
+from .boxes import AvifWalk
+from .directories import BLOCK_OVERHEAD_BYTES, read_directory
 from .geometry import Size
-
-# Each block costs Pillow an object and a turn of a Python loop, however short it is.
-BLOCK_OVERHEAD_BYTES = 512
 
 _MAGIC = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
@@ -56,29 +56,54 @@ _BASELINE = {0xC0, 0xC1}
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers with no length behind them
 _END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
 _METADATA = {*range(0xE0, 0xF0), 0xFE}
+_EXIF_SEGMENT, _EXIF_NAME = 0xE1, b"Exif\0\0"
 
 
 def _jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    exif = _read_jpeg(file, header, max_metadata_bytes, max_scans)
+    _add_exif(header, exif, max_metadata_bytes)
+
+
+def _add_exif(header: Header, exif: bytes, max_metadata_bytes: int) -> None:
+    exif = exif.removeprefix(_EXIF_NAME).removeprefix(_EXIF_NAME)  # once more, as Pillow does
+    header.metadata_bytes += read_directory(BytesIO(exif), max_metadata_bytes).cost
+
+
+def _read_jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> bytes:
+    """Fill `header` and return EXIF, whose segments Pillow joins."""
     file.seek(2)
-    frame, baseline = b"", False
+    frame, baseline, exif = b"", False, bytearray()
     while header.metadata_bytes <= max_metadata_bytes:
         marker, length = _jpeg_segment(file)
         if marker is None:
-            return
+            break
         if marker == _START_OF_SCAN:
             # A baseline scan with all components in it is the only one the decoder reads.
             scan = file.read(length)
             if not (baseline and scan[:1] == frame[5:6]):
                 header.scans = _count_scans(file, max_scans)
                 header.coefficient_bytes = _coefficient_bytes(frame)
-            return
+            break
         if marker in _START_OF_FRAME:
             frame, baseline = file.read(length), marker in _BASELINE
             header.size = _size(frame[3:5], frame[1:3], "big")
             length = 0
         if marker in _METADATA:
             header.metadata_bytes += length + BLOCK_OVERHEAD_BYTES
+        if marker == _EXIF_SEGMENT:
+            exif += _exif_of_segment(file, length)
+            length = 0
         file.seek(length, 1)
+    return bytes(exif)
+
+
+def _exif_of_segment(file: BinaryIO, length: int) -> bytes:
+    """Return EXIF, or nothing where another standard uses the segment; go to its end."""
+    end = file.tell() + length
+    name = file.read(len(_EXIF_NAME))
+    exif = file.read(max(length - len(name), 0)) if name == _EXIF_NAME else b""
+    file.seek(end)
+    return exif
 
 
 def _jpeg_segment(file: BinaryIO) -> tuple[int | None, int]:
@@ -122,7 +147,12 @@ def _coefficient_bytes(frame: bytes) -> int:
     return 2 * _size(frame[3:5], frame[1:3], "big").pixels * samples // (across * down)
 
 
+_EXIF_AS_TEXT = b"Raw profile type exif\0"  # in hexadecimal, by ImageMagick
+_EXIF_AS_TEXT_COST = 32  # a fraction is 16 digits
+
+
 def _png(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    end = file.seek(0, 2)
     file.seek(8)
     pixels_begun = False
     while header.metadata_bytes <= max_metadata_bytes:
@@ -138,9 +168,13 @@ def _png(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int
             pixels_begun = True
             header.metadata_bytes += BLOCK_OVERHEAD_BYTES
         else:
-            header.metadata_bytes += length + BLOCK_OVERHEAD_BYTES
+            header.metadata_bytes += min(length, end - body) + BLOCK_OVERHEAD_BYTES
         if name == b"eXIf" and pixels_begun:
             header.late_exif = body, length
+        if name == b"eXIf" and header.metadata_bytes <= max_metadata_bytes:
+            _add_exif(header, file.read(length), max_metadata_bytes)
+        if name in (b"tEXt", b"iTXt") and file.read(len(_EXIF_AS_TEXT)) == _EXIF_AS_TEXT:
+            header.metadata_bytes += length * _EXIF_AS_TEXT_COST
         file.seek(body + length + 4)
 
 
@@ -239,7 +273,10 @@ def _webp(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: in
         if block[:4] in (b"ICCP", b"EXIF", b"XMP "):
             header.metadata_bytes += length
         header.metadata_bytes += BLOCK_OVERHEAD_BYTES
-        file.seek(length + length % 2, 1)
+        body = file.tell()
+        if block[:4] == b"EXIF" and header.metadata_bytes <= max_metadata_bytes:
+            _add_exif(header, file.read(length), max_metadata_bytes)
+        file.seek(body + length + length % 2)
 
 
 def _webp_size(start: bytes) -> Size | None:
@@ -258,5 +295,15 @@ def _size(width: bytes, height: bytes, order: Literal["big", "little"], plus: in
     return Size(int.from_bytes(width, order) + plus, int.from_bytes(height, order) + plus)
 
 
+def _avif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    header.metadata_bytes = AvifWalk(file, max_metadata_bytes).cost
+
+
+def _tiff(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    directory = read_directory(file, max_metadata_bytes)
+    header.size, header.metadata_bytes = directory.size, directory.cost
+
+
 _Walk = Callable[[BinaryIO, Header, int, int], None]
 _WALKS: dict[str, _Walk] = {"JPEG": _jpeg, "PNG": _png, "GIF": _gif, "WEBP": _webp}
+_WALKS |= {"AVIF": _avif, "TIFF": _tiff}

@@ -1,0 +1,77 @@
+"""TIFF directories, which EXIF has too: what reading one costs, and the size of the picture.
+
+Pillow keeps the data of every entry, and turns numbers into objects when it looks at them: 16 MB of
+fractions where a 1 should be are 400 MB and ten seconds.
+"""
+
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+from .geometry import Size
+
+# Each block or entry costs Pillow an object and a turn of a Python loop, however short it is.
+BLOCK_OVERHEAD_BYTES = 512
+
+# Bytes in the file of one value of each kind, by TIFF 6.0 and the BigTIFF design.
+_VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_VALUE_BYTES |= {13: 4, 16: 8}
+# Bytes in memory, in round numbers: text stays text, a number is an object, a fraction several.
+_VALUE_COSTS = dict.fromkeys(_VALUE_BYTES, 32) | {1: 1, 2: 1, 5: 512, 7: 1, 10: 512}
+_WIDTH, _HEIGHT = 256, 257
+
+_ByteOrder = Literal["little", "big"]
+
+
+@dataclass(slots=True)
+class Directory:
+    """What the first directory says, and what it costs."""
+
+    width: int = 0
+    height: int = 0
+    data_bytes: int = 0  # in the file, of what is behind its entries
+    cost: int = 0  # bytes
+
+    @property
+    def size(self) -> Size | None:
+        return Size(self.width, self.height) if self.width and self.height else None
+
+
+def read_directory(file: BinaryIO, max_cost: int) -> Directory:
+    """Return the first directory of the TIFF structure that fills `file`.
+
+    What reaches out of it, or is more than all of it, costs nothing: Pillow passes over that too.
+    """
+    end = file.seek(0, 2)
+    file.seek(0)
+    start = file.read(16)
+    order: _ByteOrder = "big" if start[:1] == b"M" else "little"
+    big = 43 in start[2:4]  # BigTIFF: twice as wide everywhere
+    pointer, offset_bytes, count_bytes = (start[8:], 8, 8) if big else (start[4:8], 4, 2)
+    file.seek(min(int.from_bytes(pointer, order), end))
+    directory = Directory()
+    for _ in range(int.from_bytes(file.read(count_bytes), order)):
+        entry = file.read(4 + 2 * offset_bytes)
+        if len(entry) < 4 + 2 * offset_bytes or directory.cost > max_cost:
+            break
+        _add(directory, entry, offset_bytes, order, end)
+    return directory
+
+
+def _add(
+    directory: Directory, entry: bytes, offset_bytes: int, order: _ByteOrder, end: int
+) -> None:
+    tag, kind = (int.from_bytes(entry[i : i + 2], order) for i in (0, 2))
+    count = int.from_bytes(entry[4 : 4 + offset_bytes], order)
+    place = entry[4 + offset_bytes :]
+    length = count * _VALUE_BYTES.get(kind, 0)
+    directory.cost += BLOCK_OVERHEAD_BYTES
+    if length <= offset_bytes:
+        value = int.from_bytes(place[:length], order)
+        if tag == _WIDTH:  # of several the first counts
+            directory.width = directory.width or value
+        elif tag == _HEIGHT:
+            directory.height = directory.height or value
+        return
+    directory.data_bytes += length
+    if int.from_bytes(place, order) + length <= end and directory.data_bytes <= end:
+        directory.cost += count * _VALUE_COSTS[kind]

@@ -1,0 +1,108 @@
+"""What is counted before anybody decodes, in files of every format."""
+
+import struct
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from renditions.imaging.geometry import Size
+from renditions.imaging.headers import read_header
+from renditions.imaging.orientation import Orientation
+from renditions.imaging.rendering import Recipe
+from renditions.imaging.sources import probe
+
+from .pictures import CORNERS, as_file, four_corners, render
+from .test_modes import WITH_TIFF
+
+WITH_EXIF = ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"]
+
+
+def _metadata_bytes(file: BytesIO) -> int:
+    return read_header(file, max_metadata_bytes=10**9, max_scans=100).metadata_bytes
+
+
+def _exif(kind: int, count: int, data: bytes) -> bytes:
+    """Return EXIF with one tag that nobody knows, big-endian, its data behind it."""
+    entry = struct.pack(">2H2I", 60_000, kind, count, 26)
+    return (
+        b"Exif\0\0" + struct.pack(">2sH2I", b"MM", 42, 8, 0)[:8] + b"\0\1" + entry + bytes(4) + data
+    )
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize(
+    ("kind", "value", "cost"), [(7, b"\1", 1), (4, b"\0\0\0\1", 32), (5, b"\0\0\0\1" * 2, 512)]
+)
+def test_exif_costs_what_it_becomes(format_name, kind, value, cost):
+    """Text stays text, a number becomes an object and a fraction several of them."""
+    none = _metadata_bytes(as_file(four_corners(30, 20), format_name))
+    file = as_file(four_corners(30, 20), format_name, exif=_exif(kind, 5000, value * 5000))
+
+    found = _metadata_bytes(file) - none - 5000 * len(value)
+
+    assert 5000 * cost <= found < 5000 * cost + 10_000
+
+
+@pytest.mark.parametrize("format_name", ["WEBP", "AVIF", "TIFF"])
+def test_xmp_is_counted(format_name):
+    """Whatever the format keeps it in."""
+    options = (
+        {"tiffinfo": {700: bytes(50_000)}} if format_name == "TIFF" else {"xmp": bytes(50_000)}
+    )
+
+    assert 50_000 < _metadata_bytes(as_file(four_corners(30, 20), format_name, **options)) < 62_000
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
+def test_a_broken_directory_costs_nothing(format_name):
+    """A number of values that can't be is not taken at its word: that picture is only careless."""
+    exif = _exif(5, 2**31, b"")
+    file = as_file(four_corners(30, 20), format_name, exif=exif)
+
+    assert _metadata_bytes(file) < 20_000
+    assert render(file, Recipe()).size == Size(30, 20)
+
+
+def test_data_that_is_claimed_again_and_again_costs_nothing():
+    """Pillow gives up on a directory that claims more than there is; the picture is whole."""
+    entries = b"".join(struct.pack(">2H2I", 60_000 + i, 7, 30_000, 8) for i in range(2000))
+    exif = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", 2000) + entries + bytes(34_000)
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    file = BytesIO(b"\xff\xd8" + segment + as_file(four_corners(30, 20), "JPEG").getvalue()[2:])
+
+    assert _metadata_bytes(file) < 1_500_000
+    assert render(file, Recipe()).size == Size(30, 20)
+
+
+@pytest.mark.parametrize("format_name", WITH_EXIF)
+def test_an_ordinary_photograph_is_far_from_the_limit(format_name):
+    """Orientation, camera, place, comment and a profile are next to nothing."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x011A] = 6, "camera", 72.0
+    exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
+    exif.get_ifd(0x8769)[0x927C] = bytes(30_000)
+    file = as_file(four_corners(30, 20), format_name, exif=exif, icc_profile=bytes(3000))
+
+    assert _metadata_bytes(file) < 60_000
+    assert probe(file, WITH_TIFF).orientation is Orientation.TURN_RIGHT
+
+
+def test_an_ordinary_animation_is_far_from_the_limit():
+    """A hundred frames with alpha, in the boxes that a film has too."""
+    frames = [four_corners(30, 20, [(*colour, 9 + i) for colour in CORNERS]) for i in range(100)]
+    options = {"save_all": True, "append_images": frames[1:], "duration": 40, "speed": 10}
+
+    assert _metadata_bytes(as_file(frames[0], "AVIF", **options)) < 80_000
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_says_its_size(order, big):
+    """In either byte order, and in the format for large files."""
+    options = {"big_tiff": True} if big else {}
+    picture = Image.new("I;16B" if order == ">" else "L", (300, 200))
+
+    header = read_header(as_file(picture, "TIFF", **options), max_metadata_bytes=10**6, max_scans=1)
+
+    assert header.size == Size(300, 200)
