@@ -14,8 +14,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from tests.servers import postgres
-
 from . import disk
 from .browser import Browser
 from .place import Place
@@ -152,7 +150,8 @@ class Service:
 
     def _worker(self, name: str) -> Process:
         celery = [*self.options.before_worker, sys.executable, "-m", "celery"]
-        celery += ["--app", "tests.chaos.celery", "worker"]
+        # Workers start again and again, and with the same settings each time.
+        celery += ["--skip-checks", "--app", "tests.chaos.celery", "worker"]
         more = ["--hostname", f"{name}@chaos", "--concurrency", str(self.options.concurrency)]
         more += ["--queues", QUEUES, "--without-mingle", "--without-gossip", "--loglevel", "INFO"]
         # Without the guard `json-only` Celery would not start as root.
@@ -206,6 +205,8 @@ def placed(database: str, options: Options, without: tuple[str, ...]) -> Iterato
 
 def _database(kind: str, folder: Path, options: Options, stack: ExitStack) -> dict[str, Any]:
     if kind == "postgres":
+        from tests.servers import postgres
+
         address = stack.enter_context(postgres())
         # It is nobody's where we are root, and some workers may do no more than modes allow.
         Path(address["HOST"]).chmod(0o755)
