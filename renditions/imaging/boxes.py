@@ -119,8 +119,9 @@ class AvifWalk:
             extents = []
             for _ in range(self._number(2)):
                 self._file.seek(of_index if version else 0, 1)
-                offset, length = base + self._number(of_offset), self._number(of_length)
-                extents.append((offset, min(length or self._end, max(self._end - offset, 0))))
+                offset = min(base + self._number(of_offset), self._end)
+                length = self._number(of_length) or self._end
+                extents.append((offset, min(length, self._end - offset)))
             self._items_named += 1
             self._bytes += len(extents) * BLOCK_OVERHEAD_BYTES
             if self.cost > self._limit:

@@ -6,11 +6,13 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from renditions.errors import SourceUnreadable
 from renditions.imaging.geometry import Size
 from renditions.imaging.headers import read_header
 from renditions.imaging.orientation import Orientation
 from renditions.imaging.rendering import Recipe
 from renditions.imaging.sources import probe
+from tests.corpus.metadata_bombs import box
 
 from .pictures import CORNERS, as_file, four_corners, render
 from .test_modes import WITH_TIFF
@@ -94,6 +96,30 @@ def test_an_ordinary_animation_is_far_from_the_limit():
     options = {"save_all": True, "append_images": frames[1:], "duration": 40, "speed": 10}
 
     assert _metadata_bytes(as_file(frames[0], "AVIF", **options)) < 80_000
+
+
+def test_a_place_beyond_every_file_is_no_place():
+    """Offsets of 15 bytes, as the tables of an AVIF allow: nobody's `seek` takes them."""
+    item = box(b"infe", struct.pack(">I2H4sB", 2 << 24, 1, 0, b"Exif", 0))
+    place = b"\xff\0" + struct.pack(">4H", 1, 1, 0, 1) + b"\xff" * 30
+    boxes = box(b"iinf", struct.pack(">IH", 0, 1) + item) + box(b"iloc", bytes(4) + place)
+    data = box(b"ftyp", b"avif" * 3) + box(b"meta", bytes(4) + boxes)
+
+    assert _metadata_bytes(BytesIO(data)) < 4000
+    with pytest.raises(SourceUnreadable):
+        render(BytesIO(data), Recipe())
+
+
+@pytest.mark.parametrize("format_name", [*WITH_EXIF, "GIF", "BMP"])
+def test_no_noise_in_a_header_stops_the_count(format_name):
+    """What can't be followed ends the walk, and is for the decoder to refuse."""
+    data = as_file(four_corners(30, 20), format_name, exif=_exif(5, 9, bytes(72))).getvalue()
+    for i in range(400):
+        broken = bytearray(data)
+        for j in range(1 + i % 3):
+            place = (i * 7919 + j * 104_729) % min(len(data), 900)
+            broken[place : place + 1 + i % 4] = (b"\xff", b"\0", b"\x7f", b"\1")[j] * (1 + i % 4)
+        _metadata_bytes(BytesIO(broken))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
