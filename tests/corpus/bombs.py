@@ -1,16 +1,22 @@
 """Files that are small and ask for much, or are not what they say. Each is made here, from nothing.
 
 `BOMBS` maps a name to a function that gives the file and to the error that has to refuse it.
+TIFF and BMP are refused unless a site asks for them; their own bombs are tried as if it had.
 """
 
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from io import BytesIO
 
 from PIL import Image
 
 from renditions import errors
+from renditions.imaging.formats import FORMATS
+from renditions.imaging.sources import Limits
+
+from . import metadata_bombs
 
 
 def _png(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -44,6 +50,23 @@ def png_just_too_many() -> bytes:
 
 def png_sliver() -> bytes:
     return _png(_png_header(1, 2_000_000), (b"IDAT", _zeros(8_000_000)), (b"IEND", b""))
+
+
+def png_longest() -> bytes:
+    """As long as may be, and a pixel wide: nothing may be divided by that."""
+    return _png(_png_header(1, 16_384), (b"IDAT", _zeros(4 * 16_384)), (b"IEND", b""))
+
+
+def jpeg_longest() -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (16_384, 1)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def bmp_pixels() -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "BMP")
+    return file.getvalue().replace(struct.pack("<2i", 8, 8), struct.pack("<2i", 30_000, 30_000))
 
 
 def png_compressed_text() -> bytes:
@@ -232,36 +255,79 @@ def nothing() -> bytes:
     return b""
 
 
-Bomb = tuple[Callable[[], bytes], type[errors.PermanentError]]
+ALL_FORMATS = Limits(formats=tuple(row.name for row in FORMATS))
 
-BOMBS: dict[str, Bomb] = {
-    "png, 340 megapixels": (png_pixels, errors.SideTooLong),
-    "png, just above 50 megapixels": (png_just_too_many, errors.TooManyPixels),
-    "png, 1 x 2,000,000": (png_sliver, errors.SideTooLong),
-    "png, zTXt of 64 MB": (png_compressed_text, errors.SourceUnreadable),
-    "png, 900 zTXt of 1 MB": (png_many_texts, errors.SourceUnreadable),
-    "png, iCCP of 64 MB": (png_profile, errors.SourceUnreadable),
-    "png, 17 MB of text": (png_metadata, errors.MetadataTooLarge),
-    "png, 2,000,000 empty blocks": (png_empty_blocks, errors.MetadataTooLarge),
-    "webp, 268 megapixels": (webp_pixels, errors.TooManyPixels),
-    "webp, a huge canvas": (webp_canvas, errors.SideTooLong),
-    "webp, four copies of 36 megapixels": (webp_needs_memory, errors.DecodeTooLarge),
-    "avif, 144 megapixels": (avif_pixels, errors.TooManyPixels),
-    "gif, a huge screen": (gif_screen, errors.SideTooLong),
-    "gif, a huge frame": (gif_frame, errors.SideTooLong),
-    "gif, 50,000 frames, all kept": (gif_frames, errors.TooManyFramePixels),
-    "gif, 10,000,000 short comments": (gif_comments, errors.MetadataTooLarge),
-    "jpeg, 4000 progressive scans": (jpeg_scans, errors.TooManyScans),
-    "jpeg, 4000 baseline scans": (jpeg_scans_not_progressive, errors.TooManyScans),
-    "jpeg, 65,000 x 65,000": (jpeg_pixels, errors.SideTooLong),
-    "jpeg, 10,000,000 comments": (jpeg_segments, errors.MetadataTooLarge),
-    "jpeg, 20 MB of EXIF": (jpeg_metadata, errors.MetadataTooLarge),
-    "tiff, an endless chain of pages": (tiff_pages, errors.FormatRefused),
-    "eps, named .jpg": (eps_named_jpg, errors.FormatRefused),
-    "svg, named .png": (svg_named_png, errors.FormatRefused),
-    "polyglot, page and jpeg": (polyglot_page, errors.FormatRefused),
-    "polyglot, zip and jpeg": (polyglot_zip, errors.FormatRefused),
-    "polyglot, pdf and jpeg": (polyglot_pdf, errors.FormatRefused),
-    "jpeg, with 100 MB behind it": (bigger_file, errors.FileTooLarge),
-    "nothing at all": (nothing, errors.FormatRefused),
+
+@dataclass(frozen=True, slots=True)
+class Bomb:
+    """A file, and what has to become of it."""
+
+    make: Callable[[], bytes]
+    error: type[errors.PermanentError] | None  # None: it only looks dangerous, and is rendered
+    limits: Limits = field(default_factory=Limits)
+
+
+BOMBS = {
+    "png, 340 megapixels": Bomb(png_pixels, errors.SideTooLong),
+    "png, just above 50 megapixels": Bomb(png_just_too_many, errors.TooManyPixels),
+    "png, 1 x 2,000,000": Bomb(png_sliver, errors.SideTooLong),
+    "png, 1 x 16,384": Bomb(png_longest, None),
+    "jpeg, 16,384 x 1": Bomb(jpeg_longest, None),
+    "bmp, 900 megapixels": Bomb(bmp_pixels, errors.TooManyPixels, ALL_FORMATS),
+    "png, zTXt of 64 MB": Bomb(png_compressed_text, errors.SourceUnreadable),
+    "png, 900 zTXt of 1 MB": Bomb(png_many_texts, errors.SourceUnreadable),
+    "png, iCCP of 64 MB": Bomb(png_profile, errors.SourceUnreadable),
+    "png, 17 MB of text": Bomb(png_metadata, errors.MetadataTooLarge),
+    "png, 2,000,000 empty blocks": Bomb(png_empty_blocks, errors.MetadataTooLarge),
+    "webp, 268 megapixels": Bomb(webp_pixels, errors.TooManyPixels),
+    "webp, a huge canvas": Bomb(webp_canvas, errors.SideTooLong),
+    "webp, four copies of 36 megapixels": Bomb(webp_needs_memory, errors.DecodeTooLarge),
+    "avif, 144 megapixels": Bomb(avif_pixels, errors.TooManyPixels),
+    "gif, a huge screen": Bomb(gif_screen, errors.SideTooLong),
+    "gif, a huge frame": Bomb(gif_frame, errors.SideTooLong),
+    "gif, 50,000 frames, all kept": Bomb(gif_frames, errors.TooManyFramePixels),
+    "gif, 10,000,000 short comments": Bomb(gif_comments, errors.MetadataTooLarge),
+    "jpeg, 4000 progressive scans": Bomb(jpeg_scans, errors.TooManyScans),
+    "jpeg, 4000 baseline scans": Bomb(jpeg_scans_not_progressive, errors.TooManyScans),
+    "jpeg, 65,000 x 65,000": Bomb(jpeg_pixels, errors.SideTooLong),
+    "jpeg, 10,000,000 comments": Bomb(jpeg_segments, errors.MetadataTooLarge),
+    "jpeg, 20 MB of EXIF": Bomb(jpeg_metadata, errors.MetadataTooLarge),
+    "tiff, an endless chain of pages": Bomb(tiff_pages, errors.FormatRefused),
+    "tiff, the same where accepted": Bomb(tiff_pages, None, ALL_FORMATS),
+    "eps, named .jpg": Bomb(eps_named_jpg, errors.FormatRefused),
+    "svg, named .png": Bomb(svg_named_png, errors.FormatRefused),
+    "polyglot, page and jpeg": Bomb(polyglot_page, errors.FormatRefused),
+    "polyglot, zip and jpeg": Bomb(polyglot_zip, errors.FormatRefused),
+    "polyglot, pdf and jpeg": Bomb(polyglot_pdf, errors.FormatRefused),
+    "jpeg, with 100 MB behind it": Bomb(bigger_file, errors.FileTooLarge),
+    "nothing at all": Bomb(nothing, errors.FormatRefused),
+}
+
+
+def _of_metadata(
+    make: Callable[[], bytes], error: type[errors.PermanentError] = errors.MetadataTooLarge
+) -> Bomb:
+    return Bomb(make, error, ALL_FORMATS)
+
+
+BOMBS |= {
+    "tiff, 12,000,000 strips": _of_metadata(metadata_bombs.tiff_strips),
+    "tiff, 10,000,000 fractions": _of_metadata(metadata_bombs.tiff_fractions),
+    "tiff, 20,000,000 orientations": _of_metadata(metadata_bombs.tiff_orientations),
+    "tiff, 65,535 entries": _of_metadata(metadata_bombs.tiff_entries),
+    "tiff, 90 MB of XMP": _of_metadata(metadata_bombs.tiff_xmp),
+    "tiff, 340 megapixels": _of_metadata(metadata_bombs.tiff_pixels, errors.SideTooLong),
+    "jpeg, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.jpeg_exif),
+    "png, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.png_exif),
+    "png, EXIF behind its pixels": _of_metadata(metadata_bombs.png_late_exif),
+    "png, EXIF as text": _of_metadata(metadata_bombs.png_exif_as_text),
+    "webp, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.webp_exif),
+    "webp, 200,000 frames": _of_metadata(metadata_bombs.webp_frames),
+    "avif, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.avif_exif),
+    "avif, 90 MB of EXIF": _of_metadata(metadata_bombs.avif_large_exif),
+    "avif, 90 MB of XMP": _of_metadata(metadata_bombs.avif_xmp),
+    "avif, 65,000 references": _of_metadata(metadata_bombs.avif_references),
+    "avif, 30,000 items": _of_metadata(metadata_bombs.avif_items),
+    "avif, 1,900,000 properties": _of_metadata(metadata_bombs.avif_properties),
+    "avif, 2,500,000 frames": _of_metadata(metadata_bombs.avif_frames),
 }

@@ -7,33 +7,31 @@ import select
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from renditions.errors import PermanentError, RenditionError
-from renditions.imaging.formats import FORMATS, Encoding
+from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import Recipe, open_picture
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits
 
-ALL_FORMATS = Limits(formats=tuple(row.name for row in FORMATS))
 MEMORY_LIMIT_MB = 450
 ADDRESS_SPACE_MB = 2500
 TIME_LIMIT_S = 20.0
 
-_KEEP = Encoding(animation="keep")
-RECIPES = [
+STILL = [
     Recipe(Thumbnail(), Size(1200, 1200)),
     Recipe(Crop(), Size(400, 400)),
-    Recipe(Crop(), Size(600, 50), encoding=_KEEP),
     Recipe(Thumbnail(), Size(100, 100), format="webp"),
     Recipe(Thumbnail(), Size(100, 100), format="jpeg"),
     Recipe(Crop(), Size(50, 50), format="png"),
 ]
+MOVING = [Recipe(Crop(), Size(600, 50), encoding=Encoding(animation="keep"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,9 @@ class Outcome:
     peak_mb: int = 0
 
 
-def run(path: Path, limits: Limits) -> Outcome:
-    """Return what becomes of the file at `path` when all of `RECIPES` are made of it."""
-    return in_child(lambda: render_all(path, limits))
+def run(path: Path, limits: Limits, recipes: Sequence[Recipe] = (*STILL, *MOVING)) -> Outcome:
+    """Return what becomes of the file at `path` when all of `recipes` are made of it."""
+    return in_child(lambda: render_all(path, limits, recipes))
 
 
 def in_child(work: Callable[[], Outcome]) -> Outcome:
@@ -91,10 +89,10 @@ def _work_and_exit(work: Callable[[], Outcome], writer: int) -> None:
     os._exit(0)
 
 
-def render_all(path: Path, limits: Limits) -> Outcome:
+def render_all(path: Path, limits: Limits, recipes: Sequence[Recipe]) -> Outcome:
     try:
-        with path.open("rb") as file, open_picture(file, RECIPES, limits) as picture:
-            for recipe in RECIPES:
+        with path.open("rb") as file, open_picture(file, recipes, limits) as picture:
+            for recipe in recipes:
                 picture.render(recipe)
     except PermanentError as error:
         return Outcome("refused", type(error).__name__, str(error))
@@ -104,7 +102,7 @@ def render_all(path: Path, limits: Limits) -> Outcome:
 
 
 def pillow_opens(path: Path, limits: Limits) -> Outcome:
-    """Return `rendered` if Pillow alone can decode the file, in an accepted format."""
+    """Return `rendered` if Pillow alone can decode the file, in an accepted format and size."""
 
     def work() -> Outcome:
         try:
@@ -113,6 +111,9 @@ def pillow_opens(path: Path, limits: Limits) -> Outcome:
         except Exception as error:  # noqa: BLE001
             # Any failure means that it can't.
             return Outcome("refused", type(error).__name__, str(error))
+        large = image.width * image.height > limits.max_pixels
+        if large or max(image.size) > limits.max_side:
+            return Outcome("refused", "TooLarge", f"{image.size}")
         return Outcome("rendered")
 
     return in_child(work)
