@@ -110,6 +110,14 @@ def test_a_place_beyond_every_file_is_no_place():
         render(BytesIO(data), Recipe())
 
 
+def test_a_segment_ends_where_it_says():
+    """What lies behind a segment that is too short for EXIF is not EXIF."""
+    behind = _exif(5, 5000, bytes(40_000))
+    data = b"\xff\xd8\xff\xe1\0\2" + behind + as_file(four_corners(30, 20), "JPEG").getvalue()[2:]
+
+    assert _metadata_bytes(BytesIO(data)) < 2000
+
+
 @pytest.mark.parametrize("format_name", [*WITH_EXIF, "GIF", "BMP"])
 def test_no_noise_in_a_header_stops_the_count(format_name):
     """What can't be followed ends the walk, and is for the decoder to refuse."""
