@@ -1,7 +1,7 @@
 """Every interleaving of saves, workers, deaths, retries, sweeps and deliveries, walked through.
 
 The ledger's promises hold in every state that can be reached, and each guard is needed.
-`EXPLORE=deep` sees millions of states, in minutes.
+`EXPLORE=deep` sees millions of states, in minutes and 2 GB of memory.
 """
 
 import os
@@ -20,9 +20,10 @@ from workers.ledger import Claim, Failure, Hint, Subject
 from workers.models import WarmJob
 
 # How often each thing may go wrong.
-BOUNDS = World(saves=2, deaths=2, failures=1, retries=1, deletions=1, losses=0)
+BOUNDS, AT_LEAST = World(saves=2, deaths=2, failures=1, retries=1, deletions=1, losses=0), 28_000
 if os.environ.get("EXPLORE") == "deep":
-    BOUNDS = World(saves=3, deaths=3, failures=2, retries=2, deletions=1, losses=2)
+    AT_LEAST = 3_500_000
+    BOUNDS = World(saves=3, deaths=4, failures=2, retries=2, deletions=1, losses=3)
 
 # The promise that is broken first where a guard is out.
 NEEDED = {
@@ -43,7 +44,7 @@ def walk():
 def test_no_order_of_events_breaks_a_promise(walk):
     """In every state that can be reached nothing is lost, doubled, wrong or stuck."""
     assert not [f"{wrong}: {walk.story(world)}" for world, wrong in walk.broken.items()]
-    assert len(walk.origins) > 10_000
+    assert len(walk.origins) > AT_LEAST
 
 
 def test_every_state_heals_by_itself(walk):
