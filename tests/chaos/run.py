@@ -133,7 +133,7 @@ def run(fault: str, database: str, seed: int, *, short: bool, without: tuple[str
     module = importlib.import_module(f"tests.chaos.faults.{fault}")
     options: Options = module.options(short=short, database=database)
     if short and fault != "kills":
-        options.pause_s = 0.1
+        options.pause_s = 0.5
     verdict = Verdict(fault, database, seed)
     since = time.monotonic()
     with placed(database, options, without) as place:
