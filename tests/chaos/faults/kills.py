@@ -21,6 +21,7 @@ def options(*, short: bool, database: str) -> Options:
     times = {"SOFT_TIME_LIMIT_S": 4, "HARD_TIME_LIMIT_S": 5, "LEASE_S": 6} if short else {}
     return Options(
         workers=1 if short else 2,
+        pause_s=0.02 if short else 0.005,
         settings={"MAX_ATTEMPTS": 50, **times},
         hooks=("slow-disk",),
     )

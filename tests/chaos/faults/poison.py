@@ -32,7 +32,6 @@ def options(*, short: bool, database: str) -> Options:
         workers=1 if short else 2,
         # Whoever is killed beside the worst one twice would pass for poison himself.
         concurrency=1 if short else 2,
-        reader=not short,
         settings={
             "SOFT_TIME_LIMIT_S": 2 if short else 4,
             "HARD_TIME_LIMIT_S": 3 if short else 5,

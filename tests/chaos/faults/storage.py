@@ -28,6 +28,7 @@ def options(*, short: bool, database: str) -> Options:
     """Enough attempts for the longest trouble."""
     return Options(
         workers=1 if short else 2,
+        pause_s=0.2 if short else 0.005,
         settings={"MAX_ATTEMPTS": 12, "BACKOFF_S": BACKOFF_S, "BACKOFF_MAX_S": 2},
         disk_mb=DISK_MB,
         before_worker=disk.bound_by_modes() or (),
