@@ -74,14 +74,16 @@ def _read_jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scan
     file.seek(2)
     frame, baseline, exif = b"", False, bytearray()
     while header.metadata_bytes <= max_metadata_bytes:
-        marker, length = _jpeg_segment(file)
+        most = (max_metadata_bytes - header.metadata_bytes) // BLOCK_OVERHEAD_BYTES + 1
+        marker, length, passed = _jpeg_segment(file, most)
+        header.metadata_bytes += passed * BLOCK_OVERHEAD_BYTES
         if marker is None:
             break
         if marker == _START_OF_SCAN:
             # A baseline scan with all components in it is the only one the decoder reads.
             scan = file.read(length)
             if not (baseline and scan[:1] == frame[5:6]):
-                header.scans = _count_scans(file, max_scans)
+                _count_scans(file, header, max_metadata_bytes, max_scans)
                 header.coefficient_bytes = _coefficient_bytes(frame)
             break
         if marker in _START_OF_FRAME:
@@ -89,7 +91,7 @@ def _read_jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scan
             header.size = _size(frame[3:5], frame[1:3], "big")
             length = 0
         if marker in _METADATA:
-            header.metadata_bytes += length + BLOCK_OVERHEAD_BYTES
+            header.metadata_bytes += length
         if marker == _EXIF_SEGMENT:
             exif += _exif_of_segment(file, length)
             length = 0
@@ -106,37 +108,39 @@ def _exif_of_segment(file: BinaryIO, length: int) -> bytes:
     return exif
 
 
-def _jpeg_segment(file: BinaryIO) -> tuple[int | None, int]:
-    """Return the next marker and the bytes behind its length field; None at the end."""
-    byte = file.read(1)
-    while byte and byte != b"\xff":
-        byte = file.read(1)
-    while byte == b"\xff":
-        byte = file.read(1)
-    if not byte or byte[0] == _END_OF_IMAGE:
-        return None, 0
+def _jpeg_segment(file: BinaryIO, max_passed: int) -> tuple[int | None, int, int]:
+    """Return the next marker, the bytes behind its length field and how many were passed over.
+
+    The marker is None at the end, and after `max_passed` bytes that say nothing.
+    """
+    byte, passed = file.read(1), 0
+    while byte and byte != b"\xff" and passed < max_passed:
+        byte, passed = file.read(1), passed + 1
+    while byte == b"\xff" and passed <= max_passed:
+        byte, passed = file.read(1), passed + 1
+    if not byte or byte[0] == _END_OF_IMAGE or passed > max_passed:
+        return None, 0, passed
     if byte[0] in _STANDALONE or byte[0] == 0:
-        return byte[0], 0
+        return byte[0], 0, passed
     length = int.from_bytes(file.read(2), "big")
-    return (byte[0], length - 2) if length >= 2 else (None, 0)
+    return (byte[0], length - 2, passed) if length >= 2 else (None, 0, passed)
 
 
 # In the data of a scan 0xFF is followed by 0, by a restart marker or by itself.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
-def _count_scans(file: BinaryIO, max_scans: int) -> int:
+def _count_scans(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
     """Count the scans of the picture, the one whose header was just read included."""
-    data = file.read()
-    scans, position = 1, 0
-    while scans <= max_scans:
+    data, position = file.read(), 0
+    while header.scans <= max_scans and header.metadata_bytes <= max_metadata_bytes:
         found = _MARKER.search(data, position)
         if found is None or found[0][1] == _END_OF_IMAGE:
             break
-        scans += found[0][1] == _START_OF_SCAN
+        header.scans += found[0][1] == _START_OF_SCAN
+        header.metadata_bytes += BLOCK_OVERHEAD_BYTES
         length = int.from_bytes(data[found.end() : found.end() + 2], "big")
         position = found.end() + max(length, 2)
-    return scans
 
 
 def _coefficient_bytes(frame: bytes) -> int:
@@ -187,6 +191,7 @@ def _gif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int
     file.seek(_palette_bytes(start[10]), 1)
     while header.metadata_bytes <= max_metadata_bytes:
         kind = file.read(1)
+        header.metadata_bytes += BLOCK_OVERHEAD_BYTES
         if kind == b"!":
             file.seek(1, 1)
             header.metadata_bytes += _skip_gif_blocks(file, max_metadata_bytes)
@@ -211,6 +216,7 @@ def count_frames(file: BinaryIO, format_name: str, max_frames: int) -> int | Non
 
 
 _MAX_GIF_COST = 200_000_000
+_GIF_TURN_COST = 3 * BLOCK_OVERHEAD_BYTES
 
 
 def _count_gif_frames(file: BinaryIO, max_frames: int) -> int:
@@ -220,6 +226,7 @@ def _count_gif_frames(file: BinaryIO, max_frames: int) -> int:
     frames, cost = 0, 0
     while frames <= max_frames:
         kind = file.read(1)
+        cost += _GIF_TURN_COST
         if kind == b"!":
             file.seek(1, 1)
         elif kind == b",":
@@ -228,9 +235,8 @@ def _count_gif_frames(file: BinaryIO, max_frames: int) -> int:
             file.seek(_palette_bytes(place[-1] if place else 0) + 1, 1)
         elif not kind or kind == b";":
             break
-        else:
-            continue
-        cost += _skip_gif_blocks(file, _MAX_GIF_COST)
+        if kind in (b"!", b","):
+            cost += _skip_gif_blocks(file, _MAX_GIF_COST)
         if cost > _MAX_GIF_COST:  # blocks of a byte each; nobody's encoder does that
             return max_frames + 1
     return frames

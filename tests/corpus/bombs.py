@@ -196,6 +196,46 @@ def jpeg_segments() -> bytes:
     return b"\xff\xd8" + b"\xff\xfe\0\2" * 10_000_000 + _small_jpeg()[2:]
 
 
+def jpeg_tables() -> bytes:
+    """Five million tables with nothing in them."""
+    return b"\xff\xd8" + b"\xff\xdb\0\2" * 5_000_000 + _small_jpeg()[2:]
+
+
+def jpeg_late_tables() -> bytes:
+    """The same between two scans of a progressive picture."""
+    start, scan = _progressive_parts()
+    return start + b"\xff\xdb\0\2" * 5_000_000 + scan + b"\xff\xd9"
+
+
+def jpeg_markers() -> bytes:
+    return b"\xff\xd8\xff\xe0\0\2" + b"\xff\x01" * 10_000_000 + _small_jpeg()[2:]
+
+
+def jpeg_fill() -> bytes:
+    return b"\xff\xd8" + b"\xff" * 20_000_000 + _small_jpeg()[2:]
+
+
+def jpeg_nothing() -> bytes:
+    """Zeros where a segment should begin, which decoders pass over one by one."""
+    return b"\xff\xd8\xff\xe0\0\2" + bytes(20_000_000) + _small_jpeg()[2:]
+
+
+def gif_nothing() -> bytes:
+    return _GIF_SCREEN + bytes(20_000_000) + _GIF_FRAME + b";"
+
+
+def gif_nothing_between() -> bytes:
+    return _GIF_SCREEN + _GIF_FRAME + bytes(20_000_000) + _GIF_FRAME + b";"
+
+
+def gif_extensions() -> bytes:
+    return _GIF_SCREEN + _GIF_FRAME + b"!\xf9\0" * 7_000_000 + _GIF_FRAME + b";"
+
+
+_GIF_SCREEN = b"GIF89a" + struct.pack("<2H", 8, 8) + b"\x80\0\0" + bytes(6)
+_GIF_FRAME = b"," + struct.pack("<4H", 0, 0, 1, 1) + b"\0\x02\x02\x44\x01\0"
+
+
 def jpeg_metadata() -> bytes:
     segment = b"\xff\xe1\xff\xff" + bytes(65_533)
     return b"\xff\xd8" + segment * 300 + _small_jpeg()[2:]
@@ -291,6 +331,14 @@ BOMBS = {
     "jpeg, 4000 baseline scans": Bomb(jpeg_scans_not_progressive, errors.TooManyScans),
     "jpeg, 65,000 x 65,000": Bomb(jpeg_pixels, errors.SideTooLong),
     "jpeg, 10,000,000 comments": Bomb(jpeg_segments, errors.MetadataTooLarge),
+    "jpeg, 5,000,000 tables": Bomb(jpeg_tables, errors.MetadataTooLarge),
+    "jpeg, 5,000,000 late tables": Bomb(jpeg_late_tables, errors.MetadataTooLarge),
+    "jpeg, 10,000,000 markers": Bomb(jpeg_markers, errors.MetadataTooLarge),
+    "jpeg, 20 MB of fill bytes": Bomb(jpeg_fill, errors.MetadataTooLarge),
+    "jpeg, 20 MB of zeros": Bomb(jpeg_nothing, errors.MetadataTooLarge),
+    "gif, 20 MB of zeros": Bomb(gif_nothing, errors.MetadataTooLarge),
+    "gif, zeros between all frames kept": Bomb(gif_nothing_between, errors.TooManyFramePixels),
+    "gif, blocks between all frames kept": Bomb(gif_extensions, errors.TooManyFramePixels),
     "jpeg, 20 MB of EXIF": Bomb(jpeg_metadata, errors.MetadataTooLarge),
     "tiff, an endless chain of pages": Bomb(tiff_pages, errors.FormatRefused),
     "tiff, the same where accepted": Bomb(tiff_pages, None, ALL_FORMATS),
