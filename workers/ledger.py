@@ -10,6 +10,7 @@ Times are the database's (`Now()`): one clock for all workers. A guard names gen
 token, so what an overtaken worker writes hits no row.
 """
 
+import random
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -244,28 +245,35 @@ def release_task(using: str, task_id: str, *, delay_s: float, reason: str = "") 
     return _release(_jobs(using).filter(lease_task=task_id), delay_s, reason)
 
 
-def release_worker(using: str, worker: str) -> int:
-    """Free all leases of a worker that is gone; the attempts stay counted."""
-    return _release(_jobs(using).filter(lease_worker=worker), 0, "")
+def release_worker(using: str, worker: str, *, spread_s: float = 0) -> int:
+    """Free all leases of a worker that is gone; the attempts stay counted.
+
+    Args:
+        spread_s: Jobs that were cut off before wait up to this long, by chance: one of them may be
+            what killed the worker, and the others should not be beside it again.
+    """
+    held = _jobs(using).filter(lease_worker=worker, lease_until__isnull=False)
+    freed = 0
+    # One at a time, because each is to be freed, and whoever waits for a save must hold nothing.
+    for pk, attempts in list(held.values_list("pk", "attempts")):
+        delay_s = random.uniform(0, spread_s) if attempts > 1 else 0  # noqa: S311
+        freed += _release(held.filter(pk=pk), delay_s, "")
+    return freed
 
 
-def _release(jobs: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int:
+def _release(job: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int:
     # A save that overtook the lost attempt has queued the row already: it need not wait, and the
     # reason is not its own.
     later = When(state=JobState.WARMING, then=Now() + timedelta(seconds=delay_s))
     known = When(state=JobState.WARMING, then=Value(reason, output_field=models.TextField()))
-    freed = 0
-    # One at a time, because each is to be freed, and whoever waits for a save must hold nothing.
-    for pk in list(jobs.filter(lease_until__isnull=False).values_list("pk", flat=True)):
-        freed += jobs.filter(pk=pk, lease_until__isnull=False).update(
-            **_unleased(),
-            state=JobState.QUEUED,
-            due_at=Case(later, default=F("due_at")),
-            error=Case(known, default=F("error")),
-            hinted_at=None,
-            changed_at=Now(),
-        )
-    return freed
+    return job.filter(lease_until__isnull=False).update(
+        **_unleased(),
+        state=JobState.QUEUED,
+        due_at=Case(later, default=F("due_at")),
+        error=Case(known, default=F("error")),
+        hinted_at=None,
+        changed_at=Now(),
+    )
 
 
 def _bury(using: str, jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:

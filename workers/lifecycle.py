@@ -34,7 +34,7 @@ def free_predecessor(sender: Any, **kwargs: Any) -> None:
 
     Node names are unique while a worker runs, so whoever has a lease under ours is gone.
     """
-    sweeping.release_worker(str(sender.hostname))
+    sweeping.release_killed_worker(str(sender.hostname))
     # The pool forks after this; a connection must not be shared with its children.
     connections.close_all()
 

@@ -45,6 +45,12 @@ def release_worker(worker: str) -> int:
     return _in_each_database(lambda using: ledger.release_worker(using, worker))
 
 
+def release_killed_worker(worker: str) -> int:
+    """Free what a worker of this node name held when it was killed, by one of its jobs perhaps."""
+    spread_s = 2 * conf.get("BACKOFF_S")
+    return _in_each_database(lambda using: ledger.release_worker(using, worker, spread_s=spread_s))
+
+
 def release_task(task_id: str, reason: str) -> None:
     """Free what a task held that is gone; its next attempt waits a little."""
     delay_s = conf.get("BACKOFF_S")

@@ -43,7 +43,7 @@ def hand_over() -> None:
     """A worker that ends, or takes another's place, frees no lease."""
     from workers import sweeping
 
-    sweeping.release_worker = lambda worker: 0
+    sweeping.release_worker = sweeping.release_killed_worker = lambda worker: 0
     sweeping.release_task = lambda task_id: None
 
 

@@ -425,6 +425,26 @@ def test_a_task_may_have_any_name(ledger_db):
     assert ledger.release_task(ledger_db, "%_" + 200 * "t", delay_s=0) == 1
 
 
+def test_jobs_that_a_bad_one_takes_down_are_not_beside_it_every_time(ledger_db):
+    """Of what is cut off when a worker is killed, all that was cut off before waits by chance."""
+    first, *again = (subject_in(ledger_db, str(number)) for number in range(6))
+    for subject in (first, *again):
+        ledger.owe(subject, "s")
+    for subject in again:
+        assert claim(subject)
+    ledger.release_worker(ledger_db, "w1")
+    for subject in (first, *again):
+        assert claim(subject)
+
+    assert ledger.release_worker(ledger_db, "w1", spread_s=60) == 6
+
+    assert claim(first)
+    assert not all(claim(subject) for subject in again)
+    waits = {rows(subject).get().due_at for subject in again}
+    assert len(waits) == len(again)
+    assert max(waits) - min(waits) < timedelta(seconds=60)
+
+
 def test_a_lost_worker_frees_its_own_leases_only(ledger_db):
     """What other workers have in hand stays in their hands."""
     for number, worker in enumerate(["w1", "w1", "w2"]):
