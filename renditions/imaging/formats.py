@@ -1,5 +1,6 @@
 """What each output format is called, what it can hold and how it is written: one row each."""
 
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ class Format:
     save_options: SaveOptions
     alpha: bool = True
     animated: bool = False
+    profiles: bool = True  # whether Pillow can embed one
+    finish: Callable[[bytes], bytes] = bytes  # what is left to do to a file that Pillow wrote
     # Measured with Pillow 13: its decoder's buffers, which live as long as the picture does, and
     # what `modes.plain` takes beside them.
     decode_bytes_per_pixel: int = 5
@@ -78,6 +81,16 @@ def _plain(encoding: Encoding) -> Mapping[str, Any]:
     return {}
 
 
+# In a box of version 1, when it was made and when it was changed: eight bytes each.
+_AVIF_TIMES = re.compile(rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", re.DOTALL)
+
+
+def _without_times(avif: bytes) -> bytes:
+    """Return `avif` without the time of day, which libavif writes into animations."""
+    boxes, name, pixels = avif.partition(b"mdat")
+    return _AVIF_TIMES.sub(rb"\g<1>" + bytes(16), boxes) + name + pixels
+
+
 FORMATS: tuple[Format, ...] = (
     Format(
         "JPEG",
@@ -89,7 +102,7 @@ FORMATS: tuple[Format, ...] = (
         decode_bytes_per_pixel=4,
     ),
     Format("PNG", ("png",), "image/png", ("RGB", "L", "RGBA", "LA"), _png),
-    Format("GIF", ("gif",), "image/gif", ("P", "L"), _plain, animated=True),
+    Format("GIF", ("gif",), "image/gif", ("P", "L"), _plain, animated=True, profiles=False),
     Format(
         "WEBP",
         ("webp",),
@@ -106,10 +119,11 @@ FORMATS: tuple[Format, ...] = (
         ("RGB", "L", "RGBA"),
         _avif,
         animated=True,
+        finish=_without_times,
         decode_bytes_per_pixel=18,
     ),
     Format("TIFF", ("tif", "tiff"), "image/tiff", ("RGB", "L", "RGBA", "LA", "CMYK"), _plain),
-    Format("BMP", ("bmp",), "image/bmp", ("RGB", "L"), _plain, alpha=False),
+    Format("BMP", ("bmp",), "image/bmp", ("RGB", "L"), _plain, alpha=False, profiles=False),
 )
 _BY_NAME = {row.key: row for row in FORMATS}
 _BY_EXTENSION = {extension: row for row in FORMATS for extension in row.extensions}
@@ -144,14 +158,14 @@ def encode(
 
     Args:
         frames: One picture, or all frames of an animation; they may be changed.
-        profile: To be embedded, if it suits what the format can hold of the picture.
+        profile: To be embedded; of a picture that needs no fitting.
         timing: The options that Pillow's encoder takes for an animation.
     """
     fitted = [fit(frame, row, encoding.background) for frame in frames]
     options = {**row.save_options(encoding), **(timing or {})}
     if "transparency" in fitted[0].info:
         options["transparency"] = fitted[0].info["transparency"]
-    if profile and fitted[0].mode == frames[0].mode:
+    if profile:
         options["icc_profile"] = profile
     if len(fitted) > 1:
         options |= {"save_all": True, "append_images": fitted[1:]}
@@ -166,7 +180,7 @@ def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
         raise OutOfMemory("There was not enough memory to write the rendition.") from error
     except (OSError, ValueError, KeyError, RuntimeError, SystemError, struct.error) as error:
         raise RenderFailed(f"Could not write {row.name} of {image.size}: {error}") from error
-    return buffer.getvalue()
+    return row.finish(buffer.getvalue())
 
 
 def fit(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Image.Image:

@@ -139,7 +139,7 @@ class Picture:
         for image in images:
             frame = straight(image, grey=self.info.mode in GREYS)
             frame = make_upright(frame, self.info.orientation)
-            if recipe.encoding.color == "keep":
+            if _may_keep_profile(frame, recipe, row):
                 profile = usable_profile(frame, self._profile)
             if profile is None:
                 frame = to_srgb(frame, self._profile)
@@ -195,6 +195,12 @@ class Picture:
     def _rendered(self, data: bytes) -> RenderedImage:
         info = probe(BytesIO(data), replace(self._limits, formats=_ALL_FORMATS))
         return RenderedImage(data, format_named(info.format).mime, info.size)
+
+
+def _may_keep_profile(frame: Image.Image, recipe: Recipe, row: Format) -> bool:
+    """Whether the file can say in which profile its numbers are, and nothing changes them first."""
+    kept = recipe.encoding.color == "keep" and recipe.filter is None
+    return kept and row.profiles and frame.mode in row.modes
 
 
 def _possible_cuts(recipes: Sequence[Recipe], source: Size) -> Iterator[Cut]:

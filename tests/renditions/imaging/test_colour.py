@@ -5,6 +5,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
+from renditions.imaging.filters import Invert
 from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import Recipe
@@ -124,14 +125,6 @@ def test_a_profile_can_be_kept(format_name):
     assert near(corners_of(image), CORNERS, by=14)
 
 
-def test_a_profile_is_not_kept_where_it_would_lie():
-    """What had to be converted is in sRGB whatever was asked for."""
-    file = as_file(four_corners(80, 80), "PNG", icc_profile=rgb_profile(*DISPLAY_P3))
-    recipe = Recipe(format="gif", encoding=Encoding(color="keep"))
-
-    assert "icc_profile" not in read(render(file, recipe)).info
-
-
 def _four_inks(*inks: tuple[int, int, int, int]) -> Image.Image:
     """Return a picture whose quarters are printed in four ways."""
     picture = Image.new("CMYK", (80, 80))
@@ -236,6 +229,40 @@ def test_a_picture_for_a_press_can_stay_one(store):
     assert image.mode == "CMYK"
     assert image.info["icc_profile"] == cmyk_profile()
     assert near(corners_of(image), corners_of(picture), by=10)
+
+
+PICTURES = {
+    "RGB": (four_corners(90, 60), rgb_profile(*DISPLAY_P3)),
+    "L": (Image.linear_gradient("L"), grey_profile(1.0)),
+    "CMYK": (_separated(four_corners(90, 60)), cmyk_profile()),
+}
+LOST = [("RGB", "gif"), ("RGB", "bmp"), ("L", "gif"), ("L", "webp"), ("CMYK", "png")]
+
+
+@pytest.mark.parametrize(("source", "target"), LOST)
+def test_a_profile_is_not_kept_where_it_would_lie(source, target):
+    """What its file can't explain is in sRGB whatever was asked for."""
+    picture, profile = PICTURES[source]
+    file = as_file(picture, "TIFF", icc_profile=profile)
+    encoding = Encoding(color="keep", webp_quality=95)
+
+    image = read(render(file, Recipe(format=target, encoding=encoding), TIFF))
+
+    assert "icc_profile" not in image.info
+    assert _error(image, _reference(picture, profile, image.size)) < 3
+
+
+@pytest.mark.parametrize("source", PICTURES)
+def test_a_filter_sees_srgb_whatever_is_kept(source):
+    """Its complement of a colour is the one that we see."""
+    picture, profile = PICTURES[source]
+    file = as_file(picture, "TIFF", icc_profile=profile)
+    recipe = Recipe(filter=Invert(), format="tiff", encoding=Encoding(color="keep"))
+
+    image = read(render(file, recipe, TIFF))
+
+    assert "icc_profile" not in image.info
+    assert _error(ImageChops.invert(image), _reference(picture, profile, image.size)) < 1.5
 
 
 def _lab_tiff(picture: Image.Image, *, with_profile: bool) -> BytesIO:

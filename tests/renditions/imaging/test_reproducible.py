@@ -21,6 +21,7 @@ from .pictures import CORNERS, as_file, four_corners, gradient, photograph, with
 from .profiles import DISPLAY_P3, cmyk_profile, rgb_profile
 
 EVERY_FORMAT = tuple(row.key for row in FORMATS)
+KEPT = Encoding(color="keep", animation="keep")
 LIMITS = Limits(formats=tuple(row.name for row in FORMATS))
 
 
@@ -48,9 +49,7 @@ def _recipes() -> list[Recipe]:
     for target in EVERY_FORMAT:
         recipes.append(Recipe(Crop(), Size(30, 20), FocalPoint(0.3, 0.9), format=target))
         recipes.append(Recipe(Thumbnail(), Size(80, 80), filter=Invert(), format=target))
-        # libavif writes the time of day into animations.
-        kept = Encoding(color="keep", animation="first" if target == "avif" else "keep")
-        recipes.append(Recipe(Thumbnail(), Size(25, 25), format=target, encoding=kept))
+        recipes.append(Recipe(Thumbnail(), Size(25, 25), format=target, encoding=KEPT))
     return recipes
 
 
