@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from .directories import BLOCK_OVERHEAD_BYTES, read_directory
+from .header import Header
 
 # From the file down to the table of frames.
 _BRANCHES = {b"": b"moov", b"moov": b"trak", b"trak": b"mdia", b"mdia": b"minf", b"minf": b"stbl"}
@@ -17,7 +18,12 @@ _FRAME_COST = 128  # bytes of memory
 _Extents = list[tuple[int, int]]  # offset in the file, length
 
 
-class AvifWalk:
+def read_avif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    """Count the metadata; the size is for the decoder to tell."""
+    header.metadata_bytes = _Walk(file, max_metadata_bytes).cost
+
+
+class _Walk:
     """Adds up costs, until they are above a limit."""
 
     def __init__(self, file: BinaryIO, limit: int) -> None:

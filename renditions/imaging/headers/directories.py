@@ -7,7 +7,7 @@ fractions where a 1 should be are 400 MB and ten seconds.
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from .geometry import Size
+from renditions.imaging.geometry import Size
 
 # Each block or entry costs Pillow an object and a turn of a Python loop, however short it is.
 BLOCK_OVERHEAD_BYTES = 512

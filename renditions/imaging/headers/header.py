@@ -1,0 +1,34 @@
+"""What a header says, whatever the format, and what metadata costs."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Literal
+
+from renditions.imaging.geometry import Size
+
+from .directories import read_directory
+
+_EXIF_NAME = b"Exif\0\0"
+
+
+@dataclass(slots=True)
+class Header:
+    """What was found before the pixels."""
+
+    format: str | None  # None: no format that we know
+    size: Size | None = None  # as stored; None: only the decoder can tell
+    metadata_bytes: int = 0
+    scans: int = 1  # of a JPEG; counting ends above the limit
+    coefficient_bytes: int = 0  # that a decoder keeps of a JPEG with several scans
+    late_exif: tuple[int, int] | None = None  # of a PNG, behind its pixels: offset, length
+
+
+def add_exif(header: Header, exif: bytes, max_metadata_bytes: int) -> None:
+    """Count what `exif` becomes."""
+    exif = exif.removeprefix(_EXIF_NAME).removeprefix(_EXIF_NAME)  # once more, as Pillow does
+    header.metadata_bytes += read_directory(BytesIO(exif), max_metadata_bytes).cost
+
+
+def size_of(width: bytes, height: bytes, order: Literal["big", "little"], plus: int = 0) -> Size:
+    """Return the size whose sides are these bytes, and `plus` each."""
+    return Size(int.from_bytes(width, order) + plus, int.from_bytes(height, order) + plus)

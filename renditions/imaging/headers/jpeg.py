@@ -1,0 +1,102 @@
+"""The segments and scans of a JPEG, by ITU-T T.81."""
+
+import re
+from typing import BinaryIO
+
+from .directories import BLOCK_OVERHEAD_BYTES
+from .header import Header, add_exif, size_of
+
+_START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_BASELINE = {0xC0, 0xC1}
+_STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers with no length behind them
+_END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
+_METADATA = {*range(0xE0, 0xF0), 0xFE}
+_EXIF_SEGMENT, _EXIF_NAME = 0xE1, b"Exif\0\0"
+
+
+def read_jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    """Fill `header` up to the first scan, and count the scans."""
+    exif = _read_jpeg(file, header, max_metadata_bytes, max_scans)
+    add_exif(header, exif, max_metadata_bytes)
+
+
+def _read_jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> bytes:
+    """Fill `header` and return EXIF, whose segments Pillow joins."""
+    file.seek(2)
+    frame, baseline, exif = b"", False, bytearray()
+    while header.metadata_bytes <= max_metadata_bytes:
+        most = (max_metadata_bytes - header.metadata_bytes) // BLOCK_OVERHEAD_BYTES + 1
+        marker, length, passed = _jpeg_segment(file, most)
+        header.metadata_bytes += passed * BLOCK_OVERHEAD_BYTES
+        if marker is None:
+            break
+        if marker == _START_OF_SCAN:
+            # A baseline scan with all components in it is the only one the decoder reads.
+            scan = file.read(length)
+            if not (baseline and scan[:1] == frame[5:6]):
+                _count_scans(file, header, max_metadata_bytes, max_scans)
+                header.coefficient_bytes = _coefficient_bytes(frame)
+            break
+        if marker in _START_OF_FRAME:
+            frame, baseline = file.read(length), marker in _BASELINE
+            header.size = size_of(frame[3:5], frame[1:3], "big")
+            length = 0
+        if marker in _METADATA:
+            header.metadata_bytes += length
+        if marker == _EXIF_SEGMENT:
+            exif += _exif_of_segment(file, length)
+            length = 0
+        file.seek(length, 1)
+    return bytes(exif)
+
+
+def _exif_of_segment(file: BinaryIO, length: int) -> bytes:
+    """Return EXIF, or nothing where another standard uses the segment; go to its end."""
+    end = file.tell() + length
+    name = file.read(len(_EXIF_NAME))
+    exif = file.read(max(length - len(name), 0)) if name == _EXIF_NAME else b""
+    file.seek(end)
+    return exif
+
+
+def _jpeg_segment(file: BinaryIO, max_passed: int) -> tuple[int | None, int, int]:
+    """Return the next marker, the bytes behind its length field and how many were passed over.
+
+    The marker is None at the end, and after `max_passed` bytes that say nothing.
+    """
+    byte, passed = file.read(1), 0
+    while byte and byte != b"\xff" and passed < max_passed:
+        byte, passed = file.read(1), passed + 1
+    while byte == b"\xff" and passed <= max_passed:
+        byte, passed = file.read(1), passed + 1
+    if not byte or byte[0] == _END_OF_IMAGE or passed > max_passed:
+        return None, 0, passed
+    if byte[0] in _STANDALONE or byte[0] == 0:
+        return byte[0], 0, passed
+    length = int.from_bytes(file.read(2), "big")
+    return (byte[0], length - 2, passed) if length >= 2 else (None, 0, passed)
+
+
+# In the data of a scan 0xFF is followed by 0, by a restart marker or by itself.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+
+
+def _count_scans(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
+    """Count the scans of the picture, the one whose header was just read included."""
+    data, position = file.read(), 0
+    while header.scans <= max_scans and header.metadata_bytes <= max_metadata_bytes:
+        found = _MARKER.search(data, position)
+        if found is None or found[0][1] == _END_OF_IMAGE:
+            break
+        header.scans += found[0][1] == _START_OF_SCAN
+        header.metadata_bytes += BLOCK_OVERHEAD_BYTES
+        length = int.from_bytes(data[found.end() : found.end() + 2], "big")
+        position = found.end() + max(length, 2)
+
+
+def _coefficient_bytes(frame: bytes) -> int:
+    """Return what the coefficients of all components take, two bytes each."""
+    factors = [(sampling >> 4, sampling & 15) for sampling in frame[7::3]]
+    across, down = (max((factor[i] for factor in factors), default=1) or 1 for i in (0, 1))
+    samples = sum(horizontal * vertical for horizontal, vertical in factors)
+    return 2 * size_of(frame[3:5], frame[1:3], "big").pixels * samples // (across * down)
