@@ -118,13 +118,6 @@ def forgetful_records() -> None:
     records.Recorder.recall = recall
 
 
-def look_at_storage() -> None:
-    """Whatever a record says is believed; where there is none, nothing is there."""
-    from workers import owing
-
-    owing.is_known_current = lambda plans: True
-
-
 def retry() -> None:
     """No failure is taken for one that may pass."""
     from workers import jobs
