@@ -110,7 +110,7 @@ FORMATS: tuple[Format, ...] = (
         ("RGB", "RGBA"),
         _webp,
         animated=True,
-        decode_bytes_per_pixel=21,
+        decode_bytes_per_pixel=18,
     ),
     Format(
         "AVIF",

@@ -40,7 +40,7 @@ class Limits:
     max_jpeg_scans: int = 100
     max_frame_pixels: int = 50_000_000  # of all frames of a kept animation together
     max_metadata_bytes: int = 16_000_000  # EXIF, XMP, profiles, comments, as stored
-    max_decode_bytes: int = 340_000_000  # of memory, at the peak of a format's own decoder
+    max_decode_bytes: int = 370_000_000  # of memory, at the peak of a format's own decoder
     formats: tuple[str, ...] = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""`make corpus`: Pillow's own test pictures and our bombs, through the real render.
+"""`make corpus`: Pillow's own test pictures, our bombs and our giants, through the real render.
 
 python -m tests.corpus            everything; Pillow's sources are fetched once, into var/corpus
 python -m tests.corpus --bombs    bombs only
@@ -15,7 +15,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from renditions.imaging.sources import Limits
+
 from .bombs import ALL_FORMATS, BOMBS
+from .giants import GIANT_MB, GIANTS
 from .pillow_pictures import pillow_pictures
 from .runner import STILL, Outcome, in_child, pillow_opens, run
 
@@ -32,6 +35,7 @@ def main(arguments: list[str]) -> int:
     warnings.simplefilter("ignore")
     faults = list(explode(sorted(BOMBS)))
     if not options.bombs:
+        faults += giant_faults()
         faults += picture_faults(pictures(options.folders))
     print("\n".join(["", *faults, f"{len(faults)} faults"]))
     return 1 if faults else 0
@@ -54,6 +58,20 @@ def explode(names: Iterable[str]) -> Iterator[str]:
                 yield f"{name}: {outcome}, and not {wanted}"
             if outcome.seconds > BOMB_SECONDS or outcome.peak_mb > BOMB_MB:
                 yield f"{name}: {outcome.seconds:.2f} s and {outcome.peak_mb} MB"
+
+
+def giant_faults() -> Iterator[str]:
+    """Render the largest pictures, print what they took and yield what was too much."""
+    print(f"\n{'giant':<36}{'became':<20}{'s':>7}{'MB':>6}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "giant"
+        for name, make in GIANTS.items():
+            in_child(lambda: Outcome("made", str(path.write_bytes(make()))))  # noqa: B023
+            outcome = run(path, Limits())
+            reason = outcome.reason or outcome.status
+            print(f"{name:<36}{reason:<20}{outcome.seconds:>7.3f}{outcome.peak_mb:>6}")
+            if outcome.status != "rendered" or outcome.peak_mb > GIANT_MB:
+                yield f"{name}: {outcome}"
 
 
 def pictures(folders: list[Path]) -> Iterator[Path]:
