@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 from PIL import Image, UnidentifiedImageError
 
@@ -90,7 +90,8 @@ def check_whole(file: BinaryIO, limits: Limits) -> SourceInfo:
 
 def open_source(file: BinaryIO, limits: Limits) -> Source:
     """Return the picture in `file`, judged by its content and inside `limits`, not yet decoded."""
-    reader = cast("BinaryIO", _Reader(file))
+    # Buffered, because headers are read a few bytes at a time.
+    reader = io.BufferedReader(_Reader(file), _BUFFER_BYTES)
     _check(reader.seek(0, 2), limits.max_file_bytes, errors.FileTooLarge)
     header = read_header(
         reader,
