@@ -7,7 +7,9 @@ because each runs in a process of its own and is charged for what it loads.
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +52,10 @@ def _django(**settings: Any) -> None:
 
 def renditions(table: tuple = EIGHT, output: str | None = None) -> Work:
     _django()
-    from renditions.imaging.formats import Encoding
-    from renditions.imaging.geometry import Size
-    from renditions.imaging.rendering import Recipe, open_picture
-    from renditions.imaging.sizers import Crop, Thumbnail
+    from renditions.imaging.rendering import open_picture
     from renditions.imaging.sources import Limits
 
-    sizers = {FIT: Thumbnail(), CROP: Crop()}
-    encoding = Encoding(jpeg_quality=QUALITY, webp_quality=QUALITY)
-    recipes = [
-        Recipe(sizers[kind], Size(w, h), format=output, encoding=encoding) for kind, w, h in table
-    ]
+    recipes = _recipes(table, output)
 
     def work(photograph: Path, folder: Path) -> None:
         with photograph.open("rb") as file, open_picture(file, recipes, Limits()) as picture:
@@ -70,40 +65,60 @@ def renditions(table: tuple = EIGHT, output: str | None = None) -> Work:
     return work
 
 
-def floor(table: tuple = EIGHT) -> Work:
+def _recipes(table: tuple, output: str | None = None) -> list[Any]:
+    from renditions.imaging.formats import Encoding
+    from renditions.imaging.geometry import Size
+    from renditions.imaging.rendering import Recipe
+    from renditions.imaging.sizers import Crop, Thumbnail
+
+    sizers = {FIT: Thumbnail(), CROP: Crop()}
+    encoding = Encoding(jpeg_quality=QUALITY, webp_quality=QUALITY)
+    return [
+        Recipe(sizers[kind], Size(w, h), format=output, encoding=encoding) for kind, w, h in table
+    ]
+
+
+class Floor:
     """The bare decode and the bare encode of the very same pixels, with nothing between."""
-    _django()
-    from PIL import Image
 
-    from renditions.imaging.rendering import Picture
+    def __init__(self, table: tuple = EIGHT) -> None:
+        # In a process of its own, so that this one's memory has seen no more than anybody's.
+        self._renderer = ProcessPoolExecutor(1, get_context("spawn"))
+        self._table = table
+        self._decoded: tuple[int, int] = (0, 0)
+        self._images: list[Any] = []
 
-    sizes: dict[Path, Any] = {}
-    make = renditions(table)
+    def get_ready(self, photograph: Path, folder: Path) -> None:
+        """Find out what is to be decoded and written; not measured."""
+        from PIL import Image
 
-    def work(photograph: Path, folder: Path) -> None:
-        if photograph not in sizes:  # the first turn is not counted
-            decoded: list[Any] = []
-            original = Picture.__init__
+        found = self._renderer.submit(_render_for_floor, photograph, folder, self._table)
+        self._decoded = found.result()
+        self._images = [Image.open(folder / f"{number}") for number in range(len(self._table))]
+        for image in self._images:
+            image.load()
 
-            def remember(self: Picture, *arguments: Any) -> None:
-                original(self, *arguments)
-                decoded.append(self.decoded_size)
+    def __call__(self, photograph: Path, folder: Path) -> None:
+        from PIL import Image
 
-            Picture.__init__ = remember  # type: ignore[method-assign]
-            make(photograph, folder)
-            Picture.__init__ = original  # type: ignore[method-assign]
-            images = [Image.open(folder / f"{number}") for number in range(len(table))]
-            for image in images:
-                image.load()
-            sizes[photograph] = decoded[0].as_tuple, images
-        size, images = sizes[photograph]
+        width, height = self._decoded
         image = Image.open(photograph)
-        image.draft(None, (size[0] - 1, size[1] - 1))
+        image.draft(None, (width - 1, height - 1))
         image.load()
-        for number, rendition in enumerate(images):
+        for number, rendition in enumerate(self._images):
             rendition.save(folder / f"{number}", "JPEG", quality=QUALITY)
 
-    return work
+
+def _render_for_floor(photograph: Path, folder: Path, table: tuple) -> tuple[int, int]:
+    """Leave our renditions in `folder`, and return the size that we decoded to."""
+    from renditions.imaging.rendering import open_picture
+    from renditions.imaging.sources import Limits
+
+    recipes = _recipes(table)
+    with photograph.open("rb") as file, open_picture(file, recipes, Limits()) as picture:
+        for number, recipe in enumerate(recipes):
+            (folder / f"{number}").write_bytes(picture.render(recipe).data)
+        return picture.decoded_size.as_tuple
 
 
 def versatileimagefield(table: tuple = EIGHT) -> Work:
@@ -264,7 +279,7 @@ def vips_shared() -> Work:
 
 CONTESTANTS = (
     Contestant("django-renditions", "renditions", renditions, {}),
-    Contestant("bare decode and encode", "renditions", floor, {}),
+    Contestant("bare decode and encode", "renditions", Floor, {}),
     Contestant("libvips, one shared decode", "pyvips", vips_shared, {}),
     Contestant("libvips thumbnail", "pyvips", vips_thumbnail, {}),
     Contestant("django-pictures, these sizes", "pictures", pictures, {}),

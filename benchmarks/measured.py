@@ -28,27 +28,28 @@ def measure(name: str, folder: Path, photographs: list[Path], options: dict) -> 
     cold = options.pop("cold", False)  # the first picture of a process is measured
     contestant = next(c for c in CONTESTANTS if c.name == name)
     work = contestant.prepare(**{**contestant.options, **options})
+    get_ready = getattr(work, "get_ready", lambda photograph, folder: None)
     largest = max(photographs, key=lambda path: path.stat().st_size)
-    warm_up = photographs if name.startswith("bare") else [largest]
-    warm_up = [] if cold else warm_up
-    for photograph in warm_up:
-        (folder / photograph.stem).mkdir(exist_ok=True, parents=True)
-        work(photograph, folder / photograph.stem)
-    wall, each_cpu_ms = time.perf_counter(), []
-    for photograph in photographs:
+    warm_up = [] if cold else [largest]
+    each_wall_ms, each_cpu_ms = [], []
+    for photograph in [*warm_up, *photographs]:
         target = folder / photograph.stem
-        target.mkdir(exist_ok=True)
-        cpu = time.process_time()
+        target.mkdir(exist_ok=True, parents=True)
+        get_ready(photograph, target)
+        wall, cpu = time.perf_counter(), time.process_time()
         work(photograph, target)
         each_cpu_ms.append((time.process_time() - cpu) * 1000)
-    wall = time.perf_counter() - wall
+        each_wall_ms.append((time.perf_counter() - wall) * 1000)
+    each_cpu_ms, each_wall_ms = each_cpu_ms[len(warm_up) :], each_wall_ms[len(warm_up) :]
     size = sum(
         path.stat().st_size
         for path in folder.rglob("*")
         if path.is_file() and not path.is_symlink()
     )
     count = len(photographs)
-    return Measurement(sum(each_cpu_ms) / count, wall / count * 1000, _peak_mb(), size, each_cpu_ms)
+    return Measurement(
+        sum(each_cpu_ms) / count, sum(each_wall_ms) / count, _peak_mb(), size, each_cpu_ms
+    )
 
 
 def _peak_mb() -> int:

@@ -1,10 +1,15 @@
 """The pictures that everybody is measured with.
 
-Photographs that Python packages ship, as they are; and, since those are small, pictures of camera
-size that are laid out of them: each photograph enlarged a little, given the grain of a sensor, and
-mirrored at its edges until the frame is full. `--photos DIR` takes other people's instead.
+Real photographs first, as they are: those that Python packages ship, and, where there is
+`apt-get`, those that Debian packages ship as desktop backgrounds, which are fetched without
+installing anything. Few of these come straight from a camera, so pictures of camera size are laid
+out of the smaller ones: enlarged a little, given the grain of a sensor, and mirrored at their edges
+until the frame is full. `--photos DIR` takes other people's instead.
 """
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,17 +17,41 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageOps
 
-REAL = {
+PYTHON_PACKAGES = {
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
-    "skimage": (
-        "data/rocket.jpg",
-        "data/retina.jpg",
-        "data/hubble_deep_field.jpg",
-        "data/astronaut.png",
-        "data/coffee.png",
-        "data/chelsea.png",
-        "data/motorcycle_left.png",
-        "data/ihc.png",
+    "skimage": ("data/rocket.jpg", "data/retina.jpg", "data/hubble_deep_field.jpg"),
+}
+# The photographs among their pictures; the rest is drawn.
+DEBIAN_PACKAGES = {
+    "lomiri-wallpapers-16.04": (
+        "Bridge_by_Sander_Klootwijk.jpg",
+        "Dragonfly_by_Bolly.jpg",
+        "Picture_0B_by_freespace.jpg",
+        "Picture_1A_by_freespace.jpg",
+        "Wine_by_Jakkub_Mede.jpg",
+        "aitzgorri_by_Aitzol_Berasategi.jpg",
+        "free_by_Peter_Nerlich.jpg",
+        "friends_by_Aitzol_Berasategi.jpg",
+        "greentock_by_Peter_Nerlich.jpg",
+        "life_by_Aitzol_Berasategi.jpg",
+        "picosdeeuropa_by_Aitzol_Berasategi.jpg",
+        "seeding_by_Clements_Engelhardt.jpg",
+        "sunset_by_Aitzol_Berasategi.jpg",
+    ),
+    "lomiri-wallpapers-20.04": ("Kleiber_by_Lukas_Baubkus.jpg",),
+    "mate-backgrounds": (
+        "mate/nature/Aqua.jpg",
+        "mate/nature/Blinds.jpg",
+        "mate/nature/Dune.jpg",
+        "mate/nature/FreshFlower.jpg",
+        "mate/nature/Garden.jpg",
+        "mate/nature/GreenMeadow.jpg",
+        "mate/nature/LadyBird.jpg",
+        "mate/nature/RainDrops.jpg",
+        "mate/nature/Storm.jpg",
+        "mate/nature/TwoWings.jpg",
+        "mate/nature/Wood.jpg",
+        "mate/nature/YellowFlower.jpg",
     ),
 }
 ENLARGED = 2.5
@@ -54,34 +83,47 @@ CAMERAS = (
 
 
 def photographs(folder: Path) -> list[Path]:
-    """Return the corpus, which is made in `folder` once."""
-    folder.mkdir(parents=True, exist_ok=True)
-    sources = list(shipped())
-    if not sources:
-        raise SystemExit("No photographs: install the extra 'bench', or give --photos DIR.")
-    for number, source in enumerate(sources):
-        target = folder / f"real-{number:02}-{source.stem}.jpg"
-        if target.exists():
-            continue
-        if source.suffix == ".jpg":
-            target.write_bytes(source.read_bytes())
-        else:
-            Image.open(source).convert("RGB").save(target, quality=92)
-    for number, camera in enumerate(CAMERAS):
-        target = folder / f"camera-{number:02}-{camera.width}x{camera.height}.jpg"
-        if not target.exists():
-            _lay_out(sources[number % len(sources)], camera).save(
-                target, quality=camera.quality, progressive=camera.progressive
-            )
+    """Return the corpus, which is gathered in `folder` once."""
+    complete = folder / "complete"
+    if not complete.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        small = list(shipped_with_python())
+        if not small:
+            raise SystemExit("No photographs: install the extra 'bench', or give --photos DIR.")
+        for source in (*small, *shipped_with_debian(folder / "debian")):
+            shutil.copyfile(source, folder / f"real-{source.name}")
+        for number, camera in enumerate(CAMERAS):
+            picture = _lay_out(small[number % len(small)], camera)
+            target = folder / f"camera-{number:02}-{camera.width}x{camera.height}.jpg"
+            picture.save(target, quality=camera.quality, progressive=camera.progressive)
+        complete.touch()
     return sorted(folder.glob("*.jpg"))
 
 
-def shipped() -> Iterator[Path]:
-    """Yield the photographs that installed packages ship."""
-    for package, names in REAL.items():
+def shipped_with_python() -> Iterator[Path]:
+    """Yield the photographs that installed Python packages ship."""
+    for package, names in PYTHON_PACKAGES.items():
         spec = find_spec(package)
         for name in names if spec and spec.origin else ():
             path = Path(str(spec.origin)).parent / name
+            if path.exists():
+                yield path
+
+
+def shipped_with_debian(folder: Path) -> Iterator[Path]:
+    """Fetch Debian packages into `folder`, which needs no rights, and yield their photographs."""
+    folder.mkdir(exist_ok=True)
+    for package, names in DEBIAN_PACKAGES.items():
+        try:
+            fetch = ["apt-get", "download", "--quiet=2", package]
+            subprocess.run(fetch, cwd=folder, capture_output=True, check=True)
+            [archive] = folder.glob(f"{package}_*.deb")
+            subprocess.run(["dpkg-deb", "--extract", archive, folder / package], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"Left out the photographs of {package}: {error}", file=sys.stderr)
+            continue
+        for name in names:
+            path = folder / package / "usr/share/backgrounds" / name
             if path.exists():
                 yield path
 
