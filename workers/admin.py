@@ -1,7 +1,9 @@
-"""What is owed and what failed, and the way to try it again."""
+"""What is owed and what failed, the way to try it again, and bulk runs."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
@@ -12,8 +14,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import ngettext
 
-from . import dispatch, ledger
+from renditions.fields import VersatileImageField
+
+from . import dispatch, ledger, runs
 from .models import WarmJob, WarmRun
+from .subjects import all_warmed_fields
 
 NOTHING = "-"
 
@@ -95,18 +100,98 @@ class WarmJobAdmin(_ReadOnlyAdmin):
         self.message_user(request, text % {"retried": retried, "others": chosen - retried}, level)
 
 
+class WarmRunForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Which field to re-warm."""
+
+    field = forms.ChoiceField(help_text="All of its instances are looked at.")
+
+    class Meta:
+        model = WarmRun
+        fields = ("force",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._fields = {field.label: field for field in all_warmed_fields()}
+        self.fields["field"].choices = [(label, label) for label in self._fields]  # type: ignore[attr-defined]
+
+    def clean_field(self) -> VersatileImageField:
+        """Return the field; refuse one whose run is going on already."""
+        field = self._fields[self.cleaned_data["field"]]
+        if runs.unfinished(field).exists():
+            raise forms.ValidationError(
+                f"A bulk run over {field.label} is going on. Await, resume or cancel it first."
+            )
+        return field
+
+
 @admin.register(WarmRun)
 class WarmRunAdmin(_ReadOnlyAdmin):
-    """Bulk runs and their counts."""
+    """Bulk runs and their counts. Adding one starts it; whoever may change one may turn it."""
 
+    form = WarmRunForm
     list_display = (
         "__str__", "state", "planned", "created", "current", "blank", "failed", "superseded",
-        "outstanding", "changed_at",
+        "cancelled", "outstanding", "changed_at",
     )  # fmt: skip
     list_filter = ("state", "model_label")
+    actions = ("pause", "resume", "cancel")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_turn_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may pause, resume and cancel runs, whose pages nobody may edit."""
+        return admin.ModelAdmin.has_change_permission(self, request)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fields(request, obj) if obj else ("field", "force")
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        if obj is None:
+            return []
         return [*super().get_readonly_fields(request, obj), "superseded", "outstanding"]
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> WarmRun:
+        """Start the run: whoever starts it, it is saved by the same code."""
+        return runs.start(form.cleaned_data["field"], force=form.cleaned_data["force"])
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Nothing is left to save."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing is left to save."""
+
+    @admin.action(description="Pause: begin nothing more", permissions=["turn"])
+    def pause(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
+        """Pause what is running."""
+        self._turn(request, queryset, runs.pause, "paused")
+
+    @admin.action(description="Resume where it was paused", permissions=["turn"])
+    def resume(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
+        """Resume what is paused."""
+        self._turn(request, queryset, runs.resume, "resumed")
+
+    @admin.action(description="Cancel: owe nothing of it any more", permissions=["turn"])
+    def cancel(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
+        """Cancel what has not ended."""
+        self._turn(request, queryset, runs.cancel, "cancelled")
+
+    def _turn(
+        self,
+        request: HttpRequest,
+        queryset: models.QuerySet[WarmRun],
+        turn: Callable[[WarmRun], bool],
+        done: str,
+    ) -> None:
+        turned = [turn(run) for run in queryset]
+        text = ngettext(
+            "%(turned)d run %(done)s; %(others)d could not be.",
+            "%(turned)d runs %(done)s; %(others)d could not be.",
+            sum(turned),
+        )
+        counts = {"turned": sum(turned), "others": turned.count(False), "done": done}
+        level = messages.SUCCESS if any(turned) else messages.WARNING
+        self.message_user(request, text % counts, level)

@@ -21,9 +21,11 @@ from django.db import IntegrityError, connections, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
-from .models import JobState, SupersededJob, WarmJob, WarmRun
+from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
 
 POISON = "poison"
+# No job of such a run is begun.
+HALTED = (RunState.PAUSED, RunState.CANCELLED)
 # Between the UPDATE that finds no row and the INSERT that finds one, somebody's row may come, and
 # go again before the next UPDATE. That many times in a row it does not.
 INSERT_TRIES = 5
@@ -111,8 +113,11 @@ def forget(subject: Subject) -> None:
 
 
 def signature_of(subject: Subject) -> str | None:
-    """Return what the row says is owed, or None where nothing is."""
-    return _of(subject).values_list("signature", flat=True).first()
+    """Return what is owed to a save, or None where nothing is.
+
+    What only a bulk run has put there is owed to nobody: the run may be cancelled.
+    """
+    return _of(subject).filter(run__isnull=True).values_list("signature", flat=True).first()
 
 
 def _fresh(signature: str) -> dict[str, Any]:
@@ -165,12 +170,15 @@ def claim(
         lease_s: Longer than the task may run.
 
     Returns:
-        None where there is nothing to do: done, overtaken, taken, not due, or used up. A row
-        whose attempts are used up and whose worker never came back is buried as poison.
+        None where there is nothing to do: done, overtaken, taken, not due, of a run that is
+        paused, or used up. A row whose attempts are used up and whose worker never came back is
+        buried as poison.
     """
     # A message may be delivered twice: by its task id a zombie would pass for its double.
     token = secrets.token_hex(8)
     waiting = _jobs(hint.using).filter(_claimable(), pk=hint.job_id, generation=hint.generation)
+    halted = WarmRun.objects.using(hint.using).filter(state__in=HALTED).values("pk")
+    waiting = waiting.exclude(run__in=halted)
     with transaction.atomic(using=hint.using):
         taken = waiting.filter(attempts__lt=max_attempts).update(
             state=JobState.WARMING,
@@ -328,9 +336,10 @@ def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint
     A row that was hinted a moment ago is left out: its message is most likely on its way.
     """
     stale = Q(hinted_at__isnull=True) | Q(hinted_at__lt=Now() - timedelta(seconds=resend_after_s))
+    owed = Q(run__state=RunState.RUNNING) if bulk else Q(run__isnull=True)
     rows = (
         _jobs(using)
-        .filter(_claimable(), stale, run__isnull=not bulk)
+        .filter(_claimable(), stale, owed)
         .order_by("due_at", "pk")
         .values_list("pk", "generation")[:limit]
     )
@@ -365,11 +374,14 @@ def mend_times(using: str, *, lease_s: float, delay_s: float) -> int:
     return max(mended)
 
 
+# ---- bulk runs -------------------------------------------------------------------------------
+
+
 def count(using: str, run_id: int | None, **counts: int) -> None:
     """Add to the counts of a run, in the transaction that moves the jobs they count."""
     if run_id is not None:
         WarmRun.objects.using(using).filter(pk=run_id).update(
-            **{name: F(name) + number for name, number in counts.items()}
+            **{name: F(name) + number for name, number in counts.items()}, changed_at=Now()
         )
 
 
@@ -378,15 +390,33 @@ def count_superseded(using: str, run_id: int) -> None:
     SupersededJob.objects.using(using).create(run_id=run_id)
 
 
+def forget_hints(using: str, run_id: int) -> None:
+    """Let the jobs of a run be sent at once, whatever was sent for them before."""
+    _update_free(_jobs(using).filter(run_id=run_id), hinted_at=None)
+
+
+def drop(using: str, run_id: int) -> None:
+    """Owe nothing more of a run, but for what workers have in hand, which ends as it does."""
+    waiting = _jobs(using).filter(run_id=run_id, state=JobState.QUEUED)
+    with transaction.atomic(using=using):
+        dropped = list(_unlocked(waiting))
+        _jobs(using).filter(pk__in=dropped).delete()
+        count(using, run_id, cancelled=len(dropped))
+
+
 def _update_free(jobs: models.QuerySet[WarmJob], **values: Any) -> int:
     """Change all of `jobs` but those that somebody else is changing; return how many.
 
     Who changes many rows and waits for one of them could be waited for by the same save.
     """
-    skip = connections[jobs.db].features.has_select_for_update_skip_locked
-    free = jobs.order_by().select_for_update(skip_locked=skip).values("pk")
     with transaction.atomic(using=jobs.db):
-        return _jobs(jobs.db).filter(pk__in=free).update(**values)
+        return _jobs(jobs.db).filter(pk__in=_unlocked(jobs)).update(**values)
+
+
+def _unlocked(jobs: models.QuerySet[WarmJob]) -> models.QuerySet[WarmJob, int]:
+    """Lock and return the keys of all of `jobs` but those that somebody else is changing."""
+    skip = connections[jobs.db].features.has_select_for_update_skip_locked
+    return jobs.order_by().select_for_update(skip_locked=skip).values_list("pk", flat=True)
 
 
 def _claimable() -> Q:

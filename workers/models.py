@@ -15,14 +15,19 @@ class RunState(models.TextChoices):
     """Where a bulk run stands."""
 
     RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"  # nothing is begun until somebody resumes it
+    CANCELLED = "cancelled", "Cancelled"  # what was not begun is owed no more
     DONE = "done", "Done"
+
+
+UNFINISHED = (RunState.RUNNING, RunState.PAUSED)
 
 
 class WarmRun(models.Model):
     """A re-warm of one field over all instances.
 
-    `planned = created + current + blank + failed + superseded + outstanding` at every moment,
-    because each count moves in the transaction that moves its job.
+    `planned = created + current + blank + failed + superseded + cancelled + outstanding` at every
+    moment, because each count moves in the transaction that moves its job.
     """
 
     model_label = models.CharField("model", max_length=150)
@@ -37,6 +42,9 @@ class WarmRun(models.Model):
     current = models.PositiveBigIntegerField(default=0, help_text="Nothing was outstanding.")
     blank = models.PositiveBigIntegerField(default=0, help_text="No picture.")
     failed = models.PositiveBigIntegerField(default=0, help_text="See the jobs for the reasons.")
+    cancelled = models.PositiveBigIntegerField(
+        default=0, help_text="Not begun when the run was cancelled."
+    )
     started_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -48,8 +56,8 @@ class WarmRun(models.Model):
             # Two beats start one run, not two.
             models.UniqueConstraint(
                 fields=["model_label", "field_name"],
-                condition=models.Q(state=RunState.RUNNING),
-                name="rendition_warmrun_one_running",
+                condition=models.Q(state__in=UNFINISHED),
+                name="rendition_warmrun_one_unfinished",
             )
         ]
 
@@ -65,6 +73,12 @@ class WarmRun(models.Model):
     def outstanding(self) -> int:
         """Jobs that still belong to the run."""
         return self.jobs.using(self._state.db).count()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of the instances that were looked at, `planned` of them altogether."""
+        names = ("created", "current", "blank", "failed", "superseded", "cancelled", "outstanding")
+        return {name: getattr(self, name) for name in names}
 
 
 class SupersededJob(models.Model):

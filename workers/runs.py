@@ -2,13 +2,14 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import monotonic
 
 from celery import current_app
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import models, router, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from renditions import conf as library
@@ -19,7 +20,7 @@ from renditions.warming import is_current
 
 from . import conf, dispatch, ledger
 from .ledger import Subject
-from .models import JobState, RunState, WarmRun
+from .models import UNFINISHED, JobState, RunState, WarmRun
 from .subjects import all_warmed_fields, field_of, signature, subject_of
 
 logger = logging.getLogger(__name__)
@@ -30,20 +31,63 @@ SHARE_OF_TIME = 0.5
 
 
 def start(field: VersatileImageField, *, using: str | None = None, force: bool = False) -> WarmRun:
-    """Begin a run over all instances of `field`, or return the one that is going on."""
-    using = using or router.db_for_write(field.model)
-    subject = {"model_label": field.model._meta.label, "field_name": field.name}
-    run, begun = WarmRun.objects.using(using).get_or_create(
-        **subject, state=RunState.RUNNING, defaults={"force": force}
+    """Begin a run over all instances of `field`, or return the one that is going on or paused."""
+    run, begun = unfinished(field, using=using).get_or_create(
+        **_subject(field), defaults={"force": force}
     )
     if begun:
-        _send_on(run)
+        _send_on_after_commit(run)
     return run
+
+
+def over(field: VersatileImageField, *, using: str | None = None) -> models.QuerySet[WarmRun]:
+    """Return all runs over `field`, the last one first."""
+    using = using or router.db_for_write(field.model)
+    return WarmRun.objects.using(using).filter(**_subject(field))
+
+
+def unfinished(field: VersatileImageField, *, using: str | None = None) -> models.QuerySet[WarmRun]:
+    """Return the run over `field` that is going on or paused; there is one at most."""
+    return over(field, using=using).filter(state__in=UNFINISHED)
+
+
+def _subject(field: VersatileImageField) -> dict[str, str]:
+    return {"model_label": field.model._meta.label, "field_name": field.name}
 
 
 def start_all() -> list[WarmRun]:
     """Begin a run for every field that declares something to warm."""
     return [start(field) for field in all_warmed_fields()]
+
+
+def pause(run: WarmRun) -> bool:
+    """Begin nothing more of `run` until it is resumed; False where it does not run."""
+    return _turn(run, (RunState.RUNNING,), RunState.PAUSED)
+
+
+def resume(run: WarmRun) -> bool:
+    """Go on where `run` was paused; False where it is not."""
+    if not _turn(run, (RunState.PAUSED,), RunState.RUNNING):
+        return False
+    ledger.forget_hints(run._state.db or "default", run.pk)
+    _send_on_after_commit(run)
+    return True
+
+
+def cancel(run: WarmRun) -> bool:
+    """End `run` but for what workers have in hand; False where it has ended already.
+
+    What a save owes is none of its business: that is still made.
+    """
+    if not _turn(run, UNFINISHED, RunState.CANCELLED):
+        return False
+    ledger.drop(run._state.db or "default", run.pk)
+    return True
+
+
+def _turn(run: WarmRun, before: Collection[RunState], after: RunState) -> bool:
+    here = WarmRun.objects.using(run._state.db).filter(pk=run.pk, state__in=before)
+    return bool(here.update(state=after, changed_at=Now()))
 
 
 def advance(using: str, run_id: int) -> None:
@@ -59,7 +103,7 @@ def advance(using: str, run_id: int) -> None:
     # A field that code no longer has has nothing left to look at.
     instances = _next_chunk(run, field.model) if field else []
     if not field or not instances:
-        WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True)
+        WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True, changed_at=Now())
         finish_if_done(using)
         return
     if _walk(run, field, instances):
@@ -68,8 +112,12 @@ def advance(using: str, run_id: int) -> None:
 
 def nudge(using: str) -> None:
     """Send on every run that is under way: its last message may be lost, or its window full."""
+    runs = WarmRun.objects.using(using)
+    # What a worker had in hand at the cancellation may have been postponed since.
+    for run in runs.filter(state=RunState.CANCELLED, jobs__state=JobState.QUEUED).distinct():
+        ledger.drop(using, run.pk)
     finish_if_done(using)
-    for run in WarmRun.objects.using(using).filter(state=RunState.RUNNING, walked=False):
+    for run in runs.filter(state=RunState.RUNNING, walked=False):
         if run.outstanding < conf.get("WINDOW"):
             _send_on(run)
 
@@ -77,8 +125,8 @@ def nudge(using: str) -> None:
 def finish_if_done(using: str) -> None:
     """Close the runs that have looked at everything and wait for no job."""
     WarmRun.objects.using(using).filter(
-        state=RunState.RUNNING, walked=True, jobs__isnull=True
-    ).update(state=RunState.DONE)
+        state__in=UNFINISHED, walked=True, jobs__isnull=True
+    ).update(state=RunState.DONE, changed_at=Now())
 
 
 def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.Model]) -> bool:
@@ -117,7 +165,7 @@ def _move(
         if owing:
             counts.update(_owe(run, last, owing))
         numbers = {name: F(name) + number for name, number in counts.items()}
-        if not here.update(cursor=str(last.pk), **numbers):
+        if not here.update(cursor=str(last.pk), changed_at=Now(), **numbers):
             transaction.set_rollback(True, using=using)
             return False
     run.cursor = str(last.pk)
@@ -160,6 +208,11 @@ def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:
     if run.cursor:
         instances = instances.filter(pk__gt=run.cursor)
     return list(instances[: conf.get("CHUNK")])
+
+
+def _send_on_after_commit(run: WarmRun) -> None:
+    """Send for the first step when the run is committed, or its message would find none."""
+    transaction.on_commit(lambda: _send_on(run), using=run._state.db, robust=True)
 
 
 def _send_on(run: WarmRun) -> None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from tests import servers
 from tests.workers.broker import celery_on, drain
 from workers import ledger
-from workers.conf import QUEUE
+from workers.conf import BULK_QUEUE, QUEUE
 from workers.ledger import Failure, Hint, Subject
 from workers.models import JobState, WarmJob, WarmRun
 
@@ -272,6 +272,100 @@ def test_runs_are_listed_with_their_counts(admin_client):
     assert admin_client.post(url, {"planned": 0}).status_code == 403
     run.refresh_from_db()
     assert run.planned == 1234
+
+
+RUNS = reverse("admin:rendition_workers_warmrun_changelist")
+ADD_RUN = reverse("admin:rendition_workers_warmrun_add")
+
+
+def turn(client, action: str, *chosen: WarmRun) -> str:
+    data = {"action": action, "_selected_action": [run.pk for run in chosen]}
+    return client.post(RUNS, data, follow=True).content.decode()
+
+
+def states_of_runs() -> list[str]:
+    return list(WarmRun.objects.order_by("pk").values_list("state", flat=True))
+
+
+def test_a_run_is_started_by_adding_it(admin_client, django_capture_on_commit_callbacks):
+    """The form offers the fields that declare something, and its run is sent after the commit."""
+    assert '<option value="app.Person.headshot">' in admin_client.get(ADD_RUN).content.decode()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        data = {"field": "app.Person.headshot", "force": "on"}
+        page = admin_client.post(ADD_RUN, data, follow=True).content.decode()
+
+    run = WarmRun.objects.get()
+    assert (str(run), run.force, run.state) == (f"app.Person.headshot #{run.pk}", True, "running")
+    assert f"app.Person.headshot #{run.pk}" in page
+    assert "was added successfully" in page
+    assert [kwargs["run_id"] for _, kwargs in drain(BULK_QUEUE)] == [run.pk]
+
+
+def test_a_field_whose_run_is_going_on_is_refused(admin_client):
+    """There is one run of a field at a time, and the form says what to do about it."""
+    WarmRun.objects.create(model_label="app.Person", field_name="headshot", state="paused")
+
+    page = admin_client.post(ADD_RUN, {"field": "app.Person.headshot"}).content.decode()
+
+    assert "A bulk run over app.Person.headshot is going on. Await, resume or cancel it" in page
+    assert states_of_runs() == ["paused"]
+
+
+def test_a_field_that_nobody_declared_is_refused(admin_client):
+    """Only what the form offers can be re-warmed."""
+    response = admin_client.post(ADD_RUN, {"field": "auth.User.password"})
+
+    assert response.status_code == 200
+    assert not WarmRun.objects.exists()
+
+
+def test_runs_are_turned_in_the_list(admin_client):
+    """Pause, resume and cancel do what they say, and count those that it was too late for."""
+    run = WarmRun.objects.create(model_label="app.Person", field_name="headshot")
+    done = WarmRun.objects.create(model_label="app.Person", field_name="headshot", state="done")
+
+    assert "1 run paused; 1 could not be." in turn(admin_client, "pause", run, done)
+    assert states_of_runs() == ["paused", "done"]
+    assert "1 run resumed; 0 could not be." in turn(admin_client, "resume", run)
+    assert states_of_runs() == ["running", "done"]
+    assert "1 run cancelled; 1 could not be." in turn(admin_client, "cancel", run, done)
+    assert states_of_runs() == ["cancelled", "done"]
+
+
+@pytest.mark.parametrize("action", ["pause", "cancel"])
+def test_whoever_may_only_look_at_runs_cannot_turn_or_start_them(staff, action):
+    """Viewing is not turning, and turning is not starting."""
+    client = staff("view_warmrun")
+    run = WarmRun.objects.create(model_label="app.Person", field_name="headshot")
+
+    assert f'value="{action}"' not in client.get(RUNS).content.decode()
+    turn(client, action, run)
+    assert client.post(ADD_RUN, {"field": "app.Person.headshot"}).status_code == 403
+
+    assert states_of_runs() == ["running"]
+
+
+@pytest.mark.parametrize("action", ["pause", "cancel"])
+def test_whoever_may_change_runs_can_turn_them(staff, action):
+    """The permission to change is the one to turn; it starts none."""
+    client = staff("change_warmrun")
+    run = WarmRun.objects.create(model_label="app.Person", field_name="headshot")
+
+    assert f'value="{action}"' in client.get(RUNS).content.decode()
+    turn(client, action, run)
+
+    assert states_of_runs() == [{"pause": "paused", "cancel": "cancelled"}[action]]
+    assert client.get(ADD_RUN).status_code == 403
+
+
+def test_whoever_may_add_runs_can_start_them(staff):
+    """The permission to add is the one to start."""
+    client = staff("add_warmrun")
+
+    client.post(ADD_RUN, {"field": "app.Person.headshot"})
+
+    assert states_of_runs() == ["running"]
 
 
 def test_the_list_costs_the_same_however_long(admin_client, django_assert_max_num_queries):

@@ -7,6 +7,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import caches
 from django.db import connections, transaction
+from django.test import TestCase
 
 from renditions import conf as library_conf
 from tests.app.models import Editor, Person
@@ -19,7 +20,7 @@ from workers.conf import BULK_QUEUE, QUEUE
 from workers.models import JobState, RunState, WarmJob, WarmRun
 from workers.testing import work_owed
 
-COUNTS = ("created", "current", "blank", "failed", "superseded")
+COUNTS = ("created", "current", "blank", "failed", "superseded", "cancelled")
 HEADSHOT = Person._meta.get_field("headshot")
 
 
@@ -42,6 +43,17 @@ def people(picture, settings):
         return Person.objects.using(using).bulk_create([Person(headshot=name) for name in names])
 
     return make
+
+
+def start(field, using: str = "default", **options: Any) -> WarmRun:
+    """Start a run, and commit."""
+    with committed(using):
+        return runs.start(field, using=using, **options)
+
+
+def committed(using: str = "default"):
+    """Let what waits for the commit happen at the end of the block."""
+    return TestCase.captureOnCommitCallbacks(using=using, execute=True)
 
 
 def settings_of_workers(settings, **values: int) -> None:
@@ -93,21 +105,21 @@ def finish(run: WarmRun) -> dict[str, int]:
 def test_a_run_makes_what_is_missing_and_counts_it(people):
     """A run over people of whom nothing is made makes it all and says how many they were."""
     made = people(3)
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
 
     assert finish(run) == {"created": 3}
 
     for person in made:
         for plan in person.headshot.plans():
             assert HEADSHOT.storage.exists(plan.path)
-    assert finish(runs.start(HEADSHOT)) == {"current": 3}
+    assert finish(start(HEADSHOT)) == {"current": 3}
 
 
 def test_every_instance_is_in_exactly_one_count(people, settings):
     """Blank, made, missing, failed and owed ones are all told apart, and add up."""
     made, missing, failed, queued = people(4)
     Person.objects.create(name="blank")
-    runs.start(HEADSHOT)
+    start(HEADSHOT)
     WarmRun.objects.all().delete()
     drain(BULK_QUEUE)
     for person in (made, failed, queued):
@@ -117,7 +129,7 @@ def test_every_instance_is_in_exactly_one_count(people, settings):
     work_owed()
     ledger.owe(ledger.Subject("default", "app.Person", str(queued.pk), "headshot"), "s")
 
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
     deliver()
 
     assert counts(run) == {
@@ -130,14 +142,14 @@ def test_every_instance_is_in_exactly_one_count(people, settings):
 
 def test_an_empty_table_is_done_at_once(db):
     """A run over nothing ends."""
-    assert finish(runs.start(HEADSHOT)) == {}
+    assert finish(start(HEADSHOT)) == {}
 
 
 def test_a_run_reads_in_chunks(people, settings):
     """A step looks at as many instances as CHUNK says, from where the last one ended."""
     settings_of_workers(settings, CHUNK=2)
     people(5)
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
 
     seen = []
     while steps := sent_steps():
@@ -154,7 +166,7 @@ def test_workers_set_the_pace_of_a_run(people, settings):
     """A step's jobs are sent at once, and the next step behind them: no sweep is waited for."""
     settings_of_workers(settings, CHUNK=2)
     people(3)
-    runs.start(HEADSHOT)
+    start(HEADSHOT)
 
     [step] = sent_steps()
     runs.advance(**step)
@@ -184,7 +196,7 @@ def test_a_step_on_a_slow_storage_ends_in_time(people, monkeypatch):
     """What a step could look at in half of its time is counted, and the next one goes on."""
     people(7)
     clock = slow(monkeypatch, conf.get("SOFT_TIME_LIMIT_S") / 5)
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
 
     [step] = sent_steps()
     runs.advance(**step)
@@ -198,7 +210,7 @@ def test_a_look_that_takes_all_of_a_steps_time_is_left_to_a_worker(people, monke
     """A picture whose storage does not answer is owed: the run goes on, the job says what it is."""
     people(3)
     slow(monkeypatch, conf.get("SOFT_TIME_LIMIT_S"), SoftTimeLimitExceeded())
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
 
     [step] = sent_steps()
     runs.advance(**step)
@@ -210,7 +222,7 @@ def test_a_look_that_takes_all_of_a_steps_time_is_left_to_a_worker(people, monke
 def test_a_step_asks_for_its_records_once(people, monkeypatch):
     """However many pictures a step looks at, it costs one round trip to the records."""
     people(5)
-    finish(runs.start(HEADSHOT))
+    finish(start(HEADSHOT))
     store, asked = library_conf.store(), []
 
     def get_many(self, keys):
@@ -219,7 +231,7 @@ def test_a_step_asks_for_its_records_once(people, monkeypatch):
 
     real = type(store).get_many
     monkeypatch.setattr(type(store), "get_many", get_many)
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
     [step] = sent_steps()
     runs.advance(**step)
 
@@ -231,7 +243,7 @@ def test_a_run_puts_no_more_than_its_window(people, settings):
     """However many pictures there are, a run keeps only so many outstanding."""
     settings_of_workers(settings, CHUNK=2, WINDOW=2)
     people(7)
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
 
     most = 0
     for _ in range(10):
@@ -250,7 +262,7 @@ def test_a_full_window_is_not_pushed(people, settings):
     """A sweep sends a run on only when there is room."""
     settings_of_workers(settings, CHUNK=2, WINDOW=2)
     people(4)
-    runs.start(HEADSHOT)
+    start(HEADSHOT)
     deliver()
 
     runs.nudge("default")
@@ -265,7 +277,7 @@ def test_doubled_messages_count_nobody_twice(people, settings):
     """Every message delivered three times gives the same counts as one."""
     settings_of_workers(settings, CHUNK=2)
     people(5)
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
 
     for _ in range(10):
         for step in sent_steps():
@@ -278,7 +290,7 @@ def test_steps_at_once_count_nobody_twice(ledger_db, people, settings):
     """Two workers that take the same step at the same moment plan each instance once."""
     settings_of_workers(settings, CHUNK=3)
     made = people(8, ledger_db)
-    run = runs.start(HEADSHOT, using=ledger_db)
+    run = start(HEADSHOT, using=ledger_db)
 
     for _ in range(4):
         at_once(*[lambda: runs.advance(ledger_db, run.pk)] * 3)
@@ -295,7 +307,7 @@ def test_steps_at_once_count_nobody_twice(ledger_db, people, settings):
 def test_a_step_waits_with_nothing_in_its_hands(ledger_db, people):
     """A step that meets a picture being saved holds up neither workers nor the saver."""
     first, second = people(2, ledger_db)
-    warmed, run = people(1, ledger_db)[0], runs.start(HEADSHOT, using=ledger_db)
+    warmed, run = people(1, ledger_db)[0], start(HEADSHOT, using=ledger_db)
     ledger.owe_for_run(_subject(warmed, ledger_db), "s", run)
     WarmRun.objects.using(ledger_db).update(planned=1)
     [hint] = ledger.due(ledger_db, 1, bulk=True, resend_after_s=0)
@@ -315,7 +327,7 @@ def test_a_step_waits_with_nothing_in_its_hands(ledger_db, people):
 
 def test_runs_started_at_once_are_one(ledger_db):
     """Two beats that fire together begin one run."""
-    started = at_once(*[lambda: runs.start(HEADSHOT, using=ledger_db).pk] * 4)
+    started = at_once(*[lambda: start(HEADSHOT, using=ledger_db).pk] * 4)
 
     assert len(set(started)) == 1
     assert WarmRun.objects.using(ledger_db).count() == 1
@@ -324,18 +336,158 @@ def test_runs_started_at_once_are_one(ledger_db):
 
 def test_a_run_that_is_done_makes_room_for_the_next(db):
     """A second run begins when the first one is done, not before."""
-    first = runs.start(HEADSHOT)
-    assert runs.start(HEADSHOT) == first
+    first = start(HEADSHOT)
+    assert start(HEADSHOT) == first
 
     finish(first)
 
-    assert runs.start(HEADSHOT) != first
+    assert start(HEADSHOT) != first
+
+
+def test_a_paused_run_begins_nothing_and_goes_on_where_it_was(ledger_db, people, settings):
+    """Neither messages on their way nor sweeps move a paused run; resumed, it does the rest."""
+    settings_of_workers(settings, CHUNK=2)
+    people(5, ledger_db)
+    run = start(HEADSHOT, using=ledger_db)
+    [step] = sent_steps()
+    runs.advance(**step)
+    [hint, _] = ledger.due(ledger_db, 10, bulk=True, resend_after_s=-1)
+
+    assert runs.pause(run)
+
+    assert deliver() > 0
+    runs.nudge(ledger_db)
+    assert work_owed(ledger_db) == 0
+    assert ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4) is None
+    assert sent_steps() == []
+    assert counts(run) == {"outstanding": 2}
+    assert run.state == RunState.PAUSED
+    assert start(HEADSHOT, using=ledger_db) == run
+
+    with committed(ledger_db):
+        assert runs.resume(run)
+    assert finish(run) == {"created": 5}
+
+
+def test_a_resumed_run_sends_again_what_was_sent_before(people):
+    """Messages that found the run paused are spent, so resuming does not wait for their time."""
+    people(2)
+    run = start(HEADSHOT)
+    deliver()
+    runs.pause(run)
+    drain(BULK_QUEUE)
+
+    with committed():
+        runs.resume(run)
+
+    sent = [task for task, _ in drain(BULK_QUEUE)]
+    assert sent == ["renditions.warm", "renditions.warm", runs.ADVANCE_TASK]
+
+
+def test_a_cancelled_run_ends_but_for_what_is_in_hand(ledger_db, people, settings):
+    """Nothing is begun any more, what a worker has in hand is made, and the counts add up."""
+    settings_of_workers(settings, CHUNK=4)
+    in_hand, *waiting = people(5, ledger_db)
+    run = start(HEADSHOT, using=ledger_db)
+    [step] = sent_steps()
+    runs.advance(**step)
+    job = WarmJob.objects.using(ledger_db).get(object_pk=str(in_hand.pk))
+    hint = ledger.Hint(ledger_db, job.pk, job.generation, bulk=True)
+    claim = ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4)
+    assert claim
+
+    assert runs.cancel(run)
+
+    assert counts(run) == {"cancelled": 3, "outstanding": 1}
+    deliver()
+    runs.nudge(ledger_db)
+    assert work_owed(ledger_db) == 0
+    assert ledger.settle(claim, counted="created")
+    assert counts(run) == {"created": 1, "cancelled": 3}
+    assert run.state == RunState.CANCELLED
+    storage = HEADSHOT.storage
+    assert not any(storage.exists(plan.path) for p in waiting for plan in p.headshot.plans())
+    assert finish(start(HEADSHOT, using=ledger_db))["created"] == 5
+
+
+def test_a_job_that_fails_after_the_cancellation_is_not_tried_again(people):
+    """What was in hand and is postponed is dropped by the next sweep."""
+    people(1)
+    run = start(HEADSHOT)
+    deliver()
+    [hint] = ledger.due("default", 10, bulk=True, resend_after_s=-1)
+    claim = ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4)
+    assert claim
+    runs.cancel(run)
+    ledger.postpone(claim, [ledger.Failure("", "storage", "away")], delay_s=0)
+
+    assert counts(run) == {"outstanding": 1}
+    runs.nudge("default")
+
+    assert counts(run) == {"cancelled": 1}
+
+
+def test_what_a_save_owes_survives_the_cancellation(people):
+    """Even a save that changed nothing is owed its renditions, whatever run had them in hand."""
+    saved, _ = people(2)
+    run = start(HEADSHOT)
+    deliver()
+    saved.save()
+
+    runs.cancel(run)
+
+    assert counts(run) == {"superseded": 1, "cancelled": 1}
+    assert work_owed() == 1
+    assert all(HEADSHOT.storage.exists(plan.path) for plan in saved.headshot.plans())
+
+
+# SQLite locks all or nothing.
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_a_cancellation_waits_for_no_save(ledger_db, people):
+    """A job that somebody's long transaction is about to change stays where it is."""
+    busy, _ = people(2, ledger_db)
+    run = start(HEADSHOT, using=ledger_db)
+    deliver()
+
+    with transaction.atomic(using=ledger_db):
+        busy.save(using=ledger_db)
+        [cancelled] = at_once(lambda: runs.cancel(run))
+    assert cancelled
+
+    assert counts(run) == {"superseded": 1, "cancelled": 1}
+    assert WarmJob.objects.using(ledger_db).get().object_pk == str(busy.pk)
+
+
+@pytest.mark.parametrize("turn", [runs.pause, runs.resume, runs.cancel])
+def test_a_run_that_is_done_cannot_be_turned(people, turn):
+    """Whoever comes too late is told so, and changes nothing."""
+    people(1)
+    run = start(HEADSHOT)
+    finish(run)
+
+    assert not turn(run)
+
+    assert counts(run) == {"created": 1}
+    assert run.state == RunState.DONE
+
+
+def test_a_run_is_sent_when_it_is_committed(people):
+    """A message that comes before its run would find none, and a rollback leaves neither."""
+    people(1)
+
+    with transaction.atomic():
+        runs.start(HEADSHOT)
+        assert sent_steps() == []
+        transaction.set_rollback(True)
+
+    assert sent_steps() == []
+    assert not WarmRun.objects.exists()
 
 
 def test_a_run_whose_message_is_lost_goes_on_with_the_sweep(people):
     """A flushed broker delays a run until the next sweep and costs it nothing."""
     people(2)
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
     drain(BULK_QUEUE)
 
     assert finish(run) == {"created": 2}
@@ -344,7 +496,7 @@ def test_a_run_whose_message_is_lost_goes_on_with_the_sweep(people):
 def test_a_broker_that_is_away_at_the_start_loses_no_run(people):
     """A run that could not be announced is there, and begins with the next sweep."""
     people(2)
-    with celery_on(f"redis://127.0.0.1:{closed_port()}/0"):
+    with celery_on(f"redis://127.0.0.1:{closed_port()}/0"), committed():
         runs.start_all()
 
     run = WarmRun.objects.get()
@@ -355,10 +507,10 @@ def test_a_forced_run_makes_all_again(people, settings):
     """With force, what is there is made again."""
     with hooked(settings) as hook:
         people(2)
-        finish(runs.start(HEADSHOT))
+        finish(start(HEADSHOT))
         assert hook.calls == 2
 
-        assert finish(runs.start(HEADSHOT, force=True)) == {"created": 2}
+        assert finish(start(HEADSHOT, force=True)) == {"created": 2}
 
         assert hook.calls == 4
 
@@ -367,10 +519,10 @@ def test_a_forced_run_makes_again_what_a_save_owes(people, settings):
     """With force, a picture whose save is still owed something else is made again, too."""
     with hooked(settings) as hook:
         [person] = people(1)
-        finish(runs.start(HEADSHOT))
+        finish(start(HEADSHOT))
         ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "s")
 
-        finish(runs.start(HEADSHOT, force=True))
+        finish(start(HEADSHOT, force=True))
 
         assert hook.calls == 2
 
@@ -378,7 +530,7 @@ def test_a_forced_run_makes_again_what_a_save_owes(people, settings):
 def test_saves_and_deletions_during_a_run_are_counted(people):
     """What is saved or deleted before its turn leaves the run and is counted as superseded."""
     saved, deleted, warmed = people(3)
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
     deliver()
     saved.headshot.ppoi = (0, 0)
     saved.save()
@@ -392,7 +544,7 @@ def test_saves_and_deletions_during_a_run_are_counted(people):
 def test_a_run_is_swept_from_its_own_queue(people):
     """A run's jobs wait behind uploads, never before them."""
     people(1)
-    runs.start(HEADSHOT)
+    start(HEADSHOT)
     deliver()
 
     [hint] = ledger.due("default", 10, bulk=True, resend_after_s=-1)
@@ -405,10 +557,10 @@ def test_a_lost_cache_makes_a_run_look_and_not_render(people, settings):
     """After the cache was cleared a run finds the files and renders nothing."""
     with hooked(settings) as hook:
         people(2)
-        finish(runs.start(HEADSHOT))
+        finish(start(HEADSHOT))
         caches["default"].clear()
 
-        assert finish(runs.start(HEADSHOT)) == {"current": 2}
+        assert finish(start(HEADSHOT)) == {"current": 2}
 
         assert hook.calls == 2
 
@@ -416,10 +568,10 @@ def test_a_lost_cache_makes_a_run_look_and_not_render(people, settings):
 def test_a_file_that_was_deleted_is_made_again_by_a_run(people):
     """A run notices a rendition that is recorded and not there."""
     [person] = people(1)
-    finish(runs.start(HEADSHOT))
+    finish(start(HEADSHOT))
     Path(HEADSHOT.storage.path(person.headshot.plans()[0].path)).unlink()
 
-    assert finish(runs.start(HEADSHOT)) == {"created": 1}
+    assert finish(start(HEADSHOT)) == {"created": 1}
 
 
 def test_an_original_that_is_gone_is_a_failure_of_its_run(people, settings):
@@ -428,7 +580,7 @@ def test_an_original_that_is_gone_is_a_failure_of_its_run(people, settings):
     gone, there = people(2)
     Path(gone.headshot.path).unlink()
 
-    assert finish(runs.start(HEADSHOT)) == {"created": 1, "failed": 1}
+    assert finish(start(HEADSHOT)) == {"created": 1, "failed": 1}
     assert there.headshot.storage.exists(there.headshot.plans()[0].path)
 
 
@@ -440,7 +592,7 @@ def test_a_row_with_junk_stops_no_run(people, caplog):
     with connections["default"].cursor() as cursor:
         cursor.execute("UPDATE app_person SET headshot_ppoi = 'junk' WHERE id = %s", [bad.pk])
 
-    assert finish(runs.start(HEADSHOT)) == {"created": 3}
+    assert finish(start(HEADSHOT)) == {"created": 3}
     assert "'junk' is no focal point" in caplog.text
     assert Person.objects.get(pk=bad.pk).headshot.ppoi == (0.5, 0.5)
 
@@ -459,7 +611,7 @@ def test_children_are_warmed_by_the_run_of_their_parent(db, picture):
 def test_a_run_over_a_field_that_declares_nothing_any_more_ends(people, monkeypatch):
     """After `warm` was taken off a field, its run finds nothing outstanding."""
     people(2)
-    run = runs.start(HEADSHOT)
+    run = start(HEADSHOT)
     monkeypatch.setattr(HEADSHOT, "warm", ())
 
     assert finish(run) == {"current": 2}
@@ -485,7 +637,7 @@ def test_a_step_that_is_killed_anywhere_counts_nobody_twice(ledger_db, people, s
 
     point = 0
     while True:
-        run = runs.start(HEADSHOT, using=ledger_db, force=True)
+        run = start(HEADSHOT, using=ledger_db, force=True)
         drain(BULK_QUEUE)
         if not dies_at(point, ledger_db, lambda run=run: runs.advance(ledger_db, run.pk)):
             break
