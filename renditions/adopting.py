@@ -36,6 +36,7 @@ class Verdict(StrEnum):
     ADOPTED = "adopted"
     MISSING = "missing"
     OLDER = "refused: older than its original"
+    UNDATED = "refused: its storage does not say when it was made"
     BROKEN = "refused: not a whole picture"
     WRONG_SIZE = "refused: not the size that the key asks for"
     WRONG_FORMAT = "refused: not the format that the key asks for"
@@ -53,7 +54,8 @@ def adopt_all(
 ) -> Iterator[tuple[RenditionPlan, Verdict]]:
     """Take over, for every instance, what lies where the renditions of `key_set` should lie.
 
-    Instances are walked in constant memory, and no folder is listed. Nothing is rendered.
+    Instances are walked in constant memory, and no folder is listed. Nothing is rendered. Whoever
+    asks for it vouches for files without a date: the name is all the proof there is.
 
     Args:
         dry_run: Change nothing.
@@ -64,7 +66,7 @@ def adopt_all(
         plans = image.plans(key_set)
         if not plans:
             continue
-        examination = Examination(image.storage, plans[0].original.name)
+        examination = Examination(image.storage, plans[0].original.name, needs_dates=False)
         verdicts = {plan: examination.settled(plan, dry_run=dry_run) for plan in plans}
         yield from verdicts.items()
         adopted = [plan for plan, verdict in verdicts.items() if verdict is Verdict.ADOPTED]
@@ -75,9 +77,15 @@ def adopt_all(
 class Examination:
     """Of the files that may be renditions of one original, which is looked at once at most."""
 
-    def __init__(self, storage: Storage, original: str) -> None:
+    def __init__(self, storage: Storage, original: str, *, needs_dates: bool = True) -> None:
+        """Examine for the original of that name.
+
+        Args:
+            needs_dates: Take nothing over from a storage that does not say which file is older.
+        """
         self.storage = storage
         self.original = original
+        self.needs_dates = needs_dates
 
     def verdict(self, plan: RenditionPlan, path: str | None = None) -> Verdict:
         """Return what lies at `path`, by default that of the plan; nothing is changed.
@@ -89,6 +97,8 @@ class Examination:
         if not self.storage.exists(path):
             return Verdict.MISSING
         try:
+            if self._modified is None and self.needs_dates:
+                return Verdict.UNDATED
             if self._is_older(path):
                 return Verdict.OLDER
             original = self._original
@@ -124,7 +134,8 @@ class Examination:
         """Return what `adopt` does, or `verdict` where nothing may be changed; raises nothing."""
         try:
             return self.verdict(plan) if dry_run else self.adopt(plan)
-        except (OSError, RenditionError):
+        # An object store's client has errors of its own, and one name stops no other.
+        except Exception:  # noqa: BLE001
             return Verdict.UNANSWERED
 
     @property
@@ -141,7 +152,6 @@ class Examination:
         try:
             return self.storage.get_modified_time(self.original)
         except NotImplementedError:
-            # A storage without dates: the name is all the proof there is.
             return None
 
     @cached_property

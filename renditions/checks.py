@@ -1,6 +1,7 @@
 """What is wrong with a project's configuration, found by `manage.py check` before any picture."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -92,7 +93,7 @@ def _keys_of(name: str) -> tuple[RenditionKey, ...]:
 
 def check_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check, before a deployment, that processes share what is known."""
-    if conf.cache_is_shared():
+    if conf.records_are_shared():
         return []
     return [
         Warning(
@@ -134,6 +135,28 @@ def check_fields(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
         for field in model._meta.local_fields
         if isinstance(field, VersatileImageField)
         for message in (*_check_warm(field), *_check_ppoi_field(model, field))
+    ]
+
+
+def check_workers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that somebody makes what fields declare."""
+    declaring = [
+        field.label
+        for model in apps.get_models()
+        for field in model._meta.local_fields
+        if isinstance(field, VersatileImageField) and field.warm
+    ]
+    # By its label: a project may have a package of its own that is called workers.
+    if not declaring or "rendition_workers" in {app.label for app in apps.get_app_configs()}:
+        return []
+    found = find_spec("workers")
+    return [
+        Warning(
+            f"{', '.join(declaring)}: `warm` is declared, and nothing is made after a save.",
+            hint="Add 'workers' to INSTALLED_APPS. It is to be that of django-renditions; "
+            f"`import workers` finds {found.origin if found else 'none'} here.",
+            id="renditions.W012",
+        )
     ]
 
 

@@ -273,8 +273,10 @@ def cache() -> BaseCache:
         return caches["default"]
 
 
-def cache_is_shared() -> bool:
-    """Whether other processes see what this one keeps in the cache of records."""
+def records_are_shared() -> bool:
+    """Whether other processes see the records of this one; a project's own store knows itself."""
+    if own("STORE") != OWN_SETTINGS["STORE"].default:
+        return True
     return not isinstance(cache(), LocMemCache | DummyCache)
 
 

@@ -2,13 +2,12 @@
 
 import logging
 import posixpath
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.admin.widgets import AdminFileWidget
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import signals
 from django.db.models.query_utils import DeferredAttribute
 
 from . import conf
@@ -16,7 +15,6 @@ from .files import VersatileImageFieldFile, VersatileImageFileDescriptor
 from .forms import SizedImageCenterpointClickDjangoAdminField, VersatileImageFormField
 from .imaging.geometry import CENTRE
 from .keys import RenditionKeySet
-from .mixins import VersatileImageMixIn
 from .naming import namesake, placeholder_path, shortened
 from .placeholder import PlaceholderImage, publish_once
 from .plans import Original, plan_key_set
@@ -164,32 +162,6 @@ class VersatileImageField(models.ImageField):
                 # A focal point belongs to a picture: the next one starts at the centre.
                 setattr(model_instance, self.ppoi_field, None)
         return file
-
-
-def _listen(sender: type[models.Model], **kwargs: Any) -> None:
-    """Hear of every save of a model with a picture, inherited fields and proxies included.
-
-    Models are prepared before anybody else can listen to them, so this is heard first.
-    """
-    if any(isinstance(field, VersatileImageField) for field in sender._meta.concrete_fields):
-        signals.post_save.connect(_note_saved, sender=sender)
-
-
-def _note_saved(
-    sender: type[models.Model],
-    instance: models.Model,
-    update_fields: Collection[str] | None = None,
-    **kwargs: Any,
-) -> None:
-    for field in sender._meta.concrete_fields:
-        file = instance.__dict__.get(field.attname)
-        if isinstance(file, VersatileImageMixIn) and (
-            update_fields is None or not {field.name, field.attname}.isdisjoint(update_fields)
-        ):
-            file.note_saved()
-
-
-signals.class_prepared.connect(_listen, dispatch_uid="renditions.fields")
 
 
 class _PPOIAttribute(DeferredAttribute):

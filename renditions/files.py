@@ -23,14 +23,18 @@ class VersatileImageFieldFile(VersatileImageMixIn, ImageFieldFile):
 
 
 class VersatileImageFileDescriptor(ImageFileDescriptor):
-    """Sees to it that a focal point goes when its picture goes."""
+    """Notes what is assigned, and sees to it that a focal point goes when its picture goes."""
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         if isinstance(value, FieldFile) and not isinstance(value, VersatileImageMixIn):
             # Of a field of another kind: its name, or the file that it has not saved yet.
             value = value.name if value._committed else File(value.file, value.name)  # type: ignore[attr-defined]  # noqa: SLF001
+        is_loaded = self.field.attname in instance.__dict__
         had_one = bool(instance.__dict__.get(self.field.attname))
         super().__set__(instance, value)
+        if is_loaded and value:
+            # Other content may lie under a name that is assigned, even under the name it had.
+            getattr(instance, self.field.attname).was_assigned = True
         ppoi_field: str | None = getattr(self.field, "ppoi_field", None)
         if had_one and not value and ppoi_field:
             setattr(instance, ppoi_field, None)

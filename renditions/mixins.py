@@ -36,10 +36,10 @@ class VersatileImageMixIn(Base):
     field: "VersatileImageField"
     storage: Storage
 
-    # Whether new content went to storage since the field was last saved with its instance,
-    # and whether that last save brought new content.
-    _has_new_content = False
-    was_replaced = False
+    # Whether content went to storage, or a name was assigned, since a save of the field was last
+    # committed.
+    has_new_content = False
+    was_assigned = False
     _ppoi_value: PPOI = CENTRE_PPOI
     _create_on_demand: bool | None = None  # None: as the settings say
 
@@ -144,14 +144,13 @@ class VersatileImageMixIn(Base):
         super().save(name, content, save=False)
         # Django leaves the bare name on the instance and makes a new file of it: that one is asked.
         current: VersatileImageMixIn = getattr(self.instance, self.field.attname)
-        current._has_new_content = True
+        current.has_new_content = True
         if save:
             self.instance.save()
 
-    def note_saved(self) -> None:
-        """Remember whether the save that has just ended brought new content."""
-        self.was_replaced = self._has_new_content
-        self._has_new_content = False
+    def note_committed(self) -> None:
+        """Remember that the database has what the instance has."""
+        self.has_new_content = self.was_assigned = False
 
     def delete_sized_images(self) -> None:
         """Take all sized renditions of this picture away; the filtered and sized ones stay."""

@@ -1,8 +1,10 @@
 """What is known of an original without opening it."""
 
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
 
 from .errors import SourceMissing
+from .publishing import PathRefused, storage_error
 
 
 def source_version(storage: Storage, name: str) -> str:
@@ -10,12 +12,18 @@ def source_version(storage: Storage, name: str) -> str:
 
     Raises:
         SourceMissing: there is no such file.
+        PathRefused: there can be none of that name.
+        StorageRefused, StorageFailed: the storage does not say.
     """
     try:
         size = storage.size(name)
+        try:
+            return f"{size}-{storage.get_modified_time(name).timestamp():.6f}"
+        except NotImplementedError:
+            return str(size)
     except FileNotFoundError as error:
         raise SourceMissing(f"The original {name!r} is not on its storage.") from error
-    try:
-        return f"{size}-{storage.get_modified_time(name).timestamp():.6f}"
-    except NotImplementedError:
-        return str(size)
+    except OSError as error:
+        raise storage_error(name, error) from error
+    except (SuspiciousOperation, ValueError) as error:
+        raise PathRefused(f"{name!r} is not allowed on this storage: {error}") from error

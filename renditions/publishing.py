@@ -1,6 +1,7 @@
 """Put bytes at exactly the planned path, whole or not at all."""
 
 import errno
+import hashlib
 from pathlib import Path
 
 from django.core.exceptions import SuspiciousOperation
@@ -111,4 +112,8 @@ def storage_label(storage: Storage) -> str:
             return alias
     # Not the URL: it is the same for any two folders that nobody gave one.
     place = ":".join(str(getattr(storage, name, "")) for name in ("bucket_name", "location"))
+    if place == ":":
+        # A storage of the project's own is the class and what it was made with, secrets perhaps.
+        made_with = repr(getattr(storage, "_constructor_args", ""))
+        place = hashlib.blake2b(made_with.encode(), digest_size=8).hexdigest()
     return f"{type(storage).__module__}.{type(storage).__qualname__}:{place}"

@@ -55,11 +55,11 @@ class VersatileImageFieldRegistry:
         "delete_filtered_sized_images", "delete_matching_files_from_storage",
         "delete_sized_images", "encoding", "field", "file", "fileno", "filters", "flush",
         "get_filtered_root_folder", "get_filtered_sized_root_folder", "get_sized_root_folder",
-        "height", "instance", "isatty", "multiple_chunks", "name", "newlines", "note_saved",
-        "open", "original", "path", "picture", "placeholder", "plan", "plans", "ppoi", "read",
-        "readable", "readinto", "readline", "readlines", "rendition", "save", "seek", "seekable",
-        "size", "softspace", "storage", "tell", "truncate", "url", "validate_ppoi", "was_replaced",
-        "width", "writable", "write", "writelines", "xreadlines",
+        "has_new_content", "height", "instance", "isatty", "multiple_chunks", "name", "newlines",
+        "note_committed", "open", "original", "path", "picture", "placeholder", "plan", "plans",
+        "ppoi", "read", "readable", "readinto", "readline", "readlines", "rendition", "save",
+        "seek", "seekable", "size", "softspace", "storage", "tell", "truncate", "url",
+        "validate_ppoi", "was_assigned", "width", "writable", "write", "writelines", "xreadlines",
     )  # fmt: skip
 
     def __init__(self, name: str = "versatileimage_registry") -> None:

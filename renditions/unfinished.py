@@ -1,6 +1,7 @@
 """Files that are being written, in one hidden folder, so that those of a dead process are found."""
 
 import errno
+import logging
 import os
 import secrets
 import time
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.core.files.storage import FileSystemStorage, Storage
+
+logger = logging.getLogger(__name__)
 
 FOLDER = ".renditions-unfinished"
 SUFFIX = ".unfinished"
@@ -69,14 +72,22 @@ def _temporary(folder: Path) -> Iterator[Path]:
 
 def _sweep_folder(folder: Path, older_than_s: float) -> int:
     dead = [path for path in folder.glob(f".*{SUFFIX}") if _age_s(path) > older_than_s]
-    for path in dead:
+    return sum(_removed(path) for path in dead)
+
+
+def _removed(path: Path) -> bool:
+    try:
         path.unlink(missing_ok=True)
-    return len(dead)
+    except OSError as error:
+        # Of another user, perhaps; it is only in the way.
+        logger.warning("An unfinished file cannot be removed: %s", error)
+        return False
+    return True
 
 
 def _age_s(path: Path) -> float:
     try:
         return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        # Its owner has just finished it.
+    except OSError:
+        # Its owner has just finished it, or nobody may look at it.
         return 0

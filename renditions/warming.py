@@ -4,6 +4,7 @@ Everything that makes renditions ends here: the task after a save, a retry, a bu
 synchronous warmer, and a page that asks for a rendition on demand.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from .originals import source_version
 from .plans import RenditionPlan
 from .publishing import publish, storage_error
 from .records import Recorder, RenditionRecord
+
+logger = logging.getLogger(__name__)
 
 
 class Result(StrEnum):
@@ -70,7 +73,7 @@ def warm(
     plans: Sequence[RenditionPlan],
     *,
     force: bool = False,
-    wanted: Callable[[RenditionPlan], bool] = lambda plan: True,
+    wanted: Callable[[RenditionPlan], bool] | None = None,
     interrupts: tuple[type[Exception], ...] = (),
 ) -> WarmReport:
     """Make every rendition of one original that is not there, and record what became of each.
@@ -82,7 +85,8 @@ def warm(
         storage: Where original and renditions lie.
         plans: Of one and the same original.
         force: Make those again that are there.
-        wanted: Asked right before each rendition is published; False ends the work.
+        wanted: Asked right before each rendition is published; False ends the work. By default a
+            rendition is wanted while the original is the one that it was made from.
         interrupts: Exceptions that mean "stop now" and not "this rendition failed".
 
     Raises:
@@ -100,12 +104,12 @@ class _Warming:
         self,
         storage: Storage,
         plans: Sequence[RenditionPlan],
-        wanted: Callable[[RenditionPlan], bool],
+        wanted: Callable[[RenditionPlan], bool] | None,
         interrupts: tuple[type[Exception], ...],
     ) -> None:
         self.storage = storage
         self.plans = plans
-        self.wanted = wanted
+        self.wanted = wanted or self._is_unchanged
         self.interrupts = interrupts
         self.recorder = Recorder(conf.store())
         self.source_version = ""
@@ -120,7 +124,10 @@ class _Warming:
         outstanding = [plan for plan in self.plans if plan not in self.outcomes]
         if outstanding:
             self._render(outstanding)
-        self.recorder.record_failed(self._failures(), self.source_version)
+        failures = self._failures()
+        for plan, error in failures.items():
+            logger.warning("%s could not be made: %s", plan.path, error)
+        self.recorder.record_failed(failures, self.source_version)
         return WarmReport(tuple(self.outcomes[plan] for plan in self.plans))
 
     def _take_what_is_there(self) -> None:
@@ -183,6 +190,9 @@ class _Warming:
             publish(self.storage, plan.path, rendered.data)
             self._note(plan, Result.CREATED)
             self.recorder.record_created([plan], self.source_version)
+
+    def _is_unchanged(self, plan: RenditionPlan) -> bool:
+        return source_version(self.storage, plan.original.name) == self.source_version
 
     @contextmanager
     def _failing(
@@ -250,9 +260,20 @@ def recipes_of(storage: Storage, plans: Sequence[RenditionPlan]) -> list[Recipe]
     ]
 
 
-def is_known_current(plans: Sequence[RenditionPlan]) -> bool:
-    """Whether the records say that each of `plans` is made; asks no storage."""
-    return _are_current(plans, Recorder(conf.store()).recall(plans))
+def is_known_current(plans: Sequence[RenditionPlan], storage: Storage | None = None) -> bool:
+    """Whether the records say that each of `plans` is made.
+
+    Args:
+        storage: Asked whether the original is still the one that they were made from; None: it is.
+    """
+    records = Recorder(conf.store()).recall(plans)
+    if storage is None or not _are_current(plans, records):
+        return _are_current(plans, records)
+    try:
+        return _are_current(plans, records, source_version(storage, plans[0].original.name))
+    # Whatever a storage raises: whoever makes them finds the reason.
+    except Exception:
+        return False
 
 
 def is_current(
@@ -261,6 +282,8 @@ def is_current(
     records: Mapping[str, RenditionRecord] | None = None,
 ) -> bool:
     """Whether each of `plans` is made from the original as it is now, and lies on `storage`.
+
+    Not where the storage does not say: whoever makes them finds the reason.
 
     Args:
         records: What `Recorder.recall` gave for these and other plans; by default it is asked.
@@ -272,11 +295,11 @@ def is_current(
         return not plans
     try:
         version = source_version(storage, plans[0].original.name)
-    except SourceMissing:
+        return _are_current(plans, records, version) and all(
+            storage.exists(plan.path) for plan in plans
+        )
+    except Exception:
         return False
-    return _are_current(plans, records, version) and all(
-        storage.exists(plan.path) for plan in plans
-    )
 
 
 def _are_current(
@@ -305,8 +328,8 @@ def survey(
     unknown = [plan for plan in plans if plan.path not in records]
     if unknown:
         examination = Examination(storage, unknown[0].original.name)
-        found = [plan for plan in unknown if examination.verdict(plan) is Verdict.ADOPTED]
+        found = [p for p in unknown if examination.settled(p, dry_run=True) is Verdict.ADOPTED]
         if found:
-            version = source_version(storage, found[0].original.name)
+            version = examination.source_version
             records |= recorder.record_created(found, version)
     return [(plan, records.get(plan.path)) for plan in plans]

@@ -11,7 +11,7 @@ from renditions.errors import RenditionError
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.registry import versatileimagefield_registry
 from workers.conf import WORKER_SETTINGS
-from workers.jobs import TIME_LIMIT
+from workers.jobs import OUTDATED, TIME_LIMIT
 from workers.ledger import POISON
 
 ROOT = Path(__file__).parent.parent
@@ -67,7 +67,7 @@ def kinds() -> set[str]:
     def below(error: type[RenditionError]) -> set[type[RenditionError]]:
         return {error}.union(*(below(each) for each in error.__subclasses__()))
 
-    return {error.kind for error in below(RenditionError)} | {POISON, TIME_LIMIT}
+    return {error.kind for error in below(RenditionError)} | {OUTDATED, POISON, TIME_LIMIT}
 
 
 def test_every_kind_of_failure_is_in_the_reference():

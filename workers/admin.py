@@ -8,29 +8,39 @@ from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
 from django.db import models, transaction
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
 from django.utils.translation import ngettext
 
 from renditions.fields import VersatileImageField
 
 from . import dispatch, ledger, runs
-from .models import WarmJob, WarmRun
+from .models import COUNTS, SupersededJob, WarmJob, WarmRun
 from .subjects import all_warmed_fields
 
 NOTHING = "-"
+REASON_LENGTH = 90
 
 
 class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The ledger is written by its transitions alone."""
+    """The ledger is written by its transitions alone: to save a page would undo one."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may choose an action: whoever may change rows, though no page can."""
+        return super().has_change_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [field.name for field in self.model._meta.fields]
@@ -40,14 +50,15 @@ class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class WarmJobAdmin(_ReadOnlyAdmin):
     """What is queued, being warmed or failed."""
 
-    list_display = ("object_link", "field_name", "state", "reason", "attempts", "changed_at")
+    list_display = ("__str__", "state", "reason", "attempts", "changed_at", "object_link")
     list_filter = ("state", "kind", "model_label", "field_name")
     search_fields = ("object_pk", "model_label", "error", "failures")
     actions = ("retry_failed",)
     list_per_page = 50
     show_full_result_count = False
     fields = (
-        ("object_link", "field_name"),
+        "object_link",
+        "field_name",
         "state",
         "reasons",
         ("attempts", "due_at", "changed_at"),
@@ -74,18 +85,24 @@ class WarmJobAdmin(_ReadOnlyAdmin):
     @admin.display(description="reason")
     def reason(self, job: WarmJob) -> str:
         """The first failure, in short."""
-        return job.error[:200] or NOTHING
+        return Truncator(job.error).chars(REASON_LENGTH) or NOTHING
 
     @admin.display(description="failed renditions")
     def reasons(self, job: WarmJob) -> str | SafeString:
         """Each failed path with its reason."""
         if not job.failures:
             return NOTHING
-        rows = ((f["path"] or "all", f["kind"], f["reason"]) for f in job.failures)
-        items = format_html_join("", "<li><code>{}</code><br>{}: {}</li>", rows)
-        return format_html("<ul>{}</ul>", items)
+        paths: dict[tuple[str, str], list[str]] = {}
+        for failure in job.failures:
+            reason = failure["kind"], failure["reason"]
+            paths.setdefault(reason, []).append(failure["path"] or "all")
+        rows = (
+            (kind, reason, format_html_join(mark_safe("<br>"), "<code>{}</code>", zip(of)))
+            for (kind, reason), of in paths.items()
+        )
+        return format_html_join("", "<p>{}: {}<br>{}</p>", rows)
 
-    @admin.action(description="Retry failed renditions", permissions=["change"])
+    @admin.action(description="Retry failed renditions", permissions=["act"])
     def retry_failed(self, request: HttpRequest, queryset: models.QuerySet[WarmJob]) -> None:
         """Queue the failed ones of the selection, or of all that match the filter, again."""
         chosen = queryset.count()
@@ -126,25 +143,30 @@ class WarmRunForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(WarmRun)
 class WarmRunAdmin(_ReadOnlyAdmin):
-    """Bulk runs and their counts. Adding one starts it; whoever may change one may turn it."""
+    """Bulk runs and their counts. Adding one starts it."""
 
     form = WarmRunForm
-    list_display = (
-        "__str__", "state", "planned", "created", "current", "blank", "failed", "superseded",
-        "cancelled", "outstanding", "changed_at",
-    )  # fmt: skip
+    list_display = ("__str__", "state", "planned", "counts", "changed_at")
     list_filter = ("state", "model_label")
     actions = ("pause", "resume", "cancel")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[WarmRun]:
+        counted = {
+            "superseded_now": _number_of(SupersededJob),
+            "outstanding_now": _number_of(WarmJob),
+        }
+        found: models.QuerySet[WarmRun] = super().get_queryset(request)
+        return found.annotate(**counted)
 
-    def has_turn_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may pause, resume and cancel runs, whose pages nobody may edit."""
-        return admin.ModelAdmin.has_change_permission(self, request)
+    @admin.display(description="of which")
+    def counts(self, run: Any) -> str:
+        """Every count that is not 0; none of them costs a query."""
+        numbers = {name: getattr(run, name) for name in COUNTS}
+        numbers |= {"superseded": run.superseded_now, "outstanding": run.outstanding_now}
+        return ", ".join(f"{n} {name}" for name, n in numbers.items() if n) or NOTHING
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fields(request, obj) if obj else ("field", "force")
@@ -164,17 +186,17 @@ class WarmRunAdmin(_ReadOnlyAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Nothing is left to save."""
 
-    @admin.action(description="Pause: begin nothing more", permissions=["turn"])
+    @admin.action(description="Pause: begin nothing more", permissions=["act"])
     def pause(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
         """Pause what is running."""
         self._turn(request, queryset, runs.pause, "paused")
 
-    @admin.action(description="Resume where it was paused", permissions=["turn"])
+    @admin.action(description="Resume where it was paused", permissions=["act"])
     def resume(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
         """Resume what is paused."""
         self._turn(request, queryset, runs.resume, "resumed")
 
-    @admin.action(description="Cancel: owe nothing of it any more", permissions=["turn"])
+    @admin.action(description="Cancel: owe nothing of it any more", permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
         """Cancel what has not ended."""
         self._turn(request, queryset, runs.cancel, "cancelled")
@@ -195,3 +217,9 @@ class WarmRunAdmin(_ReadOnlyAdmin):
         counts = {"turned": sum(turned), "others": turned.count(False), "done": done}
         level = messages.SUCCESS if any(turned) else messages.WARNING
         self.message_user(request, text % counts, level)
+
+
+def _number_of(model: type[SupersededJob | WarmJob]) -> Coalesce:
+    """Count the rows of `model` that belong to a run."""
+    of_run = model.objects.filter(run=models.OuterRef("pk")).order_by().values("run")
+    return Coalesce(models.Subquery(of_run.annotate(n=models.Count("pk")).values("n")), 0)

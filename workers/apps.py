@@ -20,7 +20,7 @@ class WorkersConfig(AppConfig):
         transport.install()
         receivers.connect()
         lifecycle.connect()
-        register(checks.check_package)
         register(checks.check_settings)
         register(checks.check_celery)
         register(checks.check_databases)
+        register(checks.check_keys)

@@ -1,44 +1,27 @@
 """What is wrong with a project's Celery and database configuration, before a picture is lost."""
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from celery import current_app
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
-from django.db import router
+from django.db import models, router
 
 from renditions.checks import check_settings as check_library_settings
 from renditions.checks import check_table
 from renditions.conf import limits
 
 from . import conf
-from .models import WarmJob
+from .models import OBJECT_PK_LENGTH, WarmJob
 from .subjects import all_warmed_fields
 
-PACKAGE = Path(__file__).parent
 WORKERS_DICT = "RENDITIONS['WORKERS']"
 # Celery takes a serializer's name and its content type alike.
 PICKLE = {"pickle", "application/x-python-serialize"}
-
-
-def check_package(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the app which Django loaded as `workers` is this one, and not a namesake."""
-    import workers
-
-    loaded = Path(str(workers.__file__)).parent
-    if loaded == PACKAGE:
-        return []
-    return [
-        Error(
-            f"`import workers` finds {loaded}, not the package of django-renditions in {PACKAGE}.",
-            hint="Rename your own `workers` package, or put it behind on sys.path.",
-            id="rendition_workers.E001",
-        )
-    ]
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -93,10 +76,10 @@ def check_celery(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 def _check_broker() -> Iterator[CheckMessage]:
     options = current_app.conf.broker_transport_options or {}
     visibility_s = options.get("visibility_timeout", 3600)
-    if visibility_s <= conf.get("LEASE_S"):
+    if not isinstance(visibility_s, int | float) or visibility_s <= conf.get("LEASE_S"):
         yield Caution(
             f"The broker hands a message to a second worker after visibility_timeout, "
-            f"{visibility_s} s, while the first may hold the job for LEASE_S, "
+            f"{visibility_s!r} s, while the first may hold the job for LEASE_S, "
             f"{conf.get('LEASE_S')} s.",
             hint="Make visibility_timeout in broker_transport_options longer than LEASE_S.",
             id="rendition_workers.W030",
@@ -158,3 +141,25 @@ def check_databases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
         for using in [router.db_for_write(field.model)]
         if not router.allow_migrate_model(using, WarmJob)
     ]
+
+
+def check_keys(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that the primary key of each warmed model fits into the ledger."""
+    return [
+        Error(
+            f"{field.label} is warmed, but the primary key of its model {reason}.",
+            hint="Give the picture a model of its own, with a plain key.",
+            obj=field,
+            id="rendition_workers.E041",
+        )
+        for field in all_warmed_fields()
+        if (reason := _unfit(field.model._meta.pk))
+    ]
+
+
+def _unfit(key: Any) -> str | None:
+    if isinstance(key, models.CompositePrimaryKey):
+        return "is made of several fields"
+    if isinstance(key, models.CharField) and (key.max_length or math.inf) > OBJECT_PK_LENGTH:
+        return f"may be longer than {OBJECT_PK_LENGTH} characters"
+    return None

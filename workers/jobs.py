@@ -6,19 +6,23 @@ from collections.abc import Sequence
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseTrouble
+from django.utils import timezone
 
 from renditions.errors import OutOfMemory, PermanentError
+from renditions.fields import VersatileImageField
 from renditions.plans import RenditionPlan
 from renditions.pruning import prune
 from renditions.warming import Result, WarmReport, warm
 
 from . import conf, dispatch, ledger
 from .budget import memory_budget
-from .subjects import field_of, image_of
+from .subjects import declares_the_same, field_of, image_of, planned_paths
 
 logger = logging.getLogger(__name__)
 
-TIME_LIMIT = "time_limit"
+TIME_LIMIT, OUTDATED = "time_limit", "outdated"
+# What was queued later may have been asked for by a newer release than this process runs.
+STARTED_AT = timezone.now()
 SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
 
 
@@ -65,8 +69,16 @@ def _make(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
     Args:
         published: Gets what is published, so that it is known though this is cut off.
     """
-    image = image_of(claim.subject)
+    field, image = field_of(claim.subject), image_of(claim.subject)
+    if _is_outdated(claim, field):
+        reason = (
+            f"What {claim.subject.model_label}.{claim.subject.field_name} declares differs between "
+            "this worker and whoever saved the picture: one of them runs an older release or "
+            "other settings. Retry when all run the same."
+        )
+        return _fail(claim, [ledger.Failure("", OUTDATED, reason)], final=False)
     if not image:
+        # The picture is gone, or its field is, for good.
         return ledger.settle(claim, counted="blank")
 
     def is_wanted(plan: RenditionPlan) -> bool:
@@ -88,6 +100,13 @@ def _make(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
     return ledger.settle(claim, counted=counted)
 
 
+def _is_outdated(claim: ledger.Claim, field: VersatileImageField | None) -> bool:
+    """Whether what the save owes may be other renditions than this process knows of."""
+    if claim.queued_at <= STARTED_AT:
+        return False
+    return field is None or not declares_the_same(claim.signature, field)
+
+
 def _fail(claim: ledger.Claim, failures: list[ledger.Failure], *, final: bool) -> bool:
     logger.warning("%s: attempt %d failed: %s", claim.subject, claim.attempt, failures[0].reason)
     if final or claim.attempt >= conf.get("MAX_ATTEMPTS"):
@@ -102,10 +121,10 @@ def _cut_off(claim: ledger.Claim, kind: str, reason: str) -> bool:
 
 def _withdraw(claim: ledger.Claim, published: Sequence[RenditionPlan]) -> None:
     """Leave nothing behind of a picture that was replaced, moved or deleted meanwhile."""
-    field, now = field_of(claim.subject), image_of(claim.subject)
-    still_planned = {plan.path for plan in now.plans()} if now else set()
-    if field:
-        prune(field.storage, [plan for plan in published if plan.path not in still_planned])
+    field = field_of(claim.subject)
+    if field and published:
+        needed = planned_paths(published[0].original, claim.subject.using)
+        prune(field.storage, [plan for plan in published if plan.path not in needed])
 
 
 def _hand_on(claim: ledger.Claim) -> None:

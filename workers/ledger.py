@@ -14,7 +14,7 @@ import random
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, connections, models, transaction
@@ -58,6 +58,8 @@ class Claim:
     job_id: int
     generation: int
     subject: Subject
+    signature: str  # of what was owed where the row was written; blank: whatever is declared
+    queued_at: datetime
     attempt: int  # 1 for the first
     force: bool
     run_id: int | None
@@ -112,12 +114,17 @@ def forget(subject: Subject) -> None:
         _of(subject).delete()
 
 
-def signature_of(subject: Subject) -> str | None:
+def signature_of(subject: Subject, *, begun: bool = True) -> str | None:
     """Return what is owed to a save, or None where nothing is.
 
     What only a bulk run has put there is owed to nobody: the run may be cancelled.
+
+    Args:
+        begun: Also where an attempt at it is going on.
     """
-    return _of(subject).filter(run__isnull=True).values_list("signature", flat=True).first()
+    rows = _of(subject).filter(run__isnull=True)
+    rows = rows if begun else rows.exclude(state=JobState.WARMING)
+    return rows.values_list("signature", flat=True).first()
 
 
 def _fresh(signature: str) -> dict[str, Any]:
@@ -197,6 +204,8 @@ def claim(
         job_id=job.pk,
         generation=job.generation,
         subject=Subject(hint.using, job.model_label, job.object_pk, job.field_name),
+        signature=job.signature,
+        queued_at=job.queued_at,
         attempt=job.attempts,
         force=job.force,
         run_id=job.run_id,
@@ -318,10 +327,17 @@ def _unleased() -> dict[str, Any]:
 
 
 def retry(jobs: models.QuerySet[WarmJob]) -> int:
-    """Queue the failed ones of `jobs` again, with all their attempts; return how many."""
+    """Queue the failed ones of `jobs` again, with all their attempts; return how many.
+
+    What their fields declare by now is what they owe.
+    """
     return _update_free(
         jobs.filter(state=JobState.FAILED),
         state=JobState.QUEUED,
+        signature="",
+        kind="",
+        error="",
+        failures=[],
         generation=F("generation") + 1,
         attempts=0,
         due_at=Now(),

@@ -2,6 +2,10 @@
 
 from django.db import models
 
+OBJECT_PK_LENGTH = 255
+# Those that are on the row of a run.
+COUNTS = ("created", "current", "blank", "failed", "cancelled")
+
 
 class JobState(models.TextChoices):
     """Where a job stands. A job that is done has no row."""
@@ -77,8 +81,7 @@ class WarmRun(models.Model):
     @property
     def counts(self) -> dict[str, int]:
         """What became of the instances that were looked at, `planned` of them altogether."""
-        names = ("created", "current", "blank", "failed", "superseded", "cancelled", "outstanding")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in (*COUNTS, "superseded", "outstanding")}
 
 
 class SupersededJob(models.Model):
@@ -103,7 +106,7 @@ class WarmJob(models.Model):
     """What is owed to one picture: the declared renditions of one field of one instance."""
 
     model_label = models.CharField("model", max_length=150)
-    object_pk = models.CharField("object", max_length=255)
+    object_pk = models.CharField("object", max_length=OBJECT_PK_LENGTH)
     field_name = models.CharField("field", max_length=100)
 
     state = models.CharField(choices=JobState.choices, default=JobState.QUEUED, max_length=10)

@@ -10,16 +10,15 @@ from django.db.models.signals import post_delete, post_save
 
 from renditions.fields import VersatileImageField
 
-from . import ledger
-from .owing import owe
+from . import ledger, owing
 from .subjects import subject_of, warmed_fields
 
 
 def connect() -> None:
     """Listen to every model that declares something to warm, and to no other."""
+    _save_in_one_transaction()
     for model in apps.get_models(include_auto_created=True):
         if warmed_fields(model):
-            _save_in_one_transaction(model)
             post_save.connect(owe_saved, sender=model, dispatch_uid="renditions.owe")
             post_delete.connect(forget_deleted, sender=model, dispatch_uid="renditions.forget")
 
@@ -29,15 +28,18 @@ def owe_saved(
     instance: models.Model,
     using: str,
     update_fields: Collection[str] | None,
+    created: bool,
+    raw: bool = False,
     **kwargs: Any,
 ) -> None:
     """Put what this save owes on the ledger, in its transaction.
 
-    Fixtures (`raw`) owe like any other save.
+    Fixtures (`raw`) owe like any other save; they have an inherited picture with its own model.
     """
     for field in warmed_fields(sender):
-        if _was_saved(field, update_fields):
-            owe(instance, field, using)
+        is_elsewhere = raw and field.model is not sender._meta.concrete_model
+        if _was_saved(field, update_fields) and not is_elsewhere:
+            owing.owe_saved(instance, field, using, is_new=created or raw, written=update_fields)
 
 
 def forget_deleted(
@@ -50,21 +52,25 @@ def forget_deleted(
             ledger.forget(subject_of(instance, field, using))
 
 
-def _save_in_one_transaction(model: type[models.Model]) -> None:
-    """Make a save and what its receivers write one commit.
+def _save_in_one_transaction() -> None:
+    """Make a save of a warmed model and what its receivers write one commit.
 
     Outside of `atomic()` Django commits the row first and sends `post_save` afterwards: a process
-    killed between the two would have saved a picture that is owed nothing.
+    killed between the two would have saved a picture that is owed nothing. Deserialized objects
+    are saved by the method of `Model` itself, so it is the one to wrap.
     """
-    save_base = model.save_base
+    save_base = models.Model.save_base
 
     @functools.wraps(save_base)
     def save_base_atomically(self: models.Model, *args: Any, **kwargs: Any) -> None:
+        if not warmed_fields(type(self)):
+            save_base(self, *args, **kwargs)
+            return
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using, savepoint=False):
+        with transaction.atomic(using=using):
             save_base(self, *args, **kwargs)
 
-    model.save_base = save_base_atomically  # type: ignore[method-assign]
+    models.Model.save_base = save_base_atomically  # type: ignore[method-assign]
 
 
 def _was_saved(field: VersatileImageField, update_fields: Collection[str] | None) -> bool:

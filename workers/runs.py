@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import monotonic
 
 from celery import current_app
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import models, router, transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -18,10 +17,17 @@ from renditions.files import VersatileImageFieldFile
 from renditions.records import Recorder, RenditionRecord
 from renditions.warming import is_current
 
-from . import conf, dispatch, ledger
+from . import conf, databases, dispatch, ledger
 from .ledger import Subject
 from .models import UNFINISHED, JobState, RunState, WarmRun
-from .subjects import all_warmed_fields, field_of, signature, subject_of
+from .subjects import (
+    all_warmed_fields,
+    declares_the_same,
+    field_of,
+    image_of,
+    signature,
+    subject_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +62,13 @@ def _subject(field: VersatileImageField) -> dict[str, str]:
 
 
 def start_all() -> list[WarmRun]:
-    """Begin a run for every field that declares something to warm."""
-    return [start(field) for field in all_warmed_fields()]
+    """Begin a run for every field that declares something to warm, in each of its databases."""
+    return [run for field in all_warmed_fields() for run in start_everywhere(field)]
+
+
+def start_everywhere(field: VersatileImageField, *, force: bool = False) -> list[WarmRun]:
+    """Begin a run over all instances of `field` in each of its databases."""
+    return databases.in_each(lambda using: start(field, using=using, force=force), field.model)
 
 
 def pause(run: WarmRun) -> bool:
@@ -102,6 +113,9 @@ def advance(using: str, run_id: int) -> None:
     field = field_of(Subject(using, run.model_label, "", run.field_name))
     # A field that code no longer has has nothing left to look at.
     instances = _next_chunk(run, field.model) if field else []
+    if field and not run.cursor:
+        # Pages show it wherever there is no picture, and no save may have told of it.
+        field.warm_placeholder(field.declared_key_set())
     if not field or not instances:
         WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True, changed_at=Now())
         finish_if_done(using)
@@ -139,7 +153,9 @@ def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.M
         counts["planned"] += 1
         if not image:
             counts["blank"] += 1
-        elif _is_current(run, image, records):
+        # A look that fails, or takes all of a step's time, is left to a job: that has attempts, and
+        # an end that says why.
+        elif not run.force and is_current(image.storage, image.plans(), records):
             counts["current"] += 1
         elif _move(run, instance, counts, owing=field):
             counts.clear()
@@ -175,32 +191,24 @@ def _move(
 def _owe(run: WarmRun, instance: models.Model, field: VersatileImageField) -> dict[str, int]:
     """Put the instance's row for the run; return what is to be counted already."""
     using = run._state.db or "default"
-    image: VersatileImageFieldFile = getattr(instance, field.name)
-    subject, owed = subject_of(instance, field, using), signature(image.plans())
-    there = ledger.owe_for_run(subject, owed, run)
-    if there and run.force:
-        # What is owed already, or failed, is not necessarily everything.
-        ledger.owe(subject, owed, force=True)
-    elif there is JobState.FAILED:
+    subject = subject_of(instance, field, using)
+    there = ledger.owe_for_run(subject, signature(field), run)
+    if there is None:
+        return {}
+    is_stale = not declares_the_same(ledger.signature_of(subject) or "", field)
+    if there is JobState.FAILED and not (run.force or is_stale):
         return {"failed": 1}
-    if there:
-        ledger.count_superseded(using, run.pk)
+    if run.force or is_stale:
+        # What is owed already, or failed, is not everything.
+        image = image_of(subject)
+        ledger.owe(subject, signature(field, image.plans() if image else ()), force=run.force)
+    ledger.count_superseded(using, run.pk)
     return {}
 
 
 def _recall(images: Iterable[VersatileImageFieldFile]) -> Mapping[str, RenditionRecord]:
     plans = [plan for image in images for plan in image.plans()]
     return Recorder(library.store()).recall(plans)
-
-
-def _is_current(
-    run: WarmRun, image: VersatileImageFieldFile, records: Mapping[str, RenditionRecord]
-) -> bool:
-    try:
-        return not run.force and is_current(image.storage, image.plans(), records)
-    except SoftTimeLimitExceeded:
-        # It took all the time of a step. A job has attempts, and an end that says why.
-        return False
 
 
 def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:

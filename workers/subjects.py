@@ -2,17 +2,24 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
+from renditions import conf as library
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
-from renditions.plans import RenditionPlan
+from renditions.imaging.geometry import CENTRE, FocalPoint
+from renditions.plans import Original, RenditionPlan, plan_key_set
+from renditions.publishing import storage_label
 
 from .ledger import Subject
+
+# Which one matters not: what is declared for it is to be compared with the same elsewhere.
+ANY_PICTURE = Original("", "", "any.jpg", CENTRE)
 
 
 @cache
@@ -61,9 +68,53 @@ def image_of(subject: Subject) -> VersatileImageFieldFile | None:
     return image
 
 
-def signature(plans: Iterable[RenditionPlan]) -> str:
-    """Return a digest of what is owed: it changes with picture, focal point, keys and encoding."""
-    digest = hashlib.blake2b(digest_size=16)
-    for plan in plans:
-        digest.update(plan.fingerprint.encode())
+def planned_paths(original: Original, using: str) -> set[str]:
+    """Return where the declared renditions of all instances lie that have this picture.
+
+    A copy of an instance shares them with it.
+    """
+    paths: set[str] = set()
+    for field in all_warmed_fields():
+        if storage_label(field.storage) == original.storage:
+            for point in _focal_points(field, original.name, using):
+                picture = replace(original, ppoi=point)
+                plans = plan_key_set(picture, field.declared_key_set(), library.style)
+                paths.update(plan.path for plan in plans)
+    return paths
+
+
+def _focal_points(field: VersatileImageField, name: str, using: str) -> Iterator[FocalPoint]:
+    """Return each focal point that an instance with the picture `name` has, once."""
+    instances = field.model._base_manager.using(using).filter(**{field.name: name}).order_by()
+    if field.ppoi_field:
+        for point in instances.values_list(field.ppoi_field, flat=True).distinct():
+            yield FocalPoint(*point)
+    elif instances.exists():
+        yield CENTRE
+
+
+def signature(field: VersatileImageField, plans: Iterable[RenditionPlan] = ()) -> str:
+    """Return digests of what is owed: first of what `field` declares, then of `plans`.
+
+    The first is the same for every picture, and for all who run the same code with the same
+    settings. The second changes with picture, focal point, keys and encoding.
+    """
+    declared = plan_key_set(ANY_PICTURE, field.declared_key_set(), library.style)
+    written = (f"{plan.fingerprint}{plan.recipe.encoding}" for plan in declared)
+    return f"{_digest(written)}:{_digest(plan.fingerprint for plan in plans)}"
+
+
+def declares_the_same(signature_of_row: str, field: VersatileImageField) -> bool:
+    """Whether `field` declares here what it declared where the row was written.
+
+    A blank signature asks for whatever is declared.
+    """
+    declared, _, _ = signature_of_row.partition(":")
+    return declared in ("", signature(field).partition(":")[0])
+
+
+def _digest(texts: Iterable[str]) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    for text in texts:
+        digest.update(text.encode())
     return digest.hexdigest()

@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from django.core.cache import BaseCache
+from django.core.cache.backends.db import BaseDatabaseCache
+from django.db import router, transaction
 
 from renditions import conf
 from renditions.errors import StoreUnavailable
@@ -40,12 +43,20 @@ class CacheStore:
         _ask(lambda cache: cache.delete_many(list(keys)))
 
 
+def _apart_from_saves(cache: BaseCache) -> AbstractContextManager[None]:
+    """Keep a table of records that fails from taking the transaction of a save with it."""
+    if not isinstance(cache, BaseDatabaseCache):
+        return nullcontext()
+    return transaction.atomic(using=router.db_for_write(cache.cache_model_class))
+
+
 def _ask(question: Callable[[BaseCache], T]) -> T:
     cache = conf.cache()
     if time.monotonic() < _silent_until.get(cache, 0):
         raise StoreUnavailable("The cache for records did not answer a moment ago.")
     try:
-        return question(cache)
+        with _apart_from_saves(cache):
+            return question(cache)
     # Each backend raises errors of its own, which nobody here may import.
     except Exception as error:
         _silent_until[cache] = time.monotonic() + SILENCE_S

@@ -273,3 +273,24 @@ def test_every_limit_and_every_encoding_can_be_set():
 
     assert limits <= set(conf.OWN_SETTINGS)
     assert encodings == set(conf.OVERRIDES)
+
+
+def test_a_store_of_the_projects_own_is_taken_to_be_shared(settings):
+    """The cache says nothing of records that are kept elsewhere."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.RENDITIONS = {"STORE": "shop.records.TableStore"}
+
+    assert ids(checks.check_cache(None)) == []
+
+
+def test_a_field_that_nobody_warms_is_named(isolated_model, monkeypatch):
+    """Without the workers' app nothing is made after a save, and a namesake of it is no help."""
+    isolated_model(image=VersatileImageField(warm="hero"))
+    assert ids(checks.check_workers(None)) == []
+
+    monkeypatch.setattr("renditions.checks.apps.get_app_configs", list)
+    [message] = checks.check_workers(None)
+
+    assert message.id == "renditions.W012"
+    assert "isolated.Isolated.image" in message.msg
+    assert "workers/__init__.py" in message.hint

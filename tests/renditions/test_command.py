@@ -5,6 +5,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.db.models import Manager
 
 from renditions import conf
 from renditions.keys import RenditionKey
@@ -207,3 +208,28 @@ def test_adopt_tells_nobody_of_blank_pictures(db, capsys):
     run("adopt", FIELD)
 
     assert capsys.readouterr().out == f"{FIELD}: no pictures.\n"
+
+
+def test_adopt_goes_on_behind_a_name_that_can_not_be(rendered, capsys):
+    """A row with junk stops no other."""
+    Person.objects.bulk_create([Person(headshot="../../x.jpg")])
+
+    run("adopt", FIELD, "-v0")
+
+    assert "refused: the storage did not answer" in capsys.readouterr().out
+
+
+def test_warm_reaches_what_a_manager_hides(person, capsys, monkeypatch):
+    """A project's default manager may show only what is published."""
+
+    class Hiding(Manager):
+        def get_queryset(self):
+            return super().get_queryset().none()
+
+    manager = Hiding()
+    manager.model = Person
+    monkeypatch.setitem(vars(Person._meta), "default_manager", manager)
+
+    run("warm", FIELD, verbosity=0)
+
+    assert capsys.readouterr().out == f"{FIELD}: 5 created.\n"

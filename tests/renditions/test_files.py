@@ -11,7 +11,7 @@ from django.core import serializers
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, connection, models, transaction
+from django.db import connection, models
 from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 
@@ -23,7 +23,7 @@ from renditions.imaging.sizers import Crop
 from renditions.keys import RenditionKey
 from renditions.records import Recorder, RecordState
 from renditions.versatileimagefield import CroppedImage
-from tests.app.models import Card, Editor
+from tests.app.models import Card
 from tests.conftest import four_corners
 
 from .conftest import CountingStorage, close_to, opened
@@ -462,7 +462,7 @@ def test_a_pickle_of_the_inherited_package_can_be_read(card):
     image.__setstate__(state)
 
     assert image.crop["9x9"].name == card.image.crop["9x9"].name
-    assert image.was_replaced is False
+    assert image.has_new_content is False
 
 
 def test_a_picture_survives_copying(card):
@@ -527,48 +527,25 @@ def test_the_descriptor_is_public():
 # ---------------------------------------------------------------- replaced content
 
 
-def test_a_save_with_new_content_says_so(card, picture):
-    """And the next one without says that."""
-    assert card.image.was_replaced is True
+def test_new_content_is_known_until_a_save_is_committed(card, picture):
+    """Whoever saves can tell, even after a save that was rolled back."""
+    assert card.image.has_new_content is True
+    card.image.note_committed()
     card.save()
-    assert card.image.was_replaced is False
+    assert card.image.has_new_content is False
     card.image.save("b.jpg", picture("b.jpg"))
-    assert card.image.was_replaced is True
-    assert fresh(card).image.was_replaced is False
+    assert card.image.has_new_content is True
+    assert fresh(card).image.has_new_content is False
 
 
-def test_a_save_of_other_fields_brings_no_content(card, picture):
-    """The one that saves the picture does."""
-    card.save()
-    card.image.save("b.jpg", picture("b.jpg"), save=False)
-    card.save(update_fields=["title"])
-    assert card.image.was_replaced is False
-    card.save(update_fields=["image"])
-    assert card.image.was_replaced is True
-
-
-def test_a_failed_save_brings_nothing(card, picture):
-    """The next one does."""
-    card.save()
-    card.image = picture("b.jpg")
-    card.title = None
-    with pytest.raises(IntegrityError), transaction.atomic():
-        card.save()
-    card.title = "two"
-    card.save()
-
-    assert card.image.was_replaced is True
-
-
-def test_an_inherited_picture_hears_of_saves_of_the_child(picture):
-    """It is the child's signal that is sent."""
-    editor = Editor(headshot=picture("a.jpg"))
-    editor.headshot.save("a.jpg", picture("a.jpg"), save=False)
-    assert editor.headshot._has_new_content is True
-
-    editor.save()
-
-    assert editor.headshot._has_new_content is False
+def test_an_assigned_name_is_known_until_a_save_is_committed(card):
+    """Other content may lie under it, even where it is the name that was there before."""
+    loaded = fresh(card)
+    assert loaded.image.was_assigned is False
+    loaded.image = loaded.image.name
+    assert loaded.image.was_assigned is True
+    loaded.image.note_committed()
+    assert loaded.image.was_assigned is False
 
 
 # ---------------------------------------------------------------- deletion

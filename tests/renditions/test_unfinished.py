@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, Storage
+from django.utils.deconstruct import deconstructible
 
 from renditions import unfinished
 from renditions.errors import StorageFailed, StorageRefused
@@ -138,3 +139,35 @@ def test_two_storages_are_never_taken_for_one(tmp_path):
     one, other = FileSystemStorage(tmp_path / "1"), FileSystemStorage(tmp_path / "2")
 
     assert storage_label(one) != storage_label(other)
+
+
+def test_storages_of_one_class_that_were_made_differently_are_two():
+    """A storage of a project's own need not have a folder or a bucket to tell it by."""
+
+    @deconstructible
+    class Shelf(Storage):
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+    assert storage_label(Shelf(1)) != storage_label(Shelf(2))
+    assert storage_label(Shelf(1)) == storage_label(Shelf(1))
+
+
+def test_what_may_not_be_removed_keeps_nothing_else_from_it(storage, monkeypatch, caplog):
+    """An unfinished file of another user stays, and the log says so; the others go."""
+    stuck, _ = left_over(storage, 90), left_over(storage, 91)
+    for path in stuck.parent.iterdir():
+        os.utime(path, (1, 1))
+    unlink = Path.unlink
+
+    def refusing(self: Path, missing_ok: bool = False) -> None:
+        if self == stuck:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(self, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refusing)
+
+    assert unfinished.sweep(storage, older_than_s=60) == 1
+
+    assert [stuck] == list(stuck.parent.iterdir())
+    assert "cannot be removed" in caplog.text

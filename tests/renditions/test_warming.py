@@ -462,7 +462,8 @@ def test_a_disk_without_dates_is_no_obstacle(tmp_path):
     assert results(warm(disk, plans("a.jpg"))) == [Result.CREATED] * 3
     assert results(warm(disk, plans("a.jpg"))) == [Result.CURRENT] * 3
     conf.cache().clear()
-    assert results(warm(disk, plans("a.jpg"))) == [Result.ADOPTED] * 3
+    # Nothing says that what lies there was made from this original.
+    assert results(warm(disk, plans("a.jpg"))) == [Result.CREATED] * 3
 
 
 def test_a_storage_that_does_not_answer_may_answer_later(disk, photo):
@@ -482,3 +483,31 @@ def test_a_storage_that_does_not_answer_may_answer_later(disk, photo):
     assert results(report) == [Result.FAILED, Result.ADOPTED]
     [reason] = report.failures.values()
     assert isinstance(reason, TransientError)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "kind"),
+    [
+        ("../../x.jpg", None, "path"),
+        ("p/a.jpg", PermissionError(13, "Permission denied"), "denied"),
+        ("p/a.jpg", OSError(5, "Input/output error"), "storage"),
+    ],
+)
+def test_an_original_that_cannot_be_looked_at_fails_as_what_it_is(
+    disk, photo, monkeypatch, caplog, name, error, kind
+):
+    """What cannot pass is not tried again, and each failure is in the log."""
+
+    def size(self: FileSystemStorage, name: str) -> int:
+        if error:
+            raise error
+        return real(self, name)
+
+    real = FileSystemStorage.size
+    monkeypatch.setattr(FileSystemStorage, "size", size)
+    [plan] = plans(name, "crop__9x9")
+
+    [reason] = warm(disk, [plan]).failures.values()
+
+    assert reason.kind == kind
+    assert f"{plan.path} could not be made" in caplog.text

@@ -1,10 +1,12 @@
 """A save and its row on the ledger are one commit, in autocommit mode, too."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
-from django.db.models.signals import post_save
+from django.core import serializers
+from django.db import transaction
+from django.db.models.signals import post_save, pre_save
 
 from tests.app.models import Editor, Person
 from workers.models import WarmJob
@@ -45,3 +47,38 @@ def test_an_inherited_field_owes_under_its_own_model(picture):
 
     job = WarmJob.objects.get()
     assert (job.model_label, job.object_pk) == ("app.Person", str(editor.pk))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deserialized_object_is_saved_wholly_or_not_at_all(picture):
+    """Django saves it by a way of its own."""
+    person = Person.objects.create(headshot=picture())
+    text = serializers.serialize("json", [person])
+    person.delete()
+    [loaded] = serializers.deserialize("json", text)
+
+    with failing_receiver(), pytest.raises(Fault):
+        loaded.save()
+
+    assert not Person.objects.exists()
+    assert not WarmJob.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_that_is_vetoed_leaves_the_transaction_around_it_usable():
+    """As without us: a project may catch what its receiver raised, and go on."""
+
+    def veto(instance: Person, **kwargs: object) -> None:
+        if instance.name == "bad":
+            raise Fault
+
+    pre_save.connect(veto, sender=Person)
+    try:
+        with transaction.atomic():
+            with suppress(Fault):
+                Person.objects.create(name="bad")
+            Person.objects.create(name="good")
+    finally:
+        pre_save.disconnect(veto, sender=Person)
+
+    assert Person.objects.get().name == "good"

@@ -4,8 +4,10 @@ import pytest
 from celery import Celery, current_app
 from django.core.checks import run_checks
 from django.core.checks.registry import registry
+from django.db import models
+from django.test.utils import isolate_apps
 
-import workers
+from renditions.fields import VersatileImageField
 from tests.app.models import Person
 from workers import checks
 from workers.conf import CELERY, WORKER_SETTINGS
@@ -38,7 +40,7 @@ def test_a_right_project_hears_nothing(db):
 def test_every_check_is_registered():
     """`manage.py check` runs all of them."""
     registered = registry.get_checks()
-    for name in ("check_package", "check_settings", "check_celery", "check_databases"):
+    for name in ("check_settings", "check_celery", "check_databases", "check_keys"):
         assert getattr(checks, name) in registered
 
 
@@ -136,16 +138,6 @@ def test_celery_settings(celery_with, changes, expected):
     assert ids(checks.check_celery) == expected
 
 
-def test_a_namesake_of_our_package_is_found_out(monkeypatch):
-    """A project with a package `workers` of its own hears which one was imported."""
-    monkeypatch.setattr(workers, "__file__", "/srv/shop/workers/__init__.py")
-
-    [message] = checks.check_package(None)
-
-    assert message.id == "rendition_workers.E001"
-    assert "/srv/shop/workers" in message.msg
-
-
 class PicturesElsewhere:
     """A router that writes people to a database without a ledger."""
 
@@ -170,3 +162,45 @@ def test_a_warmed_model_without_a_ledger_beside_it(settings):
 def test_every_default_is_a_value_that_is_accepted(key):
     """What we ship would pass our own check."""
     assert WORKER_SETTINGS[key].accepts(WORKER_SETTINGS[key].default)
+
+
+def test_a_key_that_does_not_fit_into_the_ledger_is_named(monkeypatch):
+    """A picture whose row can't be named is not warmed, and that is known before the first save."""
+
+    def model(name: str, **fields: models.Field) -> type[models.Model]:
+        meta = type("Meta", (), {"app_label": "app"})
+        image = VersatileImageField(warm="hero")
+        return type(
+            name, (models.Model,), {"__module__": __name__, "Meta": meta, "image": image, **fields}
+        )
+
+    with isolate_apps("tests.app"):
+        seat = model(
+            "Seat",
+            pk=models.CompositePrimaryKey("row", "number"),
+            row=models.IntegerField(),
+            number=models.IntegerField(),
+        )
+        tag = model("Tag", code=models.CharField(max_length=256, primary_key=True))
+        short = model("Short", code=models.CharField(max_length=255, primary_key=True))
+    fields = [made._meta.get_field("image") for made in (seat, tag, short)]
+    monkeypatch.setattr(checks, "all_warmed_fields", lambda: fields)
+
+    messages = checks.check_keys(None)
+
+    assert [message.id for message in messages] == ["rendition_workers.E041"] * 2
+    assert (
+        "app.Seat.image is warmed, but the primary key of its model is made of" in messages[0].msg
+    )
+    assert "may be longer than 255 characters" in messages[1].msg
+
+
+@pytest.mark.parametrize("visibility", [None, "300", 10])
+def test_a_time_that_is_no_number_is_a_message_and_no_error(celery_with, visibility):
+    """`manage.py check` says what is wrong instead of failing itself."""
+    celery_with(broker_transport_options={"visibility_timeout": visibility, "socket_timeout": 1})
+
+    [message] = checks.check_celery(None)[:1]
+
+    assert message.id == "rendition_workers.W030"
+    assert repr(visibility) in message.msg

@@ -10,10 +10,11 @@ from celery import current_app
 from django.db import connections
 from kombu.exceptions import OperationalError
 
+from renditions import unfinished
 from tests import servers
 from tests.workers.broker import celery_on, drain
 from tests.workers.conftest import connection_to, migrated, registered
-from workers import dispatch, ledger, sweeping
+from workers import databases, dispatch, ledger, sweeping
 from workers.conf import BULK_QUEUE, QUEUE
 from workers.ledger import Hint, Subject
 from workers.models import WarmJob, WarmRun
@@ -202,6 +203,20 @@ def test_a_storage_that_cannot_be_listed_stops_no_sweep(broker, settings, tmp_pa
     assert sweeping.sweep() == 1
 
 
+@pytest.mark.django_db
+def test_a_folder_that_may_not_be_tidied_stops_no_sweep(broker, monkeypatch, caplog):
+    """What is owed is sent before anything is tidied, and whatever comes of that."""
+
+    def refusing(*args: object, **kwargs: object) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    owe(1)
+    monkeypatch.setattr(unfinished, "sweep", refusing)
+
+    assert sweeping.sweep() == 1
+    assert "Operation not permitted" in caplog.text
+
+
 @contextmanager
 def replica_that_fails(how: str, folder: Path) -> Iterator[None]:
     """Let Django know a database that is away, has no tables or takes no writes."""
@@ -251,5 +266,5 @@ def test_a_database_without_a_ledger_is_not_swept(broker, ledger_db, settings):
     owe(2, ledger_db)
     settings.DATABASE_ROUTERS = [NoLedgerThere()]
 
-    assert list(sweeping.databases()) == ["default"]
+    assert list(databases.with_ledger()) == ["default"]
     assert sweeping.sweep() == 0

@@ -10,6 +10,8 @@ from django.core.cache import caches
 from django.db import OperationalError, connection
 from django.db.models import F
 from django.db.models.functions import Now
+from django.test import override_settings
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -23,6 +25,7 @@ from tests.workers.hooks import does, hooked, raises
 from workers import conf, jobs, ledger
 from workers.conf import QUEUE
 from workers.models import JobState, WarmJob, WarmRun
+from workers.subjects import signature
 from workers.testing import work_owed
 
 
@@ -116,7 +119,7 @@ def test_what_is_there_is_not_made_again(person, hook):
     """A job whose renditions exist already touches none of them."""
     work()
     before = {path: file.stat().st_mtime_ns for path, file in files().items()}
-    ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "s")
+    ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "")
 
     work()
 
@@ -129,7 +132,7 @@ def test_files_that_nobody_remembers_are_taken_over(person, hook):
     """After the cache is lost, a worker finds the files and decodes no original for them."""
     work()
     caches["default"].clear()
-    ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "s")
+    ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "")
 
     work()
 
@@ -141,7 +144,7 @@ def test_a_forced_job_makes_all_again(person, hook):
     """A replaced original's renditions are made again though files of their names are there."""
     work()
     subject = ledger.Subject("default", "app.Person", str(person.pk), "headshot")
-    ledger.owe(subject, "s", force=True)
+    ledger.owe(subject, "", force=True)
 
     work()
 
@@ -506,7 +509,7 @@ def test_an_attempt_that_is_cut_off_after_it_was_overtaken_leaves_nothing(person
 def owe_by_run(person: Person, field: str = "headshot", model: str = "app.Person") -> WarmRun:
     WarmJob.objects.all().delete()
     run = WarmRun.objects.create(model_label=model, field_name=field)
-    ledger.owe_for_run(ledger.Subject("default", model, str(person.pk), field), "s", run)
+    ledger.owe_for_run(ledger.Subject("default", model, str(person.pk), field), "", run)
     return run
 
 
@@ -536,9 +539,10 @@ def test_an_instance_that_was_deleted_unseen_is_counted_as_blank(person):
     ("model", "field"),
     [("app.Person", "portrait"), ("app.Nobody", "headshot"), ("app.Person", "name")],
 )
-def test_a_field_that_code_no_longer_has_is_owed_nothing(person, model, field):
-    """After a field or a model was removed, the rows that are left of it end."""
+def test_a_field_that_code_no_longer_has_is_owed_nothing(person, monkeypatch, model, field):
+    """A worker that started after a field or a model was removed ends the rows that are left."""
     run = owe_by_run(person, field, model)
+    monkeypatch.setattr(jobs, "STARTED_AT", timezone.now())
 
     work()
 
@@ -547,19 +551,73 @@ def test_a_field_that_code_no_longer_has_is_owed_nothing(person, model, field):
 
 
 def test_a_field_that_declares_nothing_any_more_is_owed_nothing(person, monkeypatch):
-    """After `warm` was taken off a field, the rows that are left of it end."""
+    """A worker that started after `warm` was taken off a field ends the rows that are left."""
     monkeypatch.setattr(Person._meta.get_field("headshot"), "warm", ())
+    monkeypatch.setattr(jobs, "STARTED_AT", timezone.now())
 
     work()
 
     assert not WarmJob.objects.exists()
 
 
+# ---- releases --------------------------------------------------------------------------------
+
+
+def test_a_worker_of_an_older_release_leaves_the_job_to_a_newer_one(person, settings):
+    """What a newer web process owes is not settled by who does not know of it."""
+    sets = settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS
+    newer = {**sets, "headshot": [*sets["headshot"], ("wide", "crop__90x30")]}
+    with override_settings(VERSATILEIMAGEFIELD_RENDITION_KEY_SETS=newer):
+        person.save()
+
+    work()
+
+    job = WarmJob.objects.get()
+    assert (job.state, job.kind, job.attempts) == (JobState.QUEUED, jobs.OUTDATED, 1)
+    let_be_due()
+    with override_settings(VERSATILEIMAGEFIELD_RENDITION_KEY_SETS=newer):
+        work()
+        assert all(person.headshot.storage.exists(path) for path in planned(person))
+    assert not WarmJob.objects.exists()
+
+
+def test_a_field_that_only_a_newer_release_has_is_left_to_it(person, monkeypatch):
+    """A row about a field that this code does not know yet is not taken for a leftover."""
+    run = owe_by_run(person, "portrait")
+
+    work()
+
+    run.refresh_from_db()
+    assert (run.blank, run.jobs.count()) == (0, 1)
+    assert "app.Person.portrait" in WarmJob.objects.get().error
+
+
+def test_a_job_that_no_worker_understands_fails_and_is_taken_as_it_is_by_a_retry(person, settings):
+    """With all attempts used it says why; a retry asks for whatever is declared by now."""
+    sets = settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS
+    with override_settings(
+        VERSATILEIMAGEFIELD_RENDITION_KEY_SETS={**sets, "headshot": [("a", "9x9")]}
+    ):
+        WarmJob.objects.update(signature=signature(Person._meta.get_field("headshot")))
+    settings.RENDITIONS = {"WORKERS": {"MAX_ATTEMPTS": 2}}
+
+    work()
+    let_be_due()
+    work()
+
+    job = WarmJob.objects.get()
+    assert (job.state, job.kind) == (JobState.FAILED, jobs.OUTDATED)
+    ledger.retry(WarmJob.objects.all())
+    work()
+    assert not WarmJob.objects.exists()
+    assert all(person.headshot.storage.exists(path) for path in planned(person))
+
+
 def test_a_picture_that_comes_while_a_blank_one_is_settled_has_its_turn(ledger_db, picture):
     """A worker that found no picture lets go of the row when one was uploaded meanwhile."""
     person = Person.objects.using(ledger_db).create(name="Ada")
     subject = ledger.Subject(ledger_db, "app.Person", str(person.pk), "headshot")
-    hint = ledger.owe(subject, "left over")
+    hint = ledger.owe(subject, "")
 
     def upload() -> None:
         again = Person.objects.using(ledger_db).get(pk=person.pk)

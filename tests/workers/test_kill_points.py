@@ -24,7 +24,7 @@ def start_again(using: str) -> None:
 def owed_by_run(using: str, run: WarmRun, person: Person) -> ledger.Hint:
     WarmJob.objects.using(using).all().delete()
     subject = ledger.Subject(using, "app.Person", str(person.pk), "headshot")
-    ledger.owe_for_run(subject, "s", run)
+    ledger.owe_for_run(subject, "", run)
     job = WarmJob.objects.using(using).get()
     return ledger.Hint(using, job.pk, job.generation)
 

@@ -10,6 +10,7 @@ from django.core import serializers
 from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connections, transaction
+from django.test import TestCase, override_settings
 from PIL import Image
 
 from renditions.keys import RenditionKey
@@ -228,7 +229,8 @@ def test_only_what_changes_a_rendition_is_owed(person, picture, change, owed):
 @pytest.mark.parametrize("update_fields", [None, ["headshot_ppoi"], ["headshot"]])
 def test_saving_the_same_object_again_owes_no_more(db, picture, update_fields):
     """Saving an object again right after its upload begins nothing anew."""
-    person = Person.objects.create(headshot=picture())
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        person = Person.objects.create(headshot=picture())
     work_owed()
 
     person.save(update_fields=update_fields)
@@ -387,8 +389,10 @@ def test_a_loaded_fixture_is_owed(db, picture, tmp_path, model):
     assert not WarmJob.objects.exists()
 
 
-def test_a_fixture_of_a_child_alone_forgets_nothing(db, picture, tmp_path):
+def test_a_fixture_of_a_child_alone_forgets_nothing(db, picture, tmp_path, monkeypatch):
     """Loading an editor's own columns does not touch what the person is owed."""
+    # What an instance without its parent's columns has for a picture.
+    monkeypatch.setattr(Person._meta.get_field("headshot"), "default", "people/default.jpg")
     editor = Editor.objects.create(headshot=picture())
     fixture = tmp_path / "editors.json"
     fixture.write_text(
@@ -397,7 +401,7 @@ def test_a_fixture_of_a_child_alone_forgets_nothing(db, picture, tmp_path):
 
     call_command("loaddata", str(fixture), verbosity=0)
 
-    assert WarmJob.objects.exists()
+    assert WarmJob.objects.get().object_pk == str(editor.pk)
 
 
 # ---- databases -------------------------------------------------------------------------------
@@ -420,6 +424,31 @@ def test_a_save_owes_in_its_own_database(ledger_db, picture):
     assert WarmJob.objects.using(ledger_db).exclude(pk=job.pk).exists()
     person.delete()
     assert not WarmJob.objects.using(ledger_db).exists()
+
+
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_a_table_of_records_that_is_missing_fails_no_save(ledger_db, picture):
+    """Records in the database of the pictures are asked apart from the transaction of the save."""
+    table = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "no_such_table"}
+    person = Person(headshot=picture())
+
+    with override_settings(CACHES={"default": table}, DATABASE_ROUTERS=[CacheIn(ledger_db)]):
+        person.save(using=ledger_db)
+        person.save(using=ledger_db)
+
+    assert WarmJob.objects.using(ledger_db).count() == 1
+
+
+class CacheIn:
+    """A router that keeps the table of the cache in one database."""
+
+    def __init__(self, using: str) -> None:
+        self.using = using
+
+    def db_for_read(self, model, **hints):
+        return self.using if model._meta.app_label == "django_cache" else None
+
+    db_for_write = db_for_read
 
 
 def test_a_failing_receiver_after_ours_takes_the_debt_with_it(ledger_db, picture):

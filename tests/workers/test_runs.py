@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import caches
+from django.core.files.storage import FileSystemStorage
 from django.db import connections, transaction
 from django.test import TestCase
 
 from renditions import conf as library_conf
-from tests.app.models import Editor, Person
+from renditions import warming
+from tests.app.models import Card, Editor, Person
 from tests.servers import closed_port, wait_until
 from tests.workers.broker import celery_on, drain
 from tests.workers.concurrency import Call, at_once, dies_at
 from tests.workers.hooks import hooked
+from tests.workers.test_dispatch import replica_that_fails
 from workers import conf, ledger, runs
 from workers.conf import BULK_QUEUE, QUEUE
 from workers.models import JobState, RunState, WarmJob, WarmRun
@@ -123,11 +126,11 @@ def test_every_instance_is_in_exactly_one_count(people, settings):
     WarmRun.objects.all().delete()
     drain(BULK_QUEUE)
     for person in (made, failed, queued):
-        ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "s")
+        ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "")
     Path(failed.headshot.path).write_bytes(b"no picture")
     WarmJob.objects.filter(object_pk=queued.pk).delete()
     work_owed()
-    ledger.owe(ledger.Subject("default", "app.Person", str(queued.pk), "headshot"), "s")
+    ledger.owe(ledger.Subject("default", "app.Person", str(queued.pk), "headshot"), "")
 
     run = start(HEADSHOT)
     deliver()
@@ -178,16 +181,16 @@ def test_workers_set_the_pace_of_a_run(people, settings):
 
 
 def slow(monkeypatch, seconds: float, error: Exception | None = None) -> list[float]:
-    """Let each look at the storage take `seconds`, without waiting for them."""
+    """Let each look at an original take `seconds`, without waiting for them."""
     clock = [0.0]
 
-    def look(*args) -> bool:
+    def look(storage: FileSystemStorage, name: str) -> str:
         clock[0] += seconds
         if error:
             raise error
-        return False
+        return "another"
 
-    monkeypatch.setattr(runs, "is_current", look)
+    monkeypatch.setattr(warming, "source_version", look)
     monkeypatch.setattr(runs, "monotonic", lambda: clock[0])
     return clock
 
@@ -195,20 +198,23 @@ def slow(monkeypatch, seconds: float, error: Exception | None = None) -> list[fl
 def test_a_step_on_a_slow_storage_ends_in_time(people, monkeypatch):
     """What a step could look at in half of its time is counted, and the next one goes on."""
     people(7)
-    clock = slow(monkeypatch, conf.get("SOFT_TIME_LIMIT_S") / 5)
-    run = start(HEADSHOT)
+    finish(start(HEADSHOT))
+    with monkeypatch.context() as slowly:
+        clock = slow(slowly, conf.get("SOFT_TIME_LIMIT_S") / 5)
+        run = start(HEADSHOT)
 
-    [step] = sent_steps()
-    runs.advance(**step)
+        [step] = sent_steps()
+        runs.advance(**step)
 
-    assert counts(run) == {"outstanding": 3}
-    assert clock[0] < conf.get("SOFT_TIME_LIMIT_S")
-    assert finish(run) == {"created": 7}
+        assert counts(run) == {"outstanding": 3}
+        assert clock[0] < conf.get("SOFT_TIME_LIMIT_S")
+    assert finish(run) == {"current": 7}
 
 
 def test_a_look_that_takes_all_of_a_steps_time_is_left_to_a_worker(people, monkeypatch):
     """A picture whose storage does not answer is owed: the run goes on, the job says what it is."""
     people(3)
+    finish(start(HEADSHOT))
     slow(monkeypatch, conf.get("SOFT_TIME_LIMIT_S"), SoftTimeLimitExceeded())
     run = start(HEADSHOT)
 
@@ -217,6 +223,68 @@ def test_a_look_that_takes_all_of_a_steps_time_is_left_to_a_worker(people, monke
 
     assert counts(run) == {"outstanding": 1}
     assert len(sent_steps()) == 1
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "denied"), RuntimeError("403")])
+def test_an_original_that_cannot_be_looked_at_stops_no_run(people, monkeypatch, error):
+    """Whatever the storage raises for it, the others are counted, and its job has the reason."""
+    made = people(5)
+    finish(start(HEADSHOT))
+    size = FileSystemStorage.size
+
+    def refusing(self, name: str) -> int:
+        if name == made[1].headshot.name:
+            raise error
+        return size(self, name)
+
+    monkeypatch.setattr(FileSystemStorage, "size", refusing)
+    run = start(HEADSHOT)
+    deliver()
+
+    assert counts(run) == {"current": 4, "outstanding": 1}
+    work_owed()
+    [job] = WarmJob.objects.all()
+    assert str(error.args[-1]) in job.error
+
+
+def test_a_run_is_started_in_every_database(ledger_db, people):
+    """What was put into another database without a signal is found by the nightly run, too."""
+    people(2, ledger_db)
+
+    with committed(ledger_db):
+        started = runs.start_all()
+
+    [run] = [run for run in started if run._state.db == ledger_db]
+    assert finish(run) == {"created": 2}
+
+
+@pytest.mark.parametrize("how", ["away", "empty", "read-only"])
+@pytest.mark.parametrize("ledger_db", ["sqlite"], indirect=True)
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_fails_keeps_no_other_from_its_run(ledger_db, how, tmp_path, caplog):
+    """The other databases have their runs; the log says which was left out."""
+    with replica_that_fails(how, tmp_path):
+        started = runs.start_all()
+
+    assert {run._state.db for run in started} == {"default", ledger_db}
+    assert "The ledger in 'replica' was left out" in caplog.text
+
+
+def test_what_failed_before_its_keys_were_declared_is_tried_again(people, settings):
+    """A key set that grew is owed to pictures that failed with the old one, too."""
+    broken, _ = people(2)
+    whole = Path(broken.headshot.path).read_bytes()
+    Path(broken.headshot.path).write_bytes(b"no picture")
+    assert finish(start(HEADSHOT)) == {"created": 1, "failed": 1}
+    assert finish(start(HEADSHOT)) == {"current": 1, "failed": 1}
+    Path(broken.headshot.path).write_bytes(whole)
+    sets = settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS
+    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {**sets, "headshot": [("two", "crop__9x9")]}
+
+    assert finish(start(HEADSHOT)) == {"created": 1, "superseded": 1}
+
+    assert not WarmJob.objects.exists()
+    assert HEADSHOT.storage.exists(broken.headshot.plans()[0].path)
 
 
 def test_a_step_asks_for_its_records_once(people, monkeypatch):
@@ -606,6 +674,22 @@ def test_children_are_warmed_by_the_run_of_their_parent(db, picture):
 
     assert (run.model_label, run.field_name) == ("app.Person", "headshot")
     assert finish(run) == {"created": 1}
+
+
+def test_a_run_warms_the_placeholder(db, monkeypatch, settings):
+    """Keys that were declared since the last save are made of the placeholder, too."""
+    back = Card._meta.get_field("back")
+    monkeypatch.setattr(back, "warm", ("hero",))
+    Card.objects.bulk_create([Card(title="blank")])
+
+    assert finish(start(back)) == {"blank": 1}
+
+    sets = {"hero": [("hero", "thumbnail__100x100"), ("new", "crop__9x9")]}
+    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = sets
+    assert finish(start(back)) == {"blank": 1}
+    image = Card.objects.get().back
+    assert back.storage.exists(image.thumbnail["100x100"].name)
+    assert back.storage.exists(image.crop["9x9"].name)
 
 
 def test_a_run_over_a_field_that_declares_nothing_any_more_ends(people, monkeypatch):

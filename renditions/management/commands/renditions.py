@@ -51,7 +51,7 @@ class Command(BaseCommand):
         if options["action"] == "warm":
             self.warm(**{name: options[name] for name in ("field", "sets", "force", "verbosity")})
             return
-        if not options["dry_run"] and not conf.cache_is_shared():
+        if not options["dry_run"] and not conf.records_are_shared():
             self.stderr.write(
                 "The cache of records lives in this process: what is adopted is forgotten when it "
                 "ends. Configure a shared cache first."
@@ -71,7 +71,7 @@ class Command(BaseCommand):
         for name in names:
             try:
                 warmer = VersatileImageFieldWarmer(
-                    image_field.model._default_manager.order_by("pk"),
+                    image_field.model._base_manager.order_by("pk"),
                     name,
                     image_field.name,
                     verbose=verbosity > 0,

@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from renditions.fields import VersatileImageField
-from workers import runs, sweeping
-from workers.models import WarmRun
-from workers.subjects import all_warmed_fields
+
+from ... import databases, runs
+from ...models import WarmRun
+from ...subjects import all_warmed_fields
 
 _TURNS: dict[str, Callable[[WarmRun], bool]] = {
     "pause": runs.pause,
@@ -41,7 +42,8 @@ class Command(BaseCommand):
         """Run the subcommand, and say where the runs stand that it is about."""
         action, fields = options["action"], _warmed(options["fields"])
         if action == "start":
-            found = [runs.start(field, force=options["force"]) for field in fields]
+            force = options["force"]
+            found = [run for field in fields for run in runs.start_everywhere(field, force=force)]
         else:
             found = [run for field in fields for run in _last_runs(field)]
         if action in _TURNS:
@@ -60,7 +62,7 @@ class Command(BaseCommand):
 
 def _last_runs(field: VersatileImageField) -> list[WarmRun]:
     """Return the last run over `field` in each database."""
-    last = (runs.over(field, using=using).first() for using in sweeping.databases())
+    last = databases.in_each(lambda using: runs.over(field, using=using).first(), field.model)
     return [run for run in last if run]
 
 

@@ -1,0 +1,197 @@
+"""Other content under a name that is known: no rendition shows what lay there before."""
+
+from pathlib import Path
+
+import pytest
+from django.core import serializers
+from django.core.cache import caches
+from django.core.management import call_command
+from django.db import transaction
+from PIL import Image
+
+from tests.app.models import Person
+from tests.workers.hooks import does, hooked
+from workers import jobs, ledger
+from workers.models import WarmJob
+from workers.owing import owe_all
+from workers.testing import work_owed
+
+TALL, WIDE = (100, 300), (300, 100)
+STORAGE = Person._meta.get_field("headshot").storage
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def tall(picture) -> Person:
+    """Return a person whose renditions are made, and with them all caches filled."""
+    person = Person.objects.create(headshot=picture("a.jpg", *TALL))
+    work_owed()
+    assert shown(person) == (17, 50)
+    return person
+
+
+def shown(person: Person) -> tuple[int, int]:
+    """Return the size of the thumbnail that a visitor sees."""
+    name = Person.objects.get(pk=person.pk).headshot.thumbnail["50x50"].name
+    with Image.open(Path(STORAGE.path(name))) as image:
+        return image.size
+
+
+def put_wide(picture) -> str:
+    """Put other content at the name of the tall picture, as a direct upload does."""
+    STORAGE.delete("people/a.jpg")
+    return STORAGE.save("people/a.jpg", picture("a.jpg", *WIDE))
+
+
+def test_a_new_instance_with_the_name_of_an_old_one_shows_its_own(tall, picture):
+    """A name that a deleted instance had may stand for anything."""
+    tall.delete()
+
+    person = Person.objects.create(headshot=put_wide(picture))
+    work_owed()
+
+    assert shown(person) == (50, 17)
+
+
+def test_bulk_created_instances_show_their_own(tall, picture):
+    """What is known of the name is not believed where no save has told of it."""
+    tall.delete()
+    Person.objects.bulk_create([Person(headshot=put_wide(picture))])
+
+    assert owe_all(Person.objects.all()) == 1
+    work_owed()
+
+    assert shown(Person.objects.get()) == (50, 17)
+
+
+def test_a_name_that_is_assigned_again_may_stand_for_other_content(tall, picture):
+    """An upload that goes to the storage directly keeps its name."""
+    tall.headshot = put_wide(picture)
+
+    tall.save()
+    work_owed()
+
+    assert shown(tall) == (50, 17)
+
+
+def test_a_fixture_that_is_loaded_over_a_restored_folder_shows_what_lies_there(
+    tall, picture, tmp_path
+):
+    """The files came by another way than the rows."""
+    fixture = tmp_path / "people.json"
+    fixture.write_text(serializers.serialize("json", [tall]))
+    put_wide(picture)
+
+    call_command("loaddata", str(fixture), verbosity=0)
+    work_owed()
+
+    assert shown(tall) == (50, 17)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_content_is_owed_though_the_first_save_of_it_was_rolled_back(tall, picture):
+    """Storages know no transactions, so the content is there when the instance is saved again."""
+    STORAGE.delete("people/a.jpg")
+    with transaction.atomic():
+        tall.headshot = picture("a.jpg", *WIDE)
+        tall.save()
+        transaction.set_rollback(True)
+    assert not WarmJob.objects.exists()
+
+    tall.save()
+    work_owed()
+
+    assert shown(tall) == (50, 17)
+
+
+def test_a_command_that_is_overtaken_publishes_nothing_old(settings, picture):
+    """Whoever warms without a claim looks whether the original is still the one that was opened."""
+    with hooked(settings):
+        person = Person.objects.create(headshot=picture("a.jpg", *TALL))
+        WarmJob.objects.all().delete()
+
+        def replace_meanwhile() -> None:
+            again = Person.objects.get()
+            again.headshot = put_wide(picture)
+            again.save()
+            work_owed()
+
+        does(replace_meanwhile)
+        call_command("renditions", "warm", "app.Person.headshot", verbosity=0)
+        work_owed()
+
+        with (
+            STORAGE.open(person.headshot.thumbnail["20x20"].name) as file,
+            Image.open(file) as image,
+        ):
+            assert image.size == (20, 7)
+
+
+def test_a_lost_cache_takes_nothing_over_that_is_older_than_its_original(tall, picture):
+    """Without a record the files' dates decide."""
+    caches["default"].clear()
+    tall.headshot = put_wide(picture)
+
+    tall.save()
+    work_owed()
+
+    assert shown(tall) == (50, 17)
+
+
+# ---- one picture, several instances ------------------------------------------------------------
+
+
+def test_a_copy_keeps_the_renditions_that_it_shares(settings, picture):
+    """The end of one instance takes nothing away from another with the same picture."""
+    with hooked(settings):
+        first = Person.objects.create(headshot=picture())
+        copy = Person.objects.get(pk=first.pk)
+        copy.pk = None
+        copy.save()
+        of_first, of_copy = WarmJob.objects.order_by("pk")
+
+        def finish_copy_and_delete_first() -> None:
+            jobs.work(ledger.Hint("default", of_copy.pk, 1), "t2", "w2")
+            Person.objects.get(pk=first.pk).delete()
+
+        does(finish_copy_and_delete_first)
+        jobs.work(ledger.Hint("default", of_first.pk, 1), "t1", "w1")
+
+        assert not WarmJob.objects.exists()
+        assert all(STORAGE.exists(plan.path) for plan in copy.headshot.plans())
+
+
+# ---- partial saves -----------------------------------------------------------------------------
+
+
+def test_a_partial_save_owes_what_the_database_has(db, picture):
+    """A picture that was cleared in memory only is still there, and so is what it is owed."""
+    Person.objects.create(headshot=picture())
+    person = Person.objects.get()
+    person.headshot = ""
+    person.headshot_ppoi = (0.1, 0.9)
+
+    person.save(update_fields=["headshot_ppoi"])
+
+    assert WarmJob.objects.exists()
+    work_owed()
+    now = Person.objects.get().headshot
+    assert now.ppoi == (0.1, 0.9)
+    assert all(STORAGE.exists(plan.path) for plan in now.plans())
+
+
+def test_a_focal_point_that_is_written_later_is_owed_then(settings, picture):
+    """What was in memory at an earlier, partial save does not count as owed."""
+    with hooked(settings):
+        Person.objects.create(headshot=picture())
+        person = Person.objects.get()
+        person.headshot_ppoi = (0.1, 0.9)
+        person.save(update_fields=["headshot"])
+        does(person.save)
+
+        work_owed()
+
+        now = Person.objects.get().headshot
+        assert now.ppoi == (0.1, 0.9)
+        assert all(STORAGE.exists(plan.path) for plan in now.plans())
