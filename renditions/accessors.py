@@ -10,8 +10,8 @@ from django.core.files.storage import Storage
 from . import conf
 from .imaging.geometry import FocalPoint, Size
 from .imaging.whole_image import WholeImageSizer
-from .keys import RenditionKey, parse_size
-from .plans import Original, RenditionPlan, plan_key
+from .keys import SEPARATOR, RenditionKey, parse_size
+from .plans import Original, RenditionPlan, check_names, plan_key
 from .publishing import storage_label, withdraw
 from .records import Recorder, RecordState, RenditionRecord
 from .registry import versatileimagefield_registry
@@ -86,7 +86,10 @@ class RenditionFile:
 
 
 class Sizes:
-    """A sizer of one picture: `image.crop["400x400"]`, in a template `image.crop.400x400`."""
+    """A sizer of one picture: `image.crop["400x400"]`, in a template `image.crop.400x400`.
+
+    A size may end in an output format, as in a rendition key: `image.crop.400x400__webp`.
+    """
 
     def __init__(self, picture: Renderable, sizer: str, filter_name: str | None = None) -> None:
         self._picture = picture
@@ -94,13 +97,16 @@ class Sizes:
         self._filter = filter_name
 
     def __getitem__(self, text: str) -> RenditionFile:
-        size = parse_size(text) if isinstance(text, str) else None
-        if not size:
+        written, separator, output = str(text).partition(SEPARATOR)
+        size = parse_size(written)
+        if not size or bool(separator) != bool(output):
             raise MalformedSizedImageKey(
                 f"{text!r} is no size for {self._sizer!r}. Write 'WIDTHxHEIGHT' in whole pixels, "
-                "for example '400x300'."
+                "for example '400x300', or '400x300__webp' for another format."
             )
-        return RenditionFile(self._picture, RenditionKey(self._sizer, size, self._filter))
+        key = RenditionKey(self._sizer, size, self._filter, output or None)
+        check_names([key])
+        return RenditionFile(self._picture, key)
 
     def __setitem__(self, key: str, value: Any) -> NoReturn:
         raise NotImplementedError(f"Renditions of {self._sizer!r} cannot be assigned.")

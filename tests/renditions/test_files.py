@@ -20,7 +20,7 @@ from renditions.accessors import InvalidFilter, MalformedSizedImageKey
 from renditions.datastructures import FilteredImage, FilterLibrary, SizedImage
 from renditions.files import VersatileImageFieldFile, VersatileImageFileDescriptor
 from renditions.imaging.sizers import Crop
-from renditions.keys import RenditionKey
+from renditions.keys import InvalidSizeKey, RenditionKey
 from renditions.records import Recorder, RecordState
 from renditions.versatileimagefield import CroppedImage
 from tests.app.models import Card
@@ -72,7 +72,27 @@ def test_a_template_reaches_every_rendition(card):
     )
 
 
-@pytest.mark.parametrize("size", ["", "fooxbar", "400", "0x10", "-1x10", "4.5x4", "400x", None, 3])
+def test_a_template_reaches_other_formats(card):
+    """A size may end in a format, as in a key set, and it is the same file."""
+    template = Template(
+        "{{ o.image.crop.400x400__webp }} {{ o.image.filters.invert.thumbnail.9x9__avif }}"
+    )
+
+    assert template.render(Context({"o": card})) == (
+        "/media/__sized__/cards/a-crop-c0-5__0-5-400x400-70.jpg.webp "
+        "/media/__sized__/cards/__filtered__/a__invert__-thumbnail-9x9.jpg.avif"
+    )
+    assert card.image.plan(RenditionKey.parse("crop__400x400__webp")).path == (
+        card.image.crop["400x400__webp"].name
+    )
+    with pytest.raises(InvalidSizeKey, match=r"No output format 'jxl'\. Known: jpeg"):
+        card.image.crop["400x400__jxl"]
+
+
+@pytest.mark.parametrize(
+    "size",
+    ["", "fooxbar", "400", "0x10", "-1x10", "4.5x4", "400x", None, 3, "400x300__", "__webp"],
+)
 def test_a_malformed_size_is_named(card, size):
     """With what a size looks like."""
     with pytest.raises(MalformedSizedImageKey, match="400x300"):
