@@ -137,7 +137,9 @@ def test_uploads_go_before_bulk(
     bulk = [Person(headshot=picture(f"{i}.jpg", *ORDINARY)) for i in range(12)]
     Person.objects.bulk_create(bulk)
     for person in bulk:
-        owed = ledger.owe(subject_of(person, FIELD, "default"), signature(person.headshot.plans()))
+        owed = ledger.owe(
+            subject_of(person, FIELD, "default"), signature(FIELD, person.headshot.plans())
+        )
         dispatch.send(replace(owed, bulk=True))
     uploads = [save() for _ in range(6)]
 
