@@ -44,7 +44,7 @@ def hand_over() -> None:
     from workers import sweeping
 
     sweeping.release_worker = sweeping.release_killed_worker = lambda worker: 0
-    sweeping.release_task = lambda task_id: None
+    sweeping.release_task = lambda task_id, reason: None
 
 
 def attempts() -> None:
@@ -136,7 +136,7 @@ def one_commit() -> None:
     """A save outside of a transaction commits the row first and its debt afterwards."""
     from workers import receivers
 
-    receivers._save_in_one_transaction = lambda model: None
+    receivers._save_in_one_transaction = lambda: None
 
 
 def after_commit() -> None:
