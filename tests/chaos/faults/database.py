@@ -86,18 +86,18 @@ class _ChangedMind(Exception):
 @contextmanager
 def _dying() -> Iterator[None]:
     """Raise when the row is inserted and its debt is not yet written."""
-    from workers import receivers
+    from workers import owing
 
-    owe = receivers.owe
+    owe_saved = owing.owe_saved
 
-    def die(*args: object) -> None:
+    def die(*args: object, **kwargs: object) -> None:
         raise _ChangedMind
 
-    receivers.owe = die
+    owing.owe_saved = die
     try:
         yield
     finally:
-        receivers.owe = owe
+        owing.owe_saved = owe_saved
 
 
 def _never_early(chaos: Chaos) -> None:
