@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseTrouble
-from django.utils import timezone
 
 from renditions.errors import OutOfMemory, PermanentError
-from renditions.fields import VersatileImageField
 from renditions.plans import RenditionPlan
 from renditions.pruning import prune
 from renditions.warming import Result, WarmReport, warm
@@ -21,8 +19,6 @@ from .subjects import declares_the_same, field_of, image_of, planned_paths
 logger = logging.getLogger(__name__)
 
 TIME_LIMIT, OUTDATED = "time_limit", "outdated"
-# What was queued later may have been asked for by a newer release than this process runs.
-STARTED_AT = timezone.now()
 SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
 
 
@@ -69,17 +65,10 @@ def _make(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
     Args:
         published: Gets what is published, so that it is known though this is cut off.
     """
-    field, image = field_of(claim.subject), image_of(claim.subject)
-    if _is_outdated(claim, field):
-        reason = (
-            f"What {claim.subject.model_label}.{claim.subject.field_name} declares differs between "
-            "this worker and whoever saved the picture: one of them runs an older release or "
-            "other settings. Retry when all run the same."
-        )
-        return _fail(claim, [ledger.Failure("", OUTDATED, reason)], final=False)
+    image = image_of(claim.subject)
     if not image:
-        # The picture is gone, or its field is, for good.
-        return ledger.settle(claim, counted="blank")
+        # Gone, unless only a newer release has the field.
+        return _end(claim, counted="blank")
 
     def is_wanted(plan: RenditionPlan) -> bool:
         if not ledger.holds(claim):
@@ -96,14 +85,25 @@ def _make(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
     )
     if report.failures:
         return _fail(claim, _failures(report), final=_is_final(report))
-    counted = "created" if report.of(Result.CREATED) else "current"
-    return ledger.settle(claim, counted=counted)
+    return _end(claim, counted="created" if report.of(Result.CREATED) else "current")
 
 
-def _is_outdated(claim: ledger.Claim, field: VersatileImageField | None) -> bool:
-    """Whether what the save owes may be other renditions than this process knows of."""
-    if claim.queued_at <= STARTED_AT:
+def _end(claim: ledger.Claim, *, counted: str) -> bool:
+    """Settle what is done, unless the save may owe other renditions than this process knows of."""
+    if not _is_outdated(claim):
+        return ledger.settle(claim, counted=counted)
+    reason = (
+        f"This worker does not declare for {claim.subject.model_label}.{claim.subject.field_name} "
+        "what the newer process that saved the picture does: it runs an older release, or has "
+        "other settings. Restart the workers, then retry."
+    )
+    return _fail(claim, [ledger.Failure("", OUTDATED, reason)], final=False)
+
+
+def _is_outdated(claim: ledger.Claim) -> bool:
+    if claim.asked_by is None or claim.asked_by <= ledger.STARTED_AT:
         return False
+    field = field_of(claim.subject)
     return field is None or not declares_the_same(claim.signature, field)
 
 

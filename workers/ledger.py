@@ -20,10 +20,13 @@ from typing import Any
 from django.db import IntegrityError, connections, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
 
 POISON = "poison"
+# Of this process, by its own clock: all there is to tell an older release from a newer one.
+STARTED_AT = timezone.now()
 # No job of such a run is begun.
 HALTED = (RunState.PAUSED, RunState.CANCELLED)
 # Between the UPDATE that finds no row and the INSERT that finds one, somebody's row may come, and
@@ -59,7 +62,7 @@ class Claim:
     generation: int
     subject: Subject
     signature: str  # of what was owed where the row was written; blank: whatever is declared
-    queued_at: datetime
+    asked_by: datetime | None  # when the process that wrote the row had started
     attempt: int  # 1 for the first
     force: bool
     run_id: int | None
@@ -131,6 +134,7 @@ def _fresh(signature: str) -> dict[str, Any]:
     return {
         "state": JobState.QUEUED,
         "signature": signature,
+        "asked_by": STARTED_AT,
         "attempts": 0,
         "due_at": Now(),
         "hinted_at": Now(),
@@ -205,7 +209,7 @@ def claim(
         generation=job.generation,
         subject=Subject(hint.using, job.model_label, job.object_pk, job.field_name),
         signature=job.signature,
-        queued_at=job.queued_at,
+        asked_by=job.asked_by,
         attempt=job.attempts,
         force=job.force,
         run_id=job.run_id,

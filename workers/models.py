@@ -114,6 +114,8 @@ class WarmJob(models.Model):
     generation = models.PositiveBigIntegerField(default=1)
     # Digest of what is owed, to tell a save that changes it from one that does not.
     signature = models.CharField(max_length=64, blank=True, default="")
+    # When the process that asked for it had started: who started earlier may not know what it is.
+    asked_by = models.DateTimeField(null=True)
     force = models.BooleanField(default=False)  # the original was replaced: make all again
 
     attempts = models.PositiveIntegerField(default=0)  # begun, in this generation

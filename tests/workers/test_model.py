@@ -6,7 +6,7 @@ The ledger's promises hold in every state that can be reached, and each guard is
 
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 
 import pytest
@@ -159,7 +159,7 @@ def read(using: str) -> Row | None:
 def really(name: str, subject: Subject, generation: int, worker: int) -> None:
     """Do to the real ledger what the model's transition of this name does to a row."""
     using, failures = subject.using, [Failure("", "storage", "away")]
-    held = Claim(1, generation, subject, "s", datetime.now(UTC), 1, False, None, f"t{worker}")
+    held = Claim(1, generation, subject, "s", None, 1, False, None, f"t{worker}")
     message = {"task_id": f"t{worker}", "worker": f"w{worker}"}
     limits = {"lease_s": 3600, "max_attempts": model.MAX_ATTEMPTS}
     transitions = {
