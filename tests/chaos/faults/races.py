@@ -51,10 +51,12 @@ def run(chaos: Chaos) -> None:
         if step == chaos.size(200, 20):
             # A key more is declared; the next save or bulk run owes it.
             (Path(chaos.place.folder) / "more-keys").touch()
-        if step % 100 == 10 and not chaos.short:
-            runs.start(field, force=chaos.dice.random() < 0.5)
+        if step % (10 if chaos.short else 50) == 5:
+            _turn_run(chaos, field)
         chaos.service.pause(chaos.dice.uniform(0, 0.03))
     chaos.trouble()
+    for run in runs.unfinished(field):
+        runs.resume(run)
     chaos.service.wait(_all_runs_done, 240, "bulk runs are done")
     chaos.settle(200)
     # A bulk run mends what is of an older original: judge what the saves alone have come to.
@@ -65,6 +67,17 @@ def run(chaos: Chaos) -> None:
     chaos.service.pause(1)
     _nothing_of_the_deleted(chaos, gone)
     _counts_add_up(chaos)
+
+
+def _turn_run(chaos: Chaos, field: Any) -> None:
+    """Start a bulk run, or do to the one that is there what somebody does in the admin."""
+    from workers import runs
+
+    run = runs.unfinished(field).first()
+    if run is None:
+        runs.start(field, force=chaos.dice.random() < 0.5)
+    else:
+        chaos.dice.choice((runs.pause, runs.resume, runs.cancel))(run)
 
 
 def _in_hand(chaos: Chaos, pictures: list[Any]) -> Any:
@@ -127,5 +140,5 @@ def _counts_add_up(chaos: Chaos) -> None:
     from workers.models import WarmRun
 
     for run in WarmRun.objects.all():
-        counted = run.created + run.current + run.blank + run.failed + run.superseded
+        counted = sum(run.counts.values())
         chaos.expect(run.planned == counted, f"run {run.pk}: {run.planned} planned, {counted}")
