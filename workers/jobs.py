@@ -12,7 +12,7 @@ from renditions.plans import RenditionPlan
 from renditions.pruning import prune
 from renditions.warming import Result, WarmReport, warm
 
-from . import conf, dispatch, ledger
+from . import conf, dispatch, ledger, runs
 from .budget import memory_budget
 from .subjects import declares_the_same, field_of, image_of, planned_paths
 
@@ -47,6 +47,8 @@ def work(hint: ledger.Hint, task_id: str, worker: str) -> None:
     if not was_ended:
         _withdraw(claim, published)
         _hand_on(claim)
+    elif claim.run_id:
+        runs.finish_if_done(claim.subject.using)
 
 
 def backoff_s(attempt: int) -> float:

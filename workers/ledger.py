@@ -285,7 +285,9 @@ def release_worker(using: str, worker: str, *, spread_s: float = 0) -> int:
 def _release(job: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int:
     # A save that overtook the lost attempt has queued the row already: it need not wait, and the
     # reason is not its own.
-    later = When(state=JobState.WARMING, then=Now() + timedelta(seconds=delay_s))
+    # SQLite compares times as texts, and a sum has more digits than the same moment without one.
+    due_at = Now() + timedelta(seconds=delay_s) if delay_s else Now()
+    later = When(state=JobState.WARMING, then=due_at)
     known = When(state=JobState.WARMING, then=Value(reason, output_field=models.TextField()))
     return job.filter(lease_until__isnull=False).update(
         **_unleased(),

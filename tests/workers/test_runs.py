@@ -118,6 +118,19 @@ def test_a_run_makes_what_is_missing_and_counts_it(people):
     assert finish(start(HEADSHOT)) == {"current": 3}
 
 
+def test_a_run_is_done_with_its_last_job(people):
+    """Nobody waits for a sweep to see that it has ended."""
+    people(2)
+    run = start(HEADSHOT)
+    deliver()
+    assert WarmRun.objects.get().walked
+
+    work_owed()
+
+    run.refresh_from_db()
+    assert run.state == RunState.DONE
+
+
 def test_every_instance_is_in_exactly_one_count(people, settings):
     """Blank, made, missing, failed and owed ones are all told apart, and add up."""
     made, missing, failed, queued = people(4)
