@@ -85,8 +85,9 @@ def warm(
         storage: Where original and renditions lie.
         plans: Of one and the same original.
         force: Make those again that are there.
-        wanted: Asked right before each rendition is published; False ends the work. By default a
-            rendition is wanted while the original is the one that it was made from.
+        wanted: Asked right before each rendition is published; False ends the work. Whoever gives
+            none is not told of a save that comes between: then it is begun anew for an original
+            that was replaced meanwhile.
         interrupts: Exceptions that mean "stop now" and not "this rendition failed".
 
     Raises:
@@ -109,7 +110,7 @@ class _Warming:
     ) -> None:
         self.storage = storage
         self.plans = plans
-        self.wanted = wanted or self._is_unchanged
+        self.wanted = wanted
         self.interrupts = interrupts
         self.recorder = Recorder(conf.store())
         self.source_version = ""
@@ -124,6 +125,9 @@ class _Warming:
         outstanding = [plan for plan in self.plans if plan not in self.outcomes]
         if outstanding:
             self._render(outstanding)
+            if self._was_replaced():
+                # What was published may lie over what somebody has made of the new one.
+                return _Warming(self.storage, self.plans, None, self.interrupts).run(force=True)
         failures = self._failures()
         for plan, error in failures.items():
             logger.warning("%s could not be made: %s", plan.path, error)
@@ -183,7 +187,7 @@ class _Warming:
 
     def _make(self, plan: RenditionPlan, picture: Picture) -> None:
         rendered = picture.render(self.recipes[plan])
-        if not self.wanted(plan):
+        if self.wanted and not self.wanted(plan):
             self._note(plan, Result.UNWANTED)
             return
         with self._failing([plan], StorageFailed):
@@ -191,8 +195,14 @@ class _Warming:
             self._note(plan, Result.CREATED)
             self.recorder.record_created([plan], self.source_version)
 
-    def _is_unchanged(self, plan: RenditionPlan) -> bool:
-        return source_version(self.storage, plan.original.name) == self.source_version
+    def _was_replaced(self) -> bool:
+        if self.wanted or not any(done.error is None for done in self.outcomes.values()):
+            return False
+        try:
+            version = source_version(self.storage, self.plans[0].original.name)
+        except RenditionError:
+            return False
+        return version != self.source_version
 
     @contextmanager
     def _failing(

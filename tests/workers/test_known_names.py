@@ -105,7 +105,7 @@ def test_new_content_is_owed_though_the_first_save_of_it_was_rolled_back(tall, p
     assert shown(tall) == (50, 17)
 
 
-def test_a_command_that_is_overtaken_publishes_nothing_old(settings, picture):
+def test_a_command_that_is_overtaken_leaves_nothing_old(settings, picture):
     """Whoever warms without a claim looks whether the original is still the one that was opened."""
     with hooked(settings):
         person = Person.objects.create(headshot=picture("a.jpg", *TALL))
