@@ -15,7 +15,7 @@ from .uploads import check_picture
 class PhotoSerializer(serializers.ModelSerializer):
     """A photo, the addresses of its renditions, and how far they are."""
 
-    image = VersatileImageFieldSerializer(sizes=KEY_SET)
+    image = VersatileImageFieldSerializer(sizes=KEY_SET, read_only=True)
     warm = serializers.SerializerMethodField()
 
     class Meta:

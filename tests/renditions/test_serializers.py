@@ -1,5 +1,6 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
 from django.urls import path
 from rest_framework import serializers
 from rest_framework.generics import ListCreateAPIView
@@ -30,7 +31,7 @@ URLS = {
 class CardSerializer(serializers.ModelSerializer):
     image = VersatileImageFieldSerializer(sizes=PAIRS)
     back = VersatileImageFieldSerializer(sizes="hero", required=False)
-    note = VersatileImageFieldSerializer(sizes="hero", help_text="A note.")
+    note = VersatileImageFieldSerializer(sizes="hero", help_text="A note.", read_only=True)
 
     class Meta:
         model = Card
@@ -63,12 +64,68 @@ def test_a_blank_picture_is_its_placeholder_or_nothing(card):
     }
 
 
-def test_it_cannot_be_written(card):
-    """What a client sends is not looked at."""
-    serializer = CardSerializer(card, data={"title": "two", "image": "x", "note": {"a": 1}})
+def test_an_upload_is_saved(picture):
+    """A view that writes with the serializer it reads with loses no picture."""
+    serializer = CardSerializer(data={"title": "two", "image": picture("b.jpg")})
 
     assert serializer.is_valid(), serializer.errors
-    assert "image" not in serializer.validated_data
+    assert serializer.save().image.name == "cards/b.jpg"
+    assert serializer.data["image"]["full"] == "/media/cards/b.jpg"
+    assert Card.objects.get().width == 320
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ({}, "required"),
+        ({"image": "x"}, "invalid"),
+        ({"image": ContentFile(b"no picture", "a.jpg")}, "invalid_image"),
+        ({"image": ContentFile(b"%!PS-Adobe-3.0 EPSF-3.0\n", "a.jpg")}, "invalid_image"),
+        ({"image": ContentFile(b"", "a.jpg")}, "empty"),
+        ({"image": ContentFile(b"x", "long-name.jpg")}, "max_length"),
+    ],
+)
+def test_what_is_no_upload_is_refused(sent, code):
+    """With the code of the image field that it is."""
+
+    class Short(CardSerializer):
+        image = VersatileImageFieldSerializer(sizes=PAIRS, max_length=8)
+
+    serializer = Short(data={"title": "two", **sent})
+
+    assert not serializer.is_valid()
+    assert [error.code for error in serializer.errors["image"]] == [code]
+
+
+def test_it_is_an_image_field():
+    """For everything that knows those of Django REST framework, and with what they take."""
+    field = VersatileImageFieldSerializer(
+        sizes="hero", required=False, allow_empty_file=True, use_url=False, write_only=True
+    )
+
+    assert isinstance(field, serializers.ImageField)
+    assert (field.read_only, field.write_only, field.required) == (False, True, False)
+
+
+def test_it_may_be_read_only(card, picture):
+    """What a client sends is then not looked at."""
+    sent = {"title": "two", "image": picture("b.jpg"), "note": picture("c.jpg")}
+    serializer = CardSerializer(card, data=sent)
+
+    assert serializer.is_valid(), serializer.errors
+    assert "note" not in serializer.validated_data
+
+
+def test_a_subclass_sees_what_it_shows(card):
+    """As pairs, by whatever way they were given, and through the method of old."""
+
+    class Counted(VersatileImageFieldSerializer):
+        def to_native(self, value):
+            return super().to_native(value) | {"count": len(self.sizes)}
+
+    assert Counted("hero").sizes == [("hero", "thumbnail__100x100")]
+    assert Counted(iter(PAIRS)).sizes[0] == ("full", "url")
+    assert Counted(PAIRS).to_representation(card.image)["count"] == 4
 
 
 @pytest.mark.parametrize(
@@ -132,33 +189,58 @@ class CardList(ListCreateAPIView):
 urlpatterns = [path("cards/", CardList.as_view())]
 
 
-def test_the_browsable_api_shows_urls_and_asks_for_no_file(card, client, settings):
-    """What cannot be written has no input."""
+def test_the_browsable_api_shows_urls_and_asks_for_files(card, client, settings):
+    """Where they can be written."""
     settings.ROOT_URLCONF = __name__
 
     page = client.get("/cards/", HTTP_ACCEPT="text/html").content.decode()
 
     assert "http://testserver/media/cards/a.jpg" in page
     assert 'name="title"' in page
-    assert 'name="image"' not in page
-    assert 'type="file"' not in page
+    assert page.count('type="file"') == 2
+    assert 'name="note"' not in page
 
 
-def test_the_schema_names_every_url(settings):
-    """As an object that is read, in the order of the set."""
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "drf_spectacular"]
-    settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+def schemas_of_cards():
+    """Return the schemas of the list of cards, by name."""
     from drf_spectacular.generators import SchemaGenerator
     from drf_spectacular.openapi import AutoSchema
 
     view = type("View", (CardList,), {"schema": AutoSchema()})
     schema = SchemaGenerator(patterns=[path("cards/", view.as_view())]).get_schema(public=True)
+    return schema["components"]["schemas"]
 
-    image = schema["components"]["schemas"]["Card"]["properties"]["image"]
-    assert image["readOnly"] is True
-    assert (image["type"], image["additionalProperties"]) == ("object", False)
-    assert list(image["properties"]) == ["full", "crop", "small", "inv"]
-    assert image["properties"]["full"]["format"] == "uri"
-    assert image["properties"]["small"]["description"] == "crop__60x30"
-    note = schema["components"]["schemas"]["Card"]["properties"]["note"]
-    assert note["description"] == "A note."
+
+@pytest.fixture
+def spectacular(settings):
+    """Install drf-spectacular; return its settings, which are afterwards what they were."""
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "drf_spectacular"]
+    settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+    from drf_spectacular.settings import spectacular_settings
+
+    yield spectacular_settings
+    spectacular_settings.clear_patches()
+
+
+@pytest.mark.usefixtures("spectacular")
+def test_the_schema_names_every_url():
+    """As an object, in the order of the set."""
+    card = schemas_of_cards()["Card"]["properties"]
+
+    assert (card["image"]["type"], card["image"]["additionalProperties"]) == ("object", False)
+    assert list(card["image"]["properties"]) == ["full", "crop", "small", "inv"]
+    assert card["image"]["properties"]["full"]["format"] == "uri"
+    assert card["image"]["properties"]["small"]["description"] == "crop__60x30"
+    assert card["note"]["readOnly"] is True
+    assert card["note"]["description"] == "A note."
+
+
+def test_the_schema_of_a_request_asks_for_a_file(spectacular):
+    """Where requests have schemas of their own."""
+    spectacular.apply_patches({"COMPONENT_SPLIT_REQUEST": True})
+
+    schemas = schemas_of_cards()
+
+    assert schemas["CardRequest"]["properties"]["image"] == {"type": "string", "format": "binary"}
+    assert "note" not in schemas["CardRequest"]["properties"]
+    assert "full" in schemas["Card"]["properties"]["image"]["properties"]
