@@ -3,6 +3,7 @@
 import errno
 import hashlib
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import ContentFile
@@ -29,7 +30,7 @@ def publish(storage: Storage, path: str, data: bytes) -> None:
     """
     try:
         validate_file_name(path, allow_relative_path=True)
-        if isinstance(storage, FileSystemStorage):
+        if _writes_plainly(storage):
             _publish_on_disk(storage, path, data)
         else:
             _publish_by_save(storage, path, data)
@@ -46,6 +47,18 @@ def storage_error(path: str, error: OSError) -> RenditionError:
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return StorageRefused(f"{path}: {error}")
     return StorageFailed(f"{path}: {error}")
+
+
+def _writes_plainly(storage: Storage) -> TypeGuard[FileSystemStorage]:
+    """Whether `storage` is a folder that saves files as Django's own does.
+
+    One that encrypts, mirrors or counts what it saves relies on every file going through it.
+    """
+    # Not type(): the default storage stands in for another.
+    cls: Any = storage.__class__
+    return issubclass(cls, FileSystemStorage) and all(
+        getattr(cls, name) is getattr(FileSystemStorage, name) for name in ("save", "_save")
+    )
 
 
 def _publish_on_disk(storage: FileSystemStorage, path: str, data: bytes) -> None:

@@ -29,7 +29,6 @@ class CountingStorage(FileSystemStorage):
 
     exists = _counted("exists")
     open = _counted("open")
-    save = _counted("save")
     delete = _counted("delete")
     listdir = _counted("listdir")
     size = _counted("size")

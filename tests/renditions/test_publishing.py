@@ -21,11 +21,35 @@ class Renaming(InMemoryStorage):
     """Renames on collision, as most storages do."""
 
 
+class Encrypting(FileSystemStorage):
+    """Keeps nothing on disk that can be read there."""
+
+    def _save(self, name, content):
+        return super()._save(name, ContentFile(flipped(content.read())))
+
+    def _open(self, name, mode="rb"):
+        with super()._open(name, mode) as file:
+            return ContentFile(flipped(file.read()), name)
+
+
+class Mirroring(FileSystemStorage):
+    """Tells of what it has saved."""
+
+    def save(self, name, content, max_length=None):
+        saved = super().save(name, content, max_length)
+        Path(self.path(f"{saved}.mirrored")).touch()
+        return saved
+
+
 class AlwaysRenaming(InMemoryStorage):
     """Never writes where it is told to."""
 
     def get_available_name(self, name, max_length=None):
         return f"x-{name}"
+
+
+def flipped(data):
+    return bytes(byte ^ 255 for byte in data)
 
 
 def read(storage, path):
@@ -142,6 +166,24 @@ def test_a_storage_that_renames_is_made_to_keep_the_name():
 
     assert read(storage, "p/a.jpg") == b"two"
     assert storage.listdir("p") == ([], ["a.jpg"])
+
+
+@pytest.mark.parametrize(
+    ("storage", "lies_there"),
+    [
+        (Encrypting, {"a.jpg": flipped(b"one")}),
+        (Mirroring, {"a.jpg": b"one", "a.jpg.mirrored": b""}),
+    ],
+)
+def test_a_disk_with_a_way_of_its_own_is_asked_to_save(tmp_path, storage, lies_there):
+    """Its project relies on every file going through it."""
+    disk = storage(tmp_path / "disk")
+
+    publish(disk, "a.jpg", b"one")
+
+    assert read(disk, "a.jpg") == b"one"
+    folder = Path(disk.location)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == lies_there
 
 
 def test_a_storage_that_never_keeps_a_name_fails():
