@@ -12,6 +12,8 @@ from django.core.files.utils import validate_file_name
 
 from . import unfinished
 from .errors import PermanentError, RenditionError, StorageFailed, StorageRefused
+from .imaging.formats import format_named
+from .imaging.headers import format_of
 
 
 class PathRefused(PermanentError):
@@ -93,15 +95,24 @@ def _make_folder(folder: Path, storage: FileSystemStorage) -> None:
 def _publish_by_save(storage: Storage, path: str, data: bytes) -> None:
     # An object store puts a file whole or not at all, but may rename on collision, and a renamed
     # rendition is one that nobody links to.
-    saved = storage.save(path, ContentFile(data))
+    saved = storage.save(path, _typed(data))
     if saved == path:
         return
     storage.delete(path)
-    retried = storage.save(path, ContentFile(data))
+    retried = storage.save(path, _typed(data))
     storage.delete(saved)
     if retried != path:
         storage.delete(retried)
         raise StorageFailed(f"{path}: the storage wrote {retried!r} instead.")
+
+
+def _typed(data: bytes) -> "ContentFile[bytes]":
+    """Return `data` as a file that says what it is: an object store serves it as that."""
+    file = ContentFile(data)
+    found = format_of(data)
+    if found:
+        file.content_type = format_named(found).mime  # type: ignore[attr-defined]
+    return file
 
 
 def withdraw(storage: Storage, path: str) -> None:

@@ -10,6 +10,7 @@ from django.core.files.storage import FileSystemStorage, InMemoryStorage, defaul
 
 from renditions.errors import StorageFailed
 from renditions.publishing import PathRefused, publish, storage_label, withdraw
+from tests.conftest import four_corners
 
 
 @pytest.fixture
@@ -39,6 +40,14 @@ class Mirroring(FileSystemStorage):
         saved = super().save(name, content, max_length)
         Path(self.path(f"{saved}.mirrored")).touch()
         return saved
+
+
+class Typed(InMemoryStorage):
+    """Remembers what files were said to be."""
+
+    def _save(self, name, content):
+        self.type = content.content_type
+        return super()._save(name, content)
 
 
 class AlwaysRenaming(InMemoryStorage):
@@ -184,6 +193,18 @@ def test_a_disk_with_a_way_of_its_own_is_asked_to_save(tmp_path, storage, lies_t
     assert read(disk, "a.jpg") == b"one"
     folder = Path(disk.location)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == lies_there
+
+
+@pytest.mark.parametrize(
+    ("name", "mime"), [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/webp")]
+)
+def test_an_object_store_is_told_what_the_file_is(name, mime):
+    """By its content: what is called `.jpg` may be anything."""
+    storage = Typed()
+
+    publish(storage, "a.jpg", four_corners(9, 9, name))
+
+    assert storage.type == mime
 
 
 def test_a_storage_that_never_keeps_a_name_fails():

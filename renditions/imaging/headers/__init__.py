@@ -17,7 +17,7 @@ from .png import read_png
 from .tiff import read_tiff
 from .webp import count_webp_frames, read_webp
 
-__all__ = ["Header", "count_frames", "read_header"]
+__all__ = ["Header", "count_frames", "format_of", "read_header"]
 
 _MAGIC = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
@@ -43,14 +43,18 @@ _WALKS: dict[str, _Walk] = {
 def read_header(file: BinaryIO, *, max_metadata_bytes: int, max_scans: int) -> Header:
     """Return what `file` says of itself; reading ends where a limit is broken."""
     file.seek(0)
-    start = file.read(96)
-    header = Header(next((name for magic, name in _MAGIC if magic.match(start)), None))
+    header = Header(format_of(file.read(96)))
     walk = _WALKS.get(header.format or "")
     if walk:
         file.seek(0)
         walk(file, header, max_metadata_bytes, max_scans)
     file.seek(0)
     return header
+
+
+def format_of(start: bytes) -> str | None:
+    """Return the format of a file that begins with `start`; None: no format that we know."""
+    return next((name for magic, name in _MAGIC if magic.match(start)), None)
 
 
 def count_frames(file: BinaryIO, format_name: str, max_frames: int) -> int | None:
