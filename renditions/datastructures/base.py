@@ -110,4 +110,5 @@ class ProcessedImage:
 
     def save_image(self, imagefile: BytesIO, save_path: str, file_ext: str, mime_type: str) -> None:
         """Put `imagefile` at exactly `save_path`, whole or not at all."""
-        publish(self.storage, save_path, imagefile.getvalue())
+        imagefile.seek(0)
+        publish(self.storage, save_path, imagefile.read())

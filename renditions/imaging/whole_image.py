@@ -6,7 +6,7 @@ They know nothing of a shared decode. Each gets a fresh, upright picture at full
 
 import copy
 from io import BytesIO
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from PIL import Image
 
@@ -83,8 +83,8 @@ class WholeImage:
         key = id(old), row.name, encoding
         if key not in self._filtered:
             image, options = _preprocess(old, self._copy(), row, encoding)
-            made = old.process_image(image=image, image_format=row.name, save_kwargs=options)
-            self._filtered[key] = made.getvalue()
+            # By position, as ever: an old filter may have names of its own for them.
+            self._filtered[key] = _content(old.process_image(image, row.name, options))
         return self._filtered[key]
 
     def sized(
@@ -105,13 +105,14 @@ class WholeImage:
             image = new_filter.apply(to_srgb(image, self._info.icc_profile))
             image.info = {}
         image, options = _preprocess(old, image, row, encoding)
-        return old.process_image(
+        made = old.process_image(
             image=image,
             image_format=row.name,
             save_kwargs=options,
             width=size.width,
             height=size.height,
-        ).getvalue()
+        )
+        return _content(made)
 
     def _copy(self) -> Image.Image:
         image = self._image.copy()
@@ -120,10 +121,21 @@ class WholeImage:
 
 
 _KEPT_INFO = ("icc_profile", "transparency", "adobe")
+# What old code leaves to the settings. Any other option it may give itself, beside those it got.
+_OPTIONS = ("quality", "progressive", "lossless")
+
+
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _preprocess(
     old: WholeImageSizer | WholeImageFilter, image: Image.Image, row: Format, encoding: Encoding
 ) -> tuple[Image.Image, SaveOptions]:
     image, options = old.preprocess(image, row.name)
-    return image, {**row.save_options(encoding), **options}
+    if hasattr(old, f"preprocess_{row.name}"):
+        # Its word on this format is the last one.
+        return image, options
+    given = row.save_options(encoding)
+    return image, {**{name: given[name] for name in _OPTIONS if name in given}, **options}

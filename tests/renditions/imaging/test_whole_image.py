@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import pytest
 from PIL import Image, ImageOps
 
 from renditions.imaging.filters import Invert
@@ -65,6 +66,30 @@ class GreyJpeg(WholeImageFilter):
         imagefile = BytesIO()
         image.save(imagefile, **save_kwargs)
         return imagefile
+
+
+class InAFile:
+    """What is left of a file that is no BytesIO, as Django's ContentFile is none."""
+
+    def __init__(self, file):
+        self.seek, self.read = file.seek, file.read
+
+
+class Own(WholeImageFilter):
+    """Has names of its own for what it is given, and options of its own for the file."""
+
+    def __init__(self, **options):
+        self.options = options
+
+    def process_image(self, picture, name, options):
+        buffer = BytesIO()
+        picture.save(buffer, **self.options, **options)
+        return InAFile(buffer)
+
+
+class Fine(Own):
+    def preprocess_JPEG(self, image):  # noqa: N802
+        return image, {}
 
 
 def test_an_old_sizer_gets_the_whole_upright_picture():
@@ -138,6 +163,26 @@ def test_an_old_sizer_saves_with_the_options_of_the_format():
     ]
 
     assert sizes[0] * 2 < sizes[1]
+
+
+def test_an_old_filter_is_called_by_position_and_may_return_any_file():
+    """What its arguments are called, and what is behind the file, was never asked."""
+    image = read(render(as_file(four_corners(60, 40), "JPEG"), Recipe(filter=Own())))
+
+    assert near(corners_of(image), CORNERS, by=20)
+
+
+@pytest.mark.parametrize(
+    ("name", "old"),
+    [
+        ("PNG", Own(compress_level=9)),
+        ("WEBP", Own(method=6)),
+        ("JPEG", Fine(quality=95, progressive=True)),
+    ],
+)
+def test_old_code_may_add_options_that_it_was_never_given(name, old):
+    """Only those of the format's hook are taken."""
+    assert read(render(as_file(four_corners(60, 40), name), Recipe(filter=old))).format == name
 
 
 def test_an_old_sizer_gets_a_palette_as_it_is():
