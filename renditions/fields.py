@@ -164,6 +164,10 @@ class VersatileImageField(models.ImageField):
         return file
 
 
+class _StoredPPOI(tuple[float, float]):
+    """A focal point as a column held it, which is never rounded: files are named by it."""
+
+
 class _PPOIAttribute(DeferredAttribute):
     """Keeps the instance's value a tuple, whatever is assigned."""
 
@@ -196,17 +200,19 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
         A row that something else has written must not keep others from being read.
         """
         try:
-            return parse_ppoi(value or CENTRE_TEXT)
+            return _StoredPPOI(parse_ppoi(value or CENTRE_TEXT))
         except ValidationError as error:
             logger.warning("%s: %s", self, " ".join(error.messages))
             return parse_ppoi(CENTRE_TEXT)
 
     def to_python(self, value: Any) -> PPOI:
-        """Return the tuple, rounded to what the column holds.
+        """Return the tuple; one that was not read from a column is rounded to what that holds.
 
         Raises:
             ValidationError: code `invalid_ppoi`.
         """
+        if isinstance(value, _StoredPPOI):
+            return value
         point = parse_ppoi(CENTRE_TEXT if value is None else value)
         if self.max_length is None or len(ppoi_text(point)) <= self.max_length:
             return point

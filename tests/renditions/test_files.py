@@ -184,6 +184,18 @@ def test_a_long_point_is_what_the_column_holds(card):
     assert fresh(card).ppoi == (0.3333333, 0.6666667)
 
 
+def test_a_long_point_that_is_in_the_column_stays_as_it_is(card):
+    """Files are called by it, and SQLite holds texts of any length."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE app_card SET ppoi = '0.123456789012x0.987654321'")
+    loaded, deferred = Card.objects.get(), Card.objects.defer("ppoi").get()
+    loaded.save()
+
+    for found in (loaded, deferred, fresh(card), pickle.loads(pickle.dumps(loaded))):
+        assert found.ppoi == found.image.ppoi == (0.123456789012, 0.987654321)
+        assert "crop-c0-123456789012__0-987654321-" in found.image.crop["9x9"].name
+
+
 def test_the_point_goes_with_its_picture(card):
     """The next picture begins at the centre."""
     card.image.ppoi = (0, 0)
