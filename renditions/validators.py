@@ -1,5 +1,7 @@
 """What a focal point (PPOI, primary point of interest) may be."""
 
+from typing import SupportsFloat
+
 from django.core.exceptions import ValidationError
 
 PPOI = tuple[float, float]
@@ -7,12 +9,16 @@ PPOI = tuple[float, float]
 
 def validate_ppoi_tuple(value: object) -> bool:
     """Whether `value` is a pair of numbers from 0 to 1."""
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        # A comparison with NaN is False, so NaN is no coordinate.
-        and all(isinstance(part, int | float) and 0 <= part <= 1 for part in value)
-    )
+    return isinstance(value, tuple) and len(value) == 2 and all(_is_share(part) for part in value)
+
+
+def _is_share(part: object) -> bool:
+    try:
+        # A comparison with NaN is False, so NaN is no share.
+        return isinstance(part, SupportsFloat) and 0 <= float(part) <= 1
+    except (ArithmeticError, ValueError):
+        # A number that no float is, like 10**400.
+        return False
 
 
 def parse_ppoi(value: object) -> PPOI:

@@ -1,4 +1,6 @@
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -8,7 +10,8 @@ from renditions.validators import parse_ppoi, ppoi_text, validate_ppoi, validate
 WRONG = [
     (1.5, 2), (0, 1.5, 6), (0.5,), (), [0.5, 0.5], "picklexcucumber", "", "0.5", "0.5x", "x",
     "0.5x0.5x0.5", "-0.1x0.5", "1.1x0.5", "nanx0.5", "infx0.5", (math.nan, 0.5), ("a", "b"), None,
-    0.5, (None, 0.5), ("0.5", "0.5"),
+    0.5, (None, 0.5), ("0.5", "0.5"), (0.5j, 0), (10**400, 0), (Decimal("NaN"), 0),
+    (Decimal("sNaN"), 0), (Decimal("1.01"), 0), (Fraction(-1, 9), 0),
 ]  # fmt: skip
 
 
@@ -38,6 +41,7 @@ def test_validate_ppoi_tuple_answers(value):
         (" 0.25 x 1 ", (0.25, 1.0)),
         ("-0x0", (0.0, 0.0)),
         ((-0.0, 1), (0.0, 1.0)),
+        ((Decimal("0.5"), Fraction(1, 4)), (0.5, 0.25)),
     ],
 )
 def test_a_focal_point_is_two_floats(value, point):
