@@ -126,9 +126,10 @@ class VersatileImageFieldRegistry:
         return _look_up(self._sizedimage_registry, name, "sizer")
 
     def name_of(self, sizedimage_cls: type[AnySizer]) -> str:
-        """Return the name that a class of sizers has, or raise NotRegistered."""
+        """Return the name that a class of sizers, or its equal, has, or raise NotRegistered."""
+        equals = sizedimage_cls, vars(sizedimage_cls).get("same_as")
         for name, registered in self._sizedimage_registry.items():
-            if registered is sizedimage_cls:
+            if registered in equals:
                 return name
         raise NotRegistered(f"{sizedimage_cls!r} is registered under no name.")
 

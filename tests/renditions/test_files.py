@@ -22,7 +22,7 @@ from renditions.files import VersatileImageFieldFile, VersatileImageFileDescript
 from renditions.imaging.sizers import Crop
 from renditions.keys import InvalidSizeKey, RenditionKey
 from renditions.records import Recorder, RecordState
-from renditions.versatileimagefield import CroppedImage
+from renditions.versatileimagefield import CroppedImage, InvertImage, ThumbnailImage
 from tests.app.models import Card
 from tests.conftest import four_corners
 
@@ -792,6 +792,19 @@ def test_an_old_sizer_can_be_made_by_hand(card, registry):
     framed = Framed("cards/a.jpg", default_storage, True, (0.5, 0.5))
 
     assert opened(default_storage, framed["30x20"].name).size == (30, 20)
+
+
+@pytest.mark.usefixtures("card")
+def test_the_old_built_in_ones_can_be_made_by_hand():
+    """Though others stand in the registry for them."""
+    crop = CroppedImage("cards/a.jpg", default_storage, True, ppoi=(0.25, 0.75))["12x12"]
+    thumbnail = ThumbnailImage("cards/a.jpg", default_storage, True)["12x12"]
+    inverted = InvertImage("cards/a.jpg", default_storage, True, "invert")
+
+    assert crop.url == "/media/__sized__/cards/a-crop-c0-25__0-75-12x12-70.jpg"
+    assert opened(default_storage, crop.name).size == (12, 12)
+    assert opened(default_storage, thumbnail.name).size == (12, 8)
+    assert inverted.url == "/media/cards/__filtered__/a__invert__.jpg"
 
 
 def test_an_old_filter_can_be_made_by_hand(card):
