@@ -67,12 +67,17 @@ def with_alias(project: Path) -> Path:
 
 def with_new_imports(project: Path) -> Path:
     """Do step 6 of the how-to: one command, and the settings by hand."""
-    [command] = re.findall(r"^git grep .*$", GUIDE, re.MULTILINE)
-    subprocess.run(["bash", "-c", f"git init -q; git add .; {command}"], cwd=project, check=True)
+    change_imports(project)
     settings = project / "shop/settings.py"
     text = re.sub(r"^import renditions.alias.*\n", "", settings.read_text(), flags=re.MULTILINE)
     settings.write_text(text.replace('"versatileimagefield",', '"renditions",'))
     return project
+
+
+def change_imports(project: Path) -> None:
+    """Run the command of the how-to."""
+    [command] = re.findall(r"^git grep .*$", GUIDE, re.MULTILINE)
+    subprocess.run(["bash", "-c", f"git init -q; git add .; {command}"], cwd=project, check=True)
 
 
 def media(project: Path) -> dict[str, bytes]:
@@ -214,6 +219,34 @@ def test_new_imports_beside_old_migrations_propose_nothing(moved, tmp_path):
     with_alias(project)
 
     run(project, "-c", CHECK_ALL)
+
+
+def test_only_imports_of_the_package_are_changed(tmp_path):
+    """Modules of the project may have its name."""
+    lines = {
+        "from versatileimagefield.fields import A": "from renditions.fields import A",
+        "    import versatileimagefield.fields": "    import renditions.fields",
+        "x = versatileimagefield.fields.PPOIField()": "x = renditions.fields.PPOIField()",
+        "y = 'versatileimagefield.processors.md5'": "y = 'renditions.processors.md5'",
+        **{
+            line: line
+            for line in (
+                "from people import versatileimagefield",
+                "from . import versatileimagefield",
+                "from .versatileimagefield import Square",
+                "from people.versatileimagefield import Square",
+                "import people.versatileimagefield",
+                "people.versatileimagefield.fields()",
+                "import versatileimagefields",
+            )
+        },
+    }
+    module = tmp_path / "a.py"
+    module.write_text("\n".join(lines))
+
+    change_imports(tmp_path)
+
+    assert module.read_text().splitlines() == list(lines.values())
 
 
 def test_the_alias_refuses_beside_the_real_package(tmp_path):
