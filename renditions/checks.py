@@ -18,15 +18,38 @@ from .keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check every setting, and that what it names can be imported."""
-    messages = [
-        *check_table(conf.INHERITED, conf.INHERITED_SETTINGS, "renditions.E00"),
+    errors = [
+        *check_table(conf.INHERITED, conf.INHERITED_SETTINGS, "renditions.E00", _inherited_read()),
         *check_table(conf.OWN, conf.OWN_SETTINGS, "renditions.E00"),
     ]
-    return messages or [
-        *_check_importable(conf.INHERITED, "image_key_post_processor"),
-        *_check_importable(conf.OWN, "STORE"),
-        *_check_encodings(),
-    ]
+    return [*_check_inherited_unread(), *(errors or _check_named())]
+
+
+def _check_named() -> Iterator[CheckMessage]:
+    """Check that there is what settings name."""
+    yield from _check_importable(conf.INHERITED, "image_key_post_processor")
+    yield from _check_importable(conf.OWN, "STORE")
+    yield from _check_encodings()
+
+
+def _inherited_read() -> Any:
+    """Return what is read of VERSATILEIMAGEFIELD_SETTINGS; all of it if it is no dict."""
+    given = getattr(settings, conf.INHERITED, {})
+    if not isinstance(given, Mapping):
+        return given
+    return {key: given[key] for key in given if key in conf.INHERITED_SETTINGS}
+
+
+def _check_inherited_unread() -> Iterator[CheckMessage]:
+    """Warn of keys that nobody reads: the inherited package passed them over, too."""
+    given = getattr(settings, conf.INHERITED, {})
+    for key in given if isinstance(given, Mapping) else ():
+        if key not in conf.INHERITED_SETTINGS:
+            yield Warning(
+                f"{conf.INHERITED}[{key!r}] is read by nobody.",
+                hint=f"Known: {', '.join(conf.INHERITED_SETTINGS)}.",
+                id="renditions.W013",
+            )
 
 
 def check_table(

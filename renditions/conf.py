@@ -45,7 +45,13 @@ def _switch(value: Any) -> bool:
 
 
 def _folder(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip("./")) and ".." not in value.split("/")
+    return value == "" or (
+        isinstance(value, str) and bool(value.strip("./")) and ".." not in value.split("/")
+    )
+
+
+def _lifetime(value: Any) -> bool:
+    return value is None or _whole(0, 2**31 - 1)(value)
 
 
 def _dotted(value: Any) -> bool:
@@ -90,11 +96,11 @@ def _dicts(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(v, Mapping) for v in value.values())
 
 
-_FOLDER_WANTED = "the name of a folder, without '..'"
+_FOLDER_WANTED = "the name of a folder, without '..', or empty"
 
 # What django-versatileimagefield reads, with its defaults.
 INHERITED_SETTINGS: Mapping[str, Setting] = {
-    "cache_length": Setting(2_592_000, _whole(1, 2**31 - 1), "a whole number of seconds"),
+    "cache_length": Setting(2_592_000, _lifetime, "a whole number of seconds or None"),
     "cache_name": Setting(
         "versatileimagefield_cache", lambda v: isinstance(v, str), "the alias of a cache"
     ),
@@ -280,9 +286,9 @@ def records_are_shared() -> bool:
     return not isinstance(cache(), LocMemCache | DummyCache)
 
 
-def record_lifetime_s() -> int:
-    """Return how long a record is kept."""
-    lifetime: int = inherited("cache_length")
+def record_lifetime_s() -> int | None:
+    """Return how long a record is kept; None: for ever."""
+    lifetime: int | None = inherited("cache_length")
     return lifetime
 
 

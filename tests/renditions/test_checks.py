@@ -43,10 +43,9 @@ def test_a_project_that_sets_everything_to_its_default_is_right(settings):
 INHERITED = [
     ([], "E001"),
     ("x", "E001"),
-    ({"cache_lenght": 1}, "E002"),
-    ({"cache_length": 0}, "E003"),
+    ({"cache_lenght": 1}, "W013"),
+    ({"cache_length": -1}, "E003"),
     ({"cache_length": "1"}, "E003"),
-    ({"cache_length": None}, "E003"),
     ({"cache_name": None}, "E003"),
     ({"jpeg_resize_quality": 0}, "E003"),
     ({"jpeg_resize_quality": 101}, "E003"),
@@ -56,13 +55,17 @@ INHERITED = [
     ({"lossless_webp": 1}, "E003"),
     ({"progressive_jpeg": "yes"}, "E003"),
     ({"create_images_on_demand": None}, "E003"),
-    ({"sized_directory_name": ""}, "E003"),
     ({"sized_directory_name": "."}, "E003"),
     ({"sized_directory_name": "../x"}, "E003"),
     ({"filtered_directory_name": "a/../b"}, "E003"),
     ({"placeholder_directory_name": 3}, "E003"),
     ({"image_key_post_processor": "nodots"}, "E003"),
     ({"image_key_post_processor": "no.such.thing"}, "E004"),
+]
+HARMLESS = [
+    {"cache_length": 0},
+    {"cache_length": None},
+    {"sized_directory_name": "", "filtered_directory_name": "", "placeholder_directory_name": ""},
 ]
 
 
@@ -72,6 +75,25 @@ def test_inherited_settings_are_checked(settings, value, number):
     settings.VERSATILEIMAGEFIELD_SETTINGS = value
 
     assert all_ids() == [f"renditions.{number}"]
+
+
+@pytest.mark.parametrize("value", HARMLESS)
+def test_what_was_harmless_is_right(settings, value):
+    """The package of old took it."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = value
+
+    assert all_ids() == []
+
+
+def test_a_key_that_was_passed_over_hides_nothing(settings):
+    """It is told of, and the rest is checked."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {
+        "global_placeholder_image": "a.png",
+        "image_key_post_processor": "no.such.thing",
+    }
+
+    assert all_ids() == ["renditions.W013", "renditions.E004"]
+    assert not checks.check_settings(None)[0].is_serious()
 
 
 OWN = [

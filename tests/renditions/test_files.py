@@ -815,6 +815,38 @@ def test_an_old_filter_can_be_made_by_hand(card):
     assert made.url == f"/media/{made.name}"
 
 
+def test_renditions_may_lie_beside_their_originals(card, settings):
+    """Where their folders have no name, as in the package of old."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {
+        "sized_directory_name": "",
+        "filtered_directory_name": "",
+    }
+    names = [
+        card.image.thumbnail["9x9"].name,
+        card.image.filters.invert.name,
+        card.image.filters.invert.thumbnail["9x9"].name,
+    ]
+    assert names == [
+        "cards/a-thumbnail-9x9-70.jpg",
+        "cards/a__invert__.jpg",
+        "cards/a__invert__-thumbnail-9x9-70.jpg",
+    ]
+
+    card.image.delete_all_created_images()
+    assert default_storage.listdir("cards")[1] == ["a.jpg"]
+
+
+@pytest.mark.parametrize(("length", "known"), [(None, True), (0, False)])
+def test_a_record_may_be_kept_for_ever_or_not_at_all(card, settings, length, known):
+    """As in the package of old."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {"cache_length": length}
+    plan = card.image.plan(RenditionKey.parse("crop__9x9"))
+
+    assert card.image.crop["9x9"].name
+    assert default_storage.exists(plan.path)
+    assert (plan.path in Recorder(conf.store()).recall([plan])) is known
+
+
 def test_a_filter_library_can_be_made_by_hand(card):
     """As old code does."""
     library = FilterLibrary("cards/a.jpg", default_storage, None, (0.5, 0.5), False)
