@@ -97,6 +97,10 @@ class VersatileImageField(models.ImageField):
             return False
         return publish_once(self.placeholder_image, self.storage, self.placeholder_image_name)
 
+    def process_placeholder_image(self) -> None:
+        """Put the placeholder on the field's storage, under the name that old code calls."""
+        self.publish_placeholder()
+
     def warm_placeholder(self, key_set: RenditionKeySet, *, force: bool = False) -> WarmReport:
         """Make the placeholder's renditions."""
         self.publish_placeholder()

@@ -43,7 +43,15 @@ class VersatileImageFormField(forms.ImageField):
         return super().to_python(data)
 
 
-class VersatileImagePPOIClickField(forms.MultiValueField):
+class SizedImageCenterpointMixIn:
+    """For a MultiValueField: its cleaned data is `(file, ppoi)`."""
+
+    def compress(self, data_list: Any) -> Any:
+        """Return the two answers as one value."""
+        return tuple(data_list)
+
+
+class VersatileImagePPOIClickField(SizedImageCenterpointMixIn, forms.MultiValueField):
     """A picture and the point in it that every crop keeps.
 
     Cleaned data is `(file, ppoi)`: the file is None where it stays as it is and False where it is
@@ -100,10 +108,6 @@ class VersatileImagePPOIClickField(forms.MultiValueField):
         if file is None or cleaned is self._initial:
             cleaned = UNCHANGED
         return self.compress([cleaned, ppoi_text(parse_ppoi(ppoi)) if ppoi else None])
-
-    def compress(self, data_list: Any) -> Any:
-        """Return the two answers as one value."""
-        return tuple(data_list)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """Return what the form shows when it comes back with an error.

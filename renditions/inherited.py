@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from django.http import HttpRequest
 
 from . import conf
-from .imaging.formats import format_named
+from .imaging.formats import FORMATS, format_named
 from .imaging.geometry import Size
 from .imaging.sources import probe
 from .keys import RenditionKey
@@ -14,6 +14,8 @@ from .plans import validated
 
 if TYPE_CHECKING:
     from .mixins import VersatileImageMixIn
+
+MIME_TYPE_TO_PIL_IDENTIFIER = {row.mime: row.name for row in FORMATS}
 
 
 def get_resized_filename(filename: str, width: int, height: int, filename_key: str) -> str:

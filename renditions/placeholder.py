@@ -2,8 +2,9 @@
 
 import logging
 import posixpath
-from abc import ABC, abstractmethod
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
@@ -17,17 +18,32 @@ logger = logging.getLogger(__name__)
 _there: set[tuple[Storage, object, str]] = set()
 
 
-class PlaceholderImage(ABC):
-    """A picture for a field's `placeholder_image`; read when it is needed, not before."""
+class PlaceholderImage:
+    """A picture for a field's `placeholder_image`; read when it is needed, not before.
+
+    A subclass says `placeholder_name` and `read`, or, as those of old do, `setup`.
+    """
+
+    file: Any
+    name: str
+
+    def setup(self) -> None:
+        """Set `file` and `name`; called once."""
+
+    @cached_property
+    def _set_up(self) -> tuple[str, bytes]:
+        self.setup()
+        with self.file as file:
+            return self.name, file.read()
 
     @property
-    @abstractmethod
     def placeholder_name(self) -> str:
         """Its path in the folder of placeholders."""
+        return self._set_up[0]
 
-    @abstractmethod
     def read(self) -> bytes:
         """Return the file; raises OSError where it can't be read."""
+        return self._set_up[1]
 
     @property
     def image_data(self) -> "ContentFile[bytes]":

@@ -1,6 +1,7 @@
 """Re-exports only, for old imports; the code lives where its name says."""
 
 from .inherited import (
+    MIME_TYPE_TO_PIL_IDENTIFIER,
     build_versatileimagefield_url_set,
     get_filtered_filename,
     get_filtered_path,
@@ -15,6 +16,7 @@ from .inherited import (
 from .keys import InvalidSizeKey, InvalidSizeKeySet
 
 __all__ = [
+    "MIME_TYPE_TO_PIL_IDENTIFIER",
     "InvalidSizeKey",
     "InvalidSizeKeySet",
     "build_versatileimagefield_url_set",

@@ -6,6 +6,11 @@ from django.core.exceptions import ValidationError
 
 PPOI = tuple[float, float]
 
+INVALID_CENTERPOINT_ERROR_MESSAGE = (
+    "%s is no focal point. Give two numbers from 0 to 1, the shares of the width and of the height "
+    "from the top left, as a tuple (0.5, 0.5) or as text '0.5x0.5'."
+)
+
 
 def validate_ppoi_tuple(value: object) -> bool:
     """Whether `value` is a pair of numbers from 0 to 1."""
@@ -29,12 +34,7 @@ def parse_ppoi(value: object) -> PPOI:
     """
     point = _from_text(value) if isinstance(value, str) else value
     if not isinstance(point, tuple) or not validate_ppoi_tuple(point):
-        raise ValidationError(
-            "%(value)s is no focal point. Give two numbers from 0 to 1, the shares of the width "
-            "and of the height from the top left, as a tuple (0.5, 0.5) or as text '0.5x0.5'.",
-            code="invalid_ppoi",
-            params={"value": repr(value)},
-        )
+        raise ValidationError(INVALID_CENTERPOINT_ERROR_MESSAGE % repr(value), code="invalid_ppoi")
     # abs: -0.0 is in range, and would be another text in file names.
     return abs(float(point[0])), abs(float(point[1]))
 

@@ -52,8 +52,12 @@ class ClearableFileInputWithImagePreview(ClearableFileInput):
         return bool(value) and isinstance(value, VersatileImageMixIn) and bool(_url_of(value))
 
 
-class _PPOIWidget(MultiWidget):
-    """A file input beside something that gives a focal point as text."""
+class Bootstrap3ClearableFileInputWithImagePreview(ClearableFileInputWithImagePreview):
+    """The same, on a Bootstrap 3 page."""
+
+
+class SizedImageCenterpointWidgetMixIn:
+    """For a MultiWidget: a file input beside something that gives a focal point as text."""
 
     def decompress(self, value: Any) -> list[Any]:
         """Return the picture and its focal point."""
@@ -81,7 +85,7 @@ def _others(value: Iterable[str], known: dict[str, Any]) -> Iterator[tuple[str, 
             yield text, _("Another point (%(x)s, %(y)s)") % {"x": x, "y": y}
 
 
-class VersatileImagePPOISelectWidget(_PPOIWidget):
+class VersatileImagePPOISelectWidget(SizedImageCenterpointWidgetMixIn, MultiWidget):
     """A file input and a choice of nine points; needs no JavaScript."""
 
     def __init__(self, widgets: Any = None, attrs: dict[str, Any] | None = None) -> None:
@@ -93,7 +97,7 @@ class VersatileImagePPOISelectWidget(_PPOIWidget):
         return [value, ppoi_text(value.ppoi if value else (0.5, 0.5))]
 
 
-class VersatileImagePPOIClickWidget(_PPOIWidget):
+class VersatileImagePPOIClickWidget(SizedImageCenterpointWidgetMixIn, MultiWidget):
     """A file input, the picture, and a point on it that is set by mouse, touch or arrow keys."""
 
     template_name = "renditions/forms/ppoi.html"

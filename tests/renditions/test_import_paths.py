@@ -36,24 +36,27 @@ NAMES = {
     "datastructures.base": "ProcessedImage",
     "datastructures.mixins": "DeleteAndClearCacheMixIn",
     "datastructures.sizedimage": "MalformedSizedImageKey SizedImage SizedImageInstance",
-    "datastructures.filteredimage": "InvalidFilter FilteredImage FilterLibrary",
+    "datastructures.filteredimage": "InvalidFilter FilteredImage FilterLibrary DummyFilter",
     "mixins": "VersatileImageMixIn",
     "settings": "JPEG_QUAL WEBP_QUAL QUAL VERSATILEIMAGEFIELD_SIZED_DIRNAME "
     "VERSATILEIMAGEFIELD_FILTERED_DIRNAME VERSATILEIMAGEFIELD_PLACEHOLDER_DIRNAME cache "
     "VERSATILEIMAGEFIELD_CACHE_LENGTH VERSATILEIMAGEFIELD_CREATE_ON_DEMAND IMAGE_SETS",
     "versatileimagefield": "CroppedImage ThumbnailImage InvertImage",
-    "placeholder": "OnDiscPlaceholderImage OnStoragePlaceholderImage",
-    "validators": "validate_ppoi validate_ppoi_tuple",
+    "placeholder": "OnDiscPlaceholderImage OnStoragePlaceholderImage PlaceholderImage",
+    "validators": "validate_ppoi validate_ppoi_tuple INVALID_CENTERPOINT_ERROR_MESSAGE",
     "utils": "get_resized_filename get_resized_path get_filtered_filename get_filtered_path "
     "get_rendition_key_set validate_versatileimagefield_sizekey_list get_url_from_image_key "
-    "build_versatileimagefield_url_set InvalidSizeKey InvalidSizeKeySet",
+    "build_versatileimagefield_url_set InvalidSizeKey InvalidSizeKeySet "
+    "MIME_TYPE_TO_PIL_IDENTIFIER",
     "processors": "md5 md5_16",
     "processors.hashlib_processors": "md5 md5_16",
     "forms": "VersatileImageFormField VersatileImagePPOIClickField "
-    "SizedImageCenterpointClickDjangoAdminField SizedImageCenterpointClickBootstrap3Field",
+    "SizedImageCenterpointClickDjangoAdminField SizedImageCenterpointClickBootstrap3Field "
+    "SizedImageCenterpointMixIn",
     "widgets": "ClearableFileInputWithImagePreview VersatileImagePPOISelectWidget "
     "VersatileImagePPOIClickWidget SizedImageCenterpointClickDjangoAdminWidget "
-    "SizedImageCenterpointClickBootstrap3Widget",
+    "SizedImageCenterpointClickBootstrap3Widget SizedImageCenterpointWidgetMixIn "
+    "Bootstrap3ClearableFileInputWithImagePreview",
     "apps": "VersatileImageFieldConfig",
 }
 PAIRS = [(module, name) for module, names in NAMES.items() for name in names.split()]

@@ -2,7 +2,11 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from renditions.placeholder import OnDiscPlaceholderImage, OnStoragePlaceholderImage
+from renditions.placeholder import (
+    OnDiscPlaceholderImage,
+    OnStoragePlaceholderImage,
+    PlaceholderImage,
+)
 from tests.app.models import Card
 from tests.conftest import four_corners
 
@@ -145,6 +149,30 @@ def test_nothing_is_read_before_it_is_needed():
     """A missing file is no reason not to start."""
     OnDiscPlaceholderImage("/nowhere/a.png")
     OnStoragePlaceholderImage("nowhere/a.png")
+
+
+class Drawn(PlaceholderImage):
+    """Written for the package of old."""
+
+    def setup(self):
+        self.file = ContentFile(four_corners(30, 30, "PNG"))
+        self.name = "drawn.png"
+        super().setup()
+
+
+def test_a_placeholder_of_old_is_set_up_once(monkeypatch):
+    """By the method that its class has for that, when it is needed."""
+    field = Card._meta.get_field("note")
+    monkeypatch.setattr(field, "placeholder_image", Drawn())
+
+    assert Card().note.url == "/media/__placeholder__/drawn.png"
+    assert not default_storage.exists("__placeholder__/drawn.png")
+    file = field.placeholder_image.file
+
+    field.process_placeholder_image()
+    assert opened(default_storage, "__placeholder__/drawn.png").size == (30, 30)
+    assert field.placeholder_image.image_data.read() == four_corners(30, 30, "PNG")
+    assert field.placeholder_image.file is file
 
 
 def test_the_file_can_be_had(tmp_path):
