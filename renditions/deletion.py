@@ -111,7 +111,7 @@ def _suffix(filename: str) -> str:
 def _delete(storage: Storage, folder: str, is_meant: Callable[[str], object]) -> None:
     try:
         _, names = storage.listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     paths = [posixpath.join(folder, name) for name in names if is_meant(name)]
     for path in paths:

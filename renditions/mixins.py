@@ -1,5 +1,6 @@
 """What makes a field file a picture with a focal point and renditions."""
 
+import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -183,12 +184,12 @@ class VersatileImageMixIn(Base):
             deletion.delete_tagged(self.storage, self.name, root_folder, regex)
 
     def get_sized_root_folder(self) -> str:
-        """Return the folder that sized renditions of this picture lie in."""
-        return deletion.sized_folder(self.name or "")
+        """Return the folder that sized renditions of this picture lie in, and a slash."""
+        return posixpath.join(deletion.sized_folder(self.name or ""), "")
 
     def get_filtered_root_folder(self) -> str:
-        """Return the folder that filtered renditions of this picture lie in."""
-        return deletion.filtered_folder(self.name or "")
+        """Return the folder that filtered renditions of this picture lie in, and a slash."""
+        return posixpath.join(deletion.filtered_folder(self.name or ""), "")
 
     def get_filtered_sized_root_folder(self) -> str:
         """Return the folder that filtered and sized renditions of this picture lie in."""

@@ -743,10 +743,19 @@ def test_a_picture_of_another_field_can_be_assigned(card, settings):
     assert fresh(card).stamp.name == "cards/d.jpg"
 
 
+def test_what_is_no_folder_holds_no_renditions(card):
+    """Whatever else lies where their folder should be stays."""
+    default_storage.save("__sized__/cards", ContentFile(b"x"))
+
+    card.image.delete_all_created_images()
+
+    assert default_storage.exists("__sized__/cards")
+
+
 def test_folders_are_those_of_old(card):
     """Some call them by their names."""
-    assert card.image.get_sized_root_folder() == "__sized__/cards"
-    assert card.image.get_filtered_root_folder() == "cards/__filtered__"
+    assert card.image.get_sized_root_folder() == "__sized__/cards/"
+    assert card.image.get_filtered_root_folder() == "cards/__filtered__/"
     assert card.image.get_filtered_sized_root_folder() == "__sized__/cards/__filtered__"
 
 
