@@ -22,8 +22,8 @@ from .imaging.geometry import Size
 DEFAULT_SIZER = "crop"
 SEPARATOR = "__"
 
-_SIZE = re.compile(r"(?P<width>[0-9]{1,5})x(?P<height>[0-9]{1,5})", re.ASCII)
-_NAME = re.compile(r"[^\W_]\w*?", re.ASCII)
+_SIZE = re.compile(r"\s*(?P<width>[0-9]{1,5})\s*x\s*(?P<height>[0-9]{1,5})\s*", re.ASCII)
+_NAME = re.compile(r"[^\W_][\w-]*", re.ASCII)
 
 
 class InvalidSizeKey(Exception):

@@ -89,6 +89,12 @@ def test_a_template_reaches_other_formats(card):
         card.image.crop["400x400__jxl"]
 
 
+@pytest.mark.parametrize("size", [" 40x30", "40x30 ", "40 x 30"])
+def test_a_size_may_have_spaces(card, size):
+    """Around its sides."""
+    assert card.image.thumbnail[size].name == card.image.thumbnail["40x30"].name
+
+
 @pytest.mark.parametrize(
     "size",
     ["", "fooxbar", "400", "0x10", "-1x10", "4.5x4", "400x", None, 3, "400x300__", "__webp"],
