@@ -210,6 +210,39 @@ def test_the_point_goes_with_its_picture(card):
     assert card.ppoi == (0.5, 0.5)
 
 
+def test_a_picture_of_another_row_brings_its_point(card, picture):
+    """Files are shared by assignment, and a crop of either is the same."""
+    card.ppoi = (0.1, 0.2)
+    other, empty = Card.objects.create(title="b", image=picture("b.jpg")), Card()
+
+    other.image = empty.image = card.image
+    card.back = card.image
+
+    assert other.ppoi == empty.ppoi == card.back_ppoi == (0.1, 0.2)
+    assert other.image.crop["9x9"].name == "__sized__/cards/a-crop-c0-1__0-2-9x9-70.jpg"
+    other.image = Card().back
+    assert other.ppoi == (0.5, 0.5)
+
+
+def test_a_picture_without_a_point_of_its_own_brings_none(card):
+    """That of the row stays."""
+    card.note = "cards/a.jpg"
+    card.back_ppoi = (0.1, 0.2)
+
+    card.back = card.note
+
+    assert card.back_ppoi == (0.1, 0.2)
+
+
+def test_loading_a_picture_again_leaves_the_point_alone(card):
+    """It was set, and is not saved yet."""
+    card.ppoi = (0.1, 0.2)
+
+    card.refresh_from_db(fields=["image"])
+
+    assert card.ppoi == (0.1, 0.2)
+
+
 def test_a_new_picture_keeps_the_point_that_is_set(card, picture):
     """A form may send both."""
     card.ppoi = (0, 0)
