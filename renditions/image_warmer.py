@@ -102,7 +102,7 @@ class VersatileImageFieldWarmer:
                 yield image.field.warm_placeholder(self.key_set, force=self.force)
             if self.verbose:
                 cli_progress_bar(done * entries, total)
-        if self.verbose:
+        if self.verbose and total:
             sys.stdout.write("\n")
 
     def _count(self) -> int:

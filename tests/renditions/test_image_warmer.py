@@ -193,6 +193,13 @@ def test_progress_is_drawn_on_standard_output(picture, capsys):
     assert drawn.endswith("\n")
 
 
+def test_nothing_is_drawn_of_nothing(capsys):
+    """Not even the end of a line."""
+    VersatileImageFieldWarmer(Person.objects.none(), THREE, "headshot", verbose=True).warm()
+
+    assert capsys.readouterr().out == ""
+
+
 def test_nothing_is_drawn_unless_asked(person, capsys):
     """Workers have no terminal."""
     VersatileImageFieldWarmer(person, THREE, "headshot").warm()
