@@ -34,8 +34,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        # Object stores serve pictures from a host of their own.
-        " ".join(["img-src 'self' data:", *env.list("IMAGE_ORIGINS", default=[])]),
+        # blob: is a file that was chosen in the admin. Object stores have a host of their own.
+        " ".join(["img-src 'self' data: blob:", *env.list("IMAGE_ORIGINS", default=[])]),
         "connect-src 'self'",
         "font-src 'self'",
         "form-action 'self'",

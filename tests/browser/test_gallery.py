@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.conftest import four_corners
 
@@ -68,9 +68,7 @@ def test_failure_is_explained_and_retried_by_click(
     original.write_bytes(whole)
 
     page.goto("/admin/rendition_workers/warmjob/")
-    page.get_by_label("Username").fill(ADMIN)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    _log_in(page)
     row = page.get_by_role("row").filter(has_text="gallery.Photo")
     expect(row).to_contain_text("Failed")
     expect(row).to_contain_text(reason)
@@ -86,10 +84,38 @@ def test_failure_is_explained_and_retried_by_click(
     expect(page.get_by_role("figure").get_by_role("img")).to_have_count(RENDITIONS)
 
 
+def test_admin_shows_a_picture_as_soon_as_it_is_chosen(page: Page, tmp_path: Path):
+    """Before it is saved, so that its focal point can be set; the page's policy allows it."""
+    page.goto("/admin/gallery/photo/add/")
+    _log_in(page)
+    page.get_by_label("Title").fill("Pier")
+    _choose(page.get_by_label("Image"), "pier.jpg", four_corners(600, 400))
+    picture = page.locator(".ppoi-picture")
+    expect(picture).to_have_js_property("naturalWidth", 600)
+    page.screenshot(path=tmp_path / "chosen.png", full_page=True)
+
+    picture.click(position={"x": 30, "y": 30})
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    saved = page.request.get("/api/photos/").json()["results"][0]
+    assert saved["title"] == "Pier"
+    assert "crop-c0-0" in saved["image"]["square"]
+
+
+def _log_in(page: Page) -> None:
+    page.get_by_label("Username").fill(ADMIN)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
 def _upload(page: Page, title: str, content: bytes) -> None:
     page.goto("/")
     page.get_by_label("Title").fill(title)
-    file = {"name": f"{title.lower()}.jpg", "mimeType": "image/jpeg", "buffer": content}
-    page.get_by_label("Photograph").set_input_files(file)
+    _choose(page.get_by_label("Photograph"), f"{title.lower()}.jpg", content)
     page.get_by_role("button", name="Upload").click()
     page.wait_for_url("**/photos/*/")
+
+
+def _choose(field: Locator, name: str, content: bytes) -> None:
+    field.set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": content})
