@@ -93,6 +93,8 @@ def test_admin_shows_a_picture_as_soon_as_it_is_chosen(page: Page, tmp_path: Pat
     picture = page.locator(".ppoi-picture")
     expect(picture).to_have_js_property("naturalWidth", 600)
     page.screenshot(path=tmp_path / "chosen.png", full_page=True)
+    # A second place to set it would be one that is ignored.
+    expect(page.get_by_label("Focal point")).to_have_count(1)
 
     picture.click(position={"x": 30, "y": 30})
     page.get_by_role("button", name="Save", exact=True).click()

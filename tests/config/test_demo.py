@@ -108,8 +108,8 @@ def test_focal_point_is_moved_in_the_admin(demo: Service):
     change = f"admin/gallery/photo/{photo['id']}/change/"
 
     demo.submit("admin/login/", username=password[1], password=password[2])
-    wrong = demo.submit(change, title="To be moved", focal_point="left")
-    demo.submit(change, title="Moved", focal_point="0.1x0.9")
+    wrong = demo.submit(change, title="To be moved", image_1="left")
+    demo.submit(change, title="Moved", image_1="0.1x0.9")
     listed = demo.get("admin/gallery/photo/").text
 
     moved = demo.get(f"api/photos/{photo['id']}/").json()
