@@ -245,14 +245,14 @@ def test_a_picture_can_be_taken_away(open_page, person):
 
     person.refresh_from_db()
     assert person.headshot.name == ""
-    expect(page.locator(".ppoi-stage")).to_be_hidden()
+    nothing_to_point_at(page)
     expect(page.locator("input[type=file]")).to_be_visible()
 
 
 def test_an_empty_form_shows_the_picture_that_is_chosen(open_page):
     """Before it is saved."""
     page = open_page("/admin/app/person/add/")
-    expect(page.locator(".ppoi-stage")).to_be_hidden()
+    nothing_to_point_at(page)
 
     page.locator("input[type=file]").set_input_files(
         {"name": "b.png", "mimeType": "image/png", "buffer": four_corners(200, 100, "PNG")}
@@ -293,10 +293,34 @@ def test_a_broken_picture_is_said_to_be_broken(open_page, person, content):
     page = open_page()
 
     expect(page.get_by_role("alert")).to_have_text("This picture cannot be shown.")
+    nothing_to_point_at(page)
     page.locator("#id_name").fill("Bob")
     save(page)
     person.refresh_from_db()
     assert person.name == "Bob"
+
+
+def test_a_chosen_file_that_is_no_picture_has_no_point(open_page):
+    """A picture that is chosen after it has one again."""
+    page = open_page()
+    chooser = page.locator("input[type=file]")
+
+    chooser.set_input_files({"name": "b.png", "mimeType": "image/png", "buffer": b"no picture"})
+
+    expect(page.get_by_role("alert")).to_be_visible()
+    nothing_to_point_at(page)
+    page.screenshot(path=SCREENSHOTS / "ppoi-broken.png")
+    good = four_corners(100, 200, "PNG")
+    chooser.set_input_files({"name": "b.png", "mimeType": "image/png", "buffer": good})
+    expect(point(page)).to_be_visible()
+    expect(page.locator(".ppoi-help")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def nothing_to_point_at(page):
+    """Neither point nor crops, nor a hint how to move it."""
+    for part in (".ppoi-point", ".ppoi-crops", ".ppoi-help"):
+        expect(page.locator(part)).to_be_hidden()
 
 
 def test_nine_points_need_no_script(open_page, person):
