@@ -105,6 +105,24 @@ def test_admin_shows_a_picture_as_soon_as_it_is_chosen(page: Page, tmp_path: Pat
     assert "crop-c0-0" in saved["image"]["square"]
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    "title", ["A title that somebody typed without ever thinking of phones, " * 2, "x" * 120],
+    ids=["words", "one word"],
+)  # fmt: skip
+def test_no_title_is_too_long_for_a_page(page: Page, tmp_path: Path, width: int, title: str):
+    """However long it is, nothing has to be scrolled sideways."""
+    page.set_viewport_size({"width": width, "height": 844})
+    sent = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": four_corners(90, 60)}
+    fields = {"title": title[:120], "image": sent}
+    photo = page.request.post("/api/photos/", multipart=fields).json()
+
+    for name, address in {"gallery": "/", "photo": f"/photos/{photo['id']}/"}.items():
+        page.goto(address)
+        page.screenshot(path=tmp_path / f"{name}.png")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
 def _log_in(page: Page) -> None:
     page.get_by_label("Username").fill(ADMIN)
     page.get_by_label("Password").fill(PASSWORD)
