@@ -15,12 +15,15 @@ from .uploads import check_picture
 class PhotoSerializer(serializers.ModelSerializer):
     """A photo, the addresses of its renditions, and how far they are."""
 
+    # By this name also the `Location` of the answer to an upload.
+    url = serializers.HyperlinkedIdentityField(view_name="gallery:api-photo")
+    page = serializers.HyperlinkedIdentityField(view_name="gallery:photo")
     image = VersatileImageFieldSerializer(sizes=KEY_SET, read_only=True)
     warm = serializers.SerializerMethodField()
 
     class Meta:
         model = Photo
-        fields = ["id", "title", "image", "warm"]
+        fields = ["id", "url", "page", "title", "image", "warm"]
         read_only_fields = fields
 
     def get_warm(self, photo: Photo) -> dict[str, Any]:

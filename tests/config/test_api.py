@@ -16,12 +16,23 @@ def test_upload_answers_with_the_photo(web: Service):
 
     photo = answer.json()
     assert answer.status_code == 201
-    assert list(photo) == ["id", "title", "image", "warm"]
+    assert list(photo) == ["id", "url", "page", "title", "image", "warm"]
     assert photo["title"] == "Harbour"
     assert list(photo["image"]) == NAMES
     assert all(url.startswith(f"{web.address}media/") for url in photo["image"].values())
     assert photo["warm"] == {"state": "queued", "created": [], "failed": []}
     assert web.get(f"api/photos/{photo['id']}/").json() == photo
+
+
+def test_upload_says_where_the_photo_is(web: Service):
+    """The answer leads to the photo in the API, and to its page for people."""
+    answer = web.upload(picture(), title="Harbour")
+
+    photo = answer.json()
+    assert answer.headers["Location"] == photo["url"]
+    assert web.get(photo["url"]).json() == photo
+    assert photo["page"] == f"{web.address}photos/{photo['id']}/"
+    assert "Harbour" in web.get(photo["page"]).text
 
 
 def test_original_is_kept_as_it_was_sent(web: Service):
