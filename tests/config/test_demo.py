@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from .conftest import (
+    CHECKOUT,
     Service,
     eventually,
     free_port,
@@ -27,6 +28,7 @@ from .conftest import (
 pytestmark = pytest.mark.smoke
 
 WORKER = "--concurrency"  # beat has none
+README = (CHECKOUT / "README.md").read_text()
 
 SIZES = {
     "hero": (1600, 800),
@@ -251,12 +253,33 @@ def test_nothing_else_reaches_valkey(demo: Service):
 
 def test_supervisor_can_be_asked(demo: Service):
     """The command that the demo prints lists what runs, with process ids."""
-    folder = Path(named(demo, "gunicorn").environ()["DEMO_DIR"])
-    command = ["-m", "supervisor.supervisorctl", "-c", str(folder / "supervisord.conf"), "status"]
-
-    listed = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=False
-    ).stdout
+    listed = supervisorctl(demo, "status")
 
     running = [line.split()[0] for line in listed.splitlines() if "RUNNING" in line]
     assert sorted(running) == ["beat", "valkey", "web", "worker"]
+
+
+@pytest.mark.parametrize(("name", "process"), [("worker", WORKER), ("valkey", "valkey-server")])
+def test_readme_kills_only_what_is_ours(demo: Service, name: str, process: str):
+    """What the README says to kill is the demo's own, children included, and is started again."""
+    (order,) = re.findall(rf"supervisord.conf (signal KILL {name}) ", README)
+    victims = all_named(demo, process)
+
+    supervisorctl(demo, *order.split())
+
+    gone, alive = psutil.wait_procs(victims, timeout=10)
+    assert gone
+    assert alive == []
+    eventually(lambda: all_named(demo, process), 60, f"another {name}")
+    wait_until_done(demo, demo.upload(picture()).json(), patience_s=90)
+
+
+def supervisorctl(demo: Service, *command: str) -> str:
+    """Return what the supervisor of the demo answers."""
+    config = Path(named(demo, "gunicorn").environ()["DEMO_DIR"]) / "supervisord.conf"
+    return subprocess.run(
+        [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(config), *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
