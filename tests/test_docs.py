@@ -1,6 +1,8 @@
 """The docs leave nothing out, and what they show runs."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from renditions.conf import INHERITED_SETTINGS, OWN_SETTINGS
 from renditions.errors import RenditionError
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.registry import versatileimagefield_registry
+from tests.conftest import four_corners
+from tests.servers import Valkey, running, wait_until
 from workers.conf import WORKER_SETTINGS
 from workers.jobs import OUTDATED, TIME_LIMIT
 from workers.ledger import POISON
@@ -112,3 +116,94 @@ def test_the_sizer_of_the_how_to_works():
         versatileimagefield_registry.unregister_sizer("top_left")
 
     assert cut.size == Size(100, 50)
+
+
+@pytest.mark.smoke
+def test_the_tutorial_works(tmp_path, valkey: Valkey, monkeypatch):
+    """Followed to the letter in an empty folder, it ends with a page that shows every picture."""
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    project = Project(tmp_path)
+    project.run("django", "startproject", "myproject", ".")
+    project.run("manage", "startapp", "people")
+
+    project.write("2. Settings", "3. A model")
+    warned = project.run("manage", "makemigrations", "people")
+    project.run("manage", "migrate", "--verbosity", "0")
+    assert set(re.findall(r"W\d{3}", warned)) == {"W033", "W034"}
+
+    project.write("4. Celery", "5. A page")
+    assert "no issues" in project.run("manage", "check")
+    project.use(valkey)
+    (tmp_path / "a.jpg").write_bytes(four_corners(1500, 1000))
+    with running(project.worker(), tmp_path / "worker.log") as worker:
+        project.run("manage", "shell", "-v0", "-c", SAVE)
+        wait_until(lambda: len(list(tmp_path.glob("media/__sized__/**/*.jpg"))) == 3, worker)
+    assert project.run("manage", "shell", "-v0", "-c", LOOK).split() == ["200"] * 4
+
+
+# The admin saves as `SAVE` does; a browser asks for what `LOOK` asks for.
+SAVE = """
+from django.core.files import File
+from people.models import Person
+with open("a.jpg", "rb") as file:
+    Person.objects.create(name="Ada", headshot=File(file))
+"""
+LOOK = """
+import re
+from django.test import Client
+client = Client(SERVER_NAME="127.0.0.1")
+page = client.get("/")
+print(page.status_code)
+for address in re.findall('src="(.+?)"', page.content.decode()):
+    print(client.get(address).status_code)
+"""
+
+
+class Project:
+    """What a reader of the tutorial has made so far."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.sections = (ROOT / "docs/tutorial.md").read_text().split("\n## ")
+
+    def write(self, *titles: str) -> None:
+        """Write each file of these sections; settings are added to those that there are."""
+        for title in titles:
+            (section,) = (each for each in self.sections if each.startswith(title))
+            for code in re.findall(r"```(?:python|html)\n(.*?)```", section, re.DOTALL):
+                path = self.folder / code.split()[1]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("a" if path.name == "settings.py" else "w") as file:
+                    file.write(code)
+
+    def use(self, server: Valkey) -> None:
+        """Put a server of the tests in the place of the tutorial's."""
+        for path in self.folder.glob("myproject/*.py"):
+            code = path.read_text()
+            for address, other in {
+                "redis://127.0.0.1:6379/0": server.broker_url(10),
+                "redis://127.0.0.1:6379/1": server.cache_url(11),
+            }.items():
+                code = code.replace(address, other)
+            path.write_text(code)
+
+    def worker(self) -> list[str]:
+        """Return the tutorial's command that starts a worker."""
+        (arguments,) = re.findall(
+            r"^celery (.* worker .*)$", "\n".join(self.sections), re.MULTILINE
+        )
+        return [sys.executable, "-m", "celery", *arguments.split()]
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Return what a command said; it must have worked."""
+        begin = ["manage.py"] if program == "manage" else ["-m", program]
+        done = subprocess.run(
+            [sys.executable, *begin, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
