@@ -7,16 +7,21 @@ from pathlib import Path
 
 import pytest
 from celery import current_app
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models.signals import post_delete
 
 from renditions.conf import INHERITED_SETTINGS, OWN_SETTINGS
 from renditions.errors import RenditionError
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.registry import versatileimagefield_registry
+from tests.app.models import Person
 from tests.conftest import four_corners
 from tests.servers import Valkey, running, wait_until
 from workers.conf import WORKER_SETTINGS
 from workers.jobs import OUTDATED, TIME_LIMIT
 from workers.ledger import POISON
+from workers.testing import work_owed
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -118,29 +123,57 @@ def test_the_sizer_of_the_how_to_works():
     assert cut.size == Size(100, 50)
 
 
-@pytest.mark.smoke
-def test_the_tutorial_works(tmp_path, valkey: Valkey, monkeypatch):
-    """Followed to the letter in an empty folder, it ends with a page that shows every picture."""
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Project":
+    """Return what Django makes of an empty folder."""
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     project = Project(tmp_path)
     project.run("django", "startproject", "myproject", ".")
     project.run("manage", "startapp", "people")
+    return project
 
-    project.write("2. Settings", "3. A model")
+
+@pytest.mark.smoke
+def test_the_tutorial_works(project: "Project", valkey: Valkey):
+    """Followed to the letter in an empty folder, it ends with a page that shows every picture."""
+    project.write("tutorial", "2. Settings", "3. A model")
     warned = project.run("manage", "makemigrations", "people")
     project.run("manage", "migrate", "--verbosity", "0")
     assert set(re.findall(r"W\d{3}", warned)) == {"W033", "W034"}
 
-    project.write("4. Celery", "5. A page")
+    project.write("tutorial", "4. Celery", "5. A page")
     assert "no issues" in project.run("manage", "check")
     project.use(valkey)
-    (tmp_path / "a.jpg").write_bytes(four_corners(1500, 1000))
-    with running(project.worker(), tmp_path / "worker.log") as worker:
+    (project.folder / "a.jpg").write_bytes(four_corners(1500, 1000))
+    with running(project.worker(), project.folder / "worker.log") as worker:
         project.run("manage", "shell", "-v0", "-c", SAVE)
-        wait_until(lambda: len(list(tmp_path.glob("media/__sized__/**/*.jpg"))) == 3, worker)
+        wait_until(lambda: len(project.sized_files()) == 3, worker)
     assert project.run("manage", "shell", "-v0", "-c", LOOK).split() == ["200"] * 4
 
+
+@pytest.mark.smoke
+def test_the_how_to_fits_a_project_that_has_celery(project: "Project", valkey: Valkey):
+    """What is merged satisfies the checks and keeps the project's own; the example test runs."""
+    project.write("tutorial", "2. Settings", "3. A model", "4. Celery")
+    project.write("howto", "In a project that has Celery already", "Test a project")
+    project.use(valkey)
+
+    assert "no issues" in project.run("manage", "check")
+    assert project.run("manage", "shell", "-v0", "-c", ROUTES).split() == [
+        *("people", "renditions", "renditions.bulk"),
+        *("people.greet", "renditions.rewarm_all", "renditions.sweep"),
+    ]
+    project.run("manage", "makemigrations", "people")
+    assert "Ran 1 test" in project.run("manage", "test", "people")
+
+
+ROUTES = """
+from celery import current_app as app
+for task in ("people.tasks.greet", "renditions.sweep", "renditions.advance_run"):
+    print(app.amqp.router.route({}, task)["queue"].name)
+print(*sorted(app.conf.beat_schedule))
+"""
 
 # The admin saves as `SAVE` does; a browser asks for what `LOOK` asks for.
 SAVE = """
@@ -165,17 +198,21 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.sections = (ROOT / "docs/tutorial.md").read_text().split("\n## ")
 
-    def write(self, *titles: str) -> None:
+    def write(self, page: str, *titles: str) -> None:
         """Write each file of these sections; settings are added to those that there are."""
+        sections = (ROOT / f"docs/{page}.md").read_text().split("\n## ")
         for title in titles:
-            (section,) = (each for each in self.sections if each.startswith(title))
+            (section,) = (each for each in sections if each.startswith(title))
             for code in re.findall(r"```(?:python|html)\n(.*?)```", section, re.DOTALL):
                 path = self.folder / code.split()[1]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("a" if path.name == "settings.py" else "w") as file:
                     file.write(code)
+
+    def sized_files(self) -> list[Path]:
+        """Return the renditions that are on its storage, but for those that are filtered only."""
+        return list(self.folder.glob("media/__sized__/**/*.jpg"))
 
     def use(self, server: Valkey) -> None:
         """Put a server of the tests in the place of the tutorial's."""
@@ -190,9 +227,8 @@ class Project:
 
     def worker(self) -> list[str]:
         """Return the tutorial's command that starts a worker."""
-        (arguments,) = re.findall(
-            r"^celery (.* worker .*)$", "\n".join(self.sections), re.MULTILINE
-        )
+        page = (ROOT / "docs/tutorial.md").read_text()
+        (arguments,) = re.findall(r"^celery (.* worker .*)$", page, re.MULTILINE)
         return [sys.executable, "-m", "celery", *arguments.split()]
 
     def run(self, program: str, *arguments: str) -> str:
@@ -207,3 +243,28 @@ class Project:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_receiver_of_the_how_to_deletes_after_the_commit(picture, monkeypatch):
+    """A deletion that is rolled back keeps every file, one that is committed keeps none."""
+    text = (ROOT / "docs/howto.md").read_text()
+    code = re.search(r"```python\n(# people/receivers.py.*?)```", text, re.DOTALL)
+    assert code
+    monkeypatch.setitem(sys.modules, "people.models", sys.modules["tests.app.models"])
+    exec(code[1], receivers := {})
+    person = Person.objects.create(headshot=picture())
+    work_owed()
+    files = [person.headshot.name, *(plan.path for plan in person.headshot.plans())]
+
+    try:
+        with transaction.atomic():
+            Person.objects.get().delete()
+            transaction.set_rollback(True)
+        assert all(map(default_storage.exists, files))
+        Person.objects.get().delete()
+    finally:
+        post_delete.disconnect(receivers["delete_files"], sender=Person)
+
+    assert len(files) > 1
+    assert not any(map(default_storage.exists, files))
