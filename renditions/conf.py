@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from PIL import ImageColor
 
 from .errors import UnknownFormat
-from .imaging.formats import Encoding, format_named
+from .imaging.formats import FORMATS, Encoding, format_named
 from .imaging.sources import Limits
 from .keys import RenditionKey, RenditionKeySet
 from .naming import Layout
@@ -96,6 +96,7 @@ def _dicts(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(v, Mapping) for v in value.values())
 
 
+_FORMATS_WANTED = f"a list of some of: {', '.join(repr(row.name) for row in FORMATS)}"
 _FOLDER_WANTED = "the name of a folder, without '..', or empty"
 
 # What django-versatileimagefield reads, with its defaults.
@@ -153,7 +154,7 @@ OWN_SETTINGS: Mapping[str, Setting] = {
     "MAX_FRAME_PIXELS": _limit(_LIMITS.max_frame_pixels, "pixels"),
     "MAX_METADATA_BYTES": _limit(_LIMITS.max_metadata_bytes, "bytes"),
     "MAX_DECODE_BYTES": _limit(_LIMITS.max_decode_bytes, "bytes"),
-    "FORMATS": Setting(_LIMITS.formats, _formats, "a list of formats such as 'JPEG'"),
+    "FORMATS": Setting(_LIMITS.formats, _formats, _FORMATS_WANTED),
     **ENCODING_SETTINGS,
     "ENCODINGS": Setting({}, _dicts, "a dict of dicts by the name of a rendition key set"),
     # Read by the package `workers`, which has its own table.

@@ -65,8 +65,11 @@ def _temporary(folder: Path) -> Iterator[Path]:
     path = folder / f".{secrets.token_hex(8)}{SUFFIX}"
     try:
         yield path
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)
+        if isinstance(error, OSError) and str(error.filename) == str(path):
+            # Whoever reads it can do something about the folder only.
+            error.filename = str(folder)
         raise
 
 

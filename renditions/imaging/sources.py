@@ -154,7 +154,7 @@ def _affordable_draft(source: Source, limits: Limits, at_least: Size | None) -> 
 
 def _accepted(header: Header, limits: Limits) -> Format:
     if header.format is None or header.format not in limits.formats:
-        found = header.format or "something else"
+        found = header.format or "no picture in an accepted format"
         accepted = ", ".join(limits.formats)
         raise errors.FormatRefused(f"The content is {found}. Accepted: {accepted}.")
     return format_named(header.format)

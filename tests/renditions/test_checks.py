@@ -139,6 +139,17 @@ def test_own_settings_are_checked(settings, value, number):
     assert all_ids() == [f"renditions.{number}"]
 
 
+def test_formats_that_there_are_are_listed(settings):
+    """Whoever wrote an extension learns what the format is called."""
+    settings.RENDITIONS = {"FORMATS": ["JPG"]}
+
+    (message,) = checks.check_settings(None)
+
+    assert message.msg.endswith(
+        "it must be a list of some of: 'JPEG', 'PNG', 'GIF', 'WEBP', 'AVIF', 'TIFF', 'BMP'."
+    )
+
+
 @pytest.mark.parametrize(
     "value",
     [

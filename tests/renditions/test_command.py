@@ -87,7 +87,8 @@ def test_warm_can_be_forced(person, capsys):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("warm", "nope"), "app.Model.field"),
+        (("warm", "nope"), r"'nope' is no field; write app.Model.field\.$"),
+        (("warm", "Person.headshot"), r"is no field; write app.Model.field\.$"),
         (("warm", "app.Nope.headshot"), "is no field"),
         (("warm", "app.Person.nope"), "is no field"),
         (("warm", "app.Person.name"), "is no VersatileImageField"),

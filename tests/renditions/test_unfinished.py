@@ -134,6 +134,20 @@ def test_a_folder_that_nobody_may_write_to_is_no_passing_trouble(storage, monkey
         publish(storage, "__sized__/a.jpg", b"new")
 
 
+def test_the_folder_that_nobody_may_write_to_is_named(storage, monkeypatch):
+    """And not the file under a name of chance that could not be made in it."""
+
+    def denied(self: Path, *args: object, **kwargs: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", denied)
+
+    with pytest.raises(StorageRefused) as caught:
+        publish(storage, "__sized__/a.jpg", b"new")
+
+    assert str(caught.value).endswith(f"Permission denied: {storage.path('__sized__')!r}")
+
+
 def test_two_storages_are_never_taken_for_one(tmp_path):
     """What is known of a name on the one says nothing of the same name on the other."""
     one, other = FileSystemStorage(tmp_path / "1"), FileSystemStorage(tmp_path / "2")

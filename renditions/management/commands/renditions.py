@@ -125,10 +125,12 @@ def _fields(labels: list[str], sets: list[str] | None) -> Iterator[VersatileImag
 
 
 def _field(label: str) -> VersatileImageField:
+    if label.count(".") != 2:
+        raise CommandError(f"{label!r} is no field; write app.Model.field.")
+    app_label, model_name, field_name = label.split(".")
     try:
-        model_label, field_name = label.rsplit(".", 1)
-        field = apps.get_model(model_label)._meta.get_field(field_name)
-    except (ValueError, LookupError, FieldDoesNotExist) as error:
+        field = apps.get_model(app_label, model_name)._meta.get_field(field_name)
+    except (LookupError, FieldDoesNotExist) as error:
         raise CommandError(f"{label!r} is no field; write app.Model.field. {error}") from error
     if not isinstance(field, VersatileImageField):
         raise CommandError(f"{label!r} is no VersatileImageField.")
