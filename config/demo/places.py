@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote, urlsplit
 
+import redis
+
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 HOST = "127.0.0.1"
 
@@ -90,13 +92,15 @@ class Demo:
         """Make the folders, and be the only demo in them and on the port.
 
         Raises:
-            DemoError: another demo runs here, or the port is taken.
+            DemoError: another demo runs here, the port is taken, or there is no broker.
         """
         for folder in (self.folder, self.logs, self.folder / "valkey", self.folder / "static"):
             folder.mkdir(parents=True, exist_ok=True)
         _make_private(self.sockets)
         _lock(self.folder / "lock")
         _check_free(self.port)
+        if self.redis_url:
+            _check_answers(self.redis_url)
 
     def environment(self) -> dict[str, str]:
         """Return the settings of the installation, for every process of the demo."""
@@ -174,6 +178,19 @@ def _check_free(port: int) -> None:
                     f"port {port} is taken. Choose another one: make demo PORT={port + 1}"
                 ) from None
             raise DemoError(f"port {port} cannot be used: {error.strerror}.") from None
+
+
+def _check_answers(redis_url: str) -> None:
+    # The address may hold a password.
+    place = redis_url.rpartition("@")[2]
+    try:
+        client = redis.Redis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=2)
+        client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise DemoError(
+            f"REDIS_URL leads to no server ({place}: {str(error).rstrip('.')}). Start a Redis or "
+            "Valkey there, or leave REDIS_URL out: the demo brings a server of its own."
+        ) from None
 
 
 def _kept_secret(path: Path) -> str:

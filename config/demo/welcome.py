@@ -40,8 +40,8 @@ def main() -> None:
     password = _admin_password()
     # Drawn while the others start, saved when they have: making renditions takes both cores.
     pictures = [] if Photo.objects.exists() else list(sample_pictures())
-    _wait_for(_broker_answers, "the broker")
-    _wait_for(lambda: _web_answers(demo), "the web server")
+    _wait_for(_broker_answers, "the broker", demo.logs)
+    _wait_for(lambda: _web_answers(demo), "the web server", demo.logs)
     for title, file, ppoi in pictures:
         Photo.objects.create(title=title, image=file, image_ppoi=ppoi)
     text = TEXT.format(
@@ -93,11 +93,11 @@ def _web_answers(demo: Demo) -> bool:
         return False
 
 
-def _wait_for(answers: Callable[[], bool], who: str) -> None:
+def _wait_for(answers: Callable[[], bool], who: str, logs: Path) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not answers():
         if time.monotonic() > deadline:
-            sys.exit(f"  After {PATIENCE_S} s {who} does not answer. The logs say why.")
+            sys.exit(f"  After {PATIENCE_S} s {who} does not answer. See why in {_short(logs)}")
         time.sleep(0.05)
 
 

@@ -165,12 +165,12 @@ def closed_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
-def start_demo(folder: Path, port: int) -> Service:
+def start_demo(folder: Path, port: int, **given: str) -> Service:
     """Start `python -m config.demo`; it may not be ready yet."""
     process = subprocess.Popen(
         [sys.executable, "-m", "config.demo"],
         cwd=CHECKOUT,
-        env=environment(DEMO_DIR=str(folder), PORT=str(port)),
+        env=environment(DEMO_DIR=str(folder), PORT=str(port), **given),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -15,9 +15,12 @@ import psutil
 import pytest
 from PIL import Image
 
+from config.demo.places import Demo
+
 from .conftest import (
     CHECKOUT,
     Service,
+    environment,
     eventually,
     free_port,
     picture,
@@ -164,6 +167,37 @@ def test_taken_port_is_named(tmp_path: Path):
     assert demo.process.returncode == 1
     assert f"port {port} is taken" in output
     assert f"make demo PORT={port + 1}" in output
+
+
+@pytest.mark.parametrize("address", ["redis://:secret@127.0.0.1:{}/0", "127.0.0.1:{}"])
+def test_broker_that_is_away_is_named(tmp_path: Path, address: str):
+    """Where nothing answers at REDIS_URL, the start ends at once and says so, without a secret."""
+    nobody = free_port()
+    demo = start_demo(tmp_path, free_port(), REDIS_URL=address.format(nobody))
+    output, _ = demo.process.communicate(timeout=20)
+
+    assert demo.process.returncode == 1
+    assert f"127.0.0.1:{nobody}" in output
+    assert "REDIS_URL" in output
+    assert "secret" not in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "supervisord.conf").exists()
+
+
+def test_who_does_not_answer_has_a_log(tmp_path: Path):
+    """A part that never comes up ends the waiting with the log that says why."""
+    code = "from config.demo import welcome; welcome.PATIENCE_S = 0; welcome.main()"
+    env = environment(
+        **Demo(tmp_path, free_port(), f"redis://127.0.0.1:{free_port()}").environment(),
+        DEMO_DIR=str(tmp_path),
+    )
+    subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], env=env, check=True)
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+    ).stderr
+
+    assert "the broker does not answer" in told
+    assert str(tmp_path / "log") in told
 
 
 def test_demo_leaves_nothing_and_keeps_everything(tmp_path: Path):
