@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from .conftest import Service, picture
 
 
@@ -38,6 +40,16 @@ def test_too_large_a_file_has_a_page(web: Service):
 
     assert answer.status_code == 413
     assert "larger than 1.0\xa0MB" in answer.text
+
+
+@pytest.mark.parametrize("path", ["photos/999999/", "no/such/page", "media/photos/gone.jpg"])
+def test_what_is_not_there_has_a_page_with_a_way_back(web: Service, path: str):
+    """An address that leads nowhere is answered in the gallery's style."""
+    answer = web.get(path)
+
+    assert answer.status_code == 404
+    assert "gallery/gallery.css" in answer.text
+    assert '<a class="button" href="/">' in answer.text
 
 
 def test_form_needs_its_token(web: Service):
