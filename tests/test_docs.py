@@ -10,8 +10,9 @@ from celery import current_app
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models.signals import post_delete
+from django.template import engines
 
-from renditions.conf import INHERITED_SETTINGS, OWN_SETTINGS
+from renditions.conf import INHERITED_SETTINGS, OWN_SETTINGS, key_set
 from renditions.errors import RenditionError
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.registry import versatileimagefield_registry
@@ -243,6 +244,22 @@ class Project:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
+
+
+def test_the_template_of_the_how_to_shows_what_its_key_set_makes(settings):
+    """Each address in it is that of a rendition of the set."""
+    text = (ROOT / "docs/howto.md").read_text().partition("## Serve WebP or AVIF")[2]
+    code, template = re.findall(r"```(?:python|html)\n(.*?)```", text, re.DOTALL)[:2]
+    exec(code, made := {})
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": False}
+    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = made["VERSATILEIMAGEFIELD_RENDITION_KEY_SETS"]
+    person = Person(headshot="people/a.jpg")
+
+    page = engines["django"].from_string(template).render({"person": person})
+
+    shown = re.findall(r'src(?:set)?="(.+?)"', page)
+    plans = person.headshot.plans(key_set("headshot"))
+    assert shown == [person.headshot.storage.url(plan.path) for plan in reversed(plans)]
 
 
 @pytest.mark.django_db(transaction=True)
