@@ -101,7 +101,7 @@ CELERY: dict[str, Any] = {
     # One message in hand per child: what waits in the queue can be taken by somebody else.
     "worker_prefetch_multiplier": 1,
     # SIGTERM lets running jobs end; SIGQUIT gives them exactly this long and then cuts them off.
-    # Either way what was not begun goes back to the queue. An idle worker stops at once.
+    # Either way what was not begun goes back to the queue.
     "worker_soft_shutdown_timeout": 10,
     # Against slow leaks in codecs.
     "worker_max_tasks_per_child": 1000,
