@@ -165,6 +165,8 @@ def _check_header(header: Header, row: Format, limits: Limits) -> None:
         _check_size(header.size, row, limits)
     _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
     _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
+    if header.fault:
+        raise errors.SourceUnreadable(f"Not a whole picture: {header.fault}.")
 
 
 def _check_size(size: Size, row: Format, limits: Limits) -> None:

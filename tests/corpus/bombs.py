@@ -130,6 +130,32 @@ def avif_pixels() -> bytes:
     )
 
 
+def avif_picture() -> bytes:
+    """Boxes of 64 x 64 px around a picture of 12,000 x 12,000."""
+    file = BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "AVIF", speed=10)
+    return _with_av1_sides(file.getvalue(), 12_000, 12_000)
+
+
+def avif_moving_picture() -> bytes:
+    """The same where the picture is the first frame of two."""
+    file = BytesIO()
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "AVIF", save_all=True, append_images=frames[1:], duration=9, speed=10)
+    return _with_av1_sides(file.getvalue(), 12_000, 12_000)
+
+
+def _with_av1_sides(avif: bytes, width: int, height: int) -> bytes:
+    """Return `avif` with another sequence header before its pixels, and so much less of them."""
+    start = avif.rindex(b"mdat") + 4
+    old = avif[start : start + 2 + avif[start + 1]]
+    # A still picture, 16 bits for each side, then nothing special.
+    bits = f"00011{0:05b}{15:04b}{15:04b}{width - 1:016b}{height - 1:016b}{1:015b}".ljust(72, "0")
+    new, frame = b"\x0a\x09" + int(bits, 2).to_bytes(9, "big"), start + len(old)
+    changed = avif[:start] + new + b"\x30" + avif[frame + 2 :]
+    return changed[: len(avif)].ljust(len(avif), b"\0")
+
+
 def gif_screen() -> bytes:
     """65,535 x 65,535 px, to be cleared after the first frame."""
     control = b"!\xf9\x04\x08\0\0\0\0"
@@ -323,6 +349,8 @@ BOMBS = {
     "webp, a huge canvas": Bomb(webp_canvas, errors.SideTooLong),
     "webp, four copies of 36 megapixels": Bomb(webp_needs_memory, errors.DecodeTooLarge),
     "avif, 144 megapixels": Bomb(avif_pixels, errors.TooManyPixels),
+    "avif, 144 megapixels inside": Bomb(avif_picture, errors.TooManyPixels),
+    "avif, 144 megapixels that move": Bomb(avif_moving_picture, errors.TooManyPixels),
     "gif, a huge screen": Bomb(gif_screen, errors.SideTooLong),
     "gif, a huge frame": Bomb(gif_frame, errors.SideTooLong),
     "gif, 50,000 frames, all kept": Bomb(gif_frames, errors.TooManyFramePixels),
@@ -377,5 +405,6 @@ BOMBS |= {
     "avif, 65,000 references": _of_metadata(metadata_bombs.avif_references),
     "avif, 30,000 items": _of_metadata(metadata_bombs.avif_items),
     "avif, 1,900,000 properties": _of_metadata(metadata_bombs.avif_properties),
+    "avif, 10,000,000 units": _of_metadata(metadata_bombs.avif_units),
     "avif, 2,500,000 frames": _of_metadata(metadata_bombs.avif_frames),
 }

@@ -17,6 +17,7 @@ class Header:
 
     format: str | None  # None: no format that we know
     size: Size | None = None  # as stored; None: only the decoder can tell
+    fault: str = ""  # why this can't be a whole picture
     metadata_bytes: int = 0
     scans: int = 1  # of a JPEG; counting ends above the limit
     coefficient_bytes: int = 0  # that a decoder keeps of a JPEG with several scans
