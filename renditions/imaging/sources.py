@@ -18,7 +18,7 @@ from renditions import errors
 from .completeness import has_grey_corner, is_cut_short
 from .formats import Format, format_named
 from .geometry import Size
-from .headers import Header, count_frames, read_header
+from .headers import Frames, Header, read_header, survey_frames
 from .orientation import ORIENTATION_TAG, Orientation, upright_size
 
 if TYPE_CHECKING:
@@ -132,11 +132,13 @@ def decode(source: Source, limits: Limits, at_least: Size | None = None) -> Deco
 
 def check_frames(source: Source, limits: Limits) -> None:
     """Refuse an animation whose frames have too many pixels together; nothing is decoded."""
-    pixels = source.info.size.pixels
-    frames = count_frames(source.file, source.info.format, limits.max_frame_pixels // pixels)
+    row, first = format_named(source.info.format), source.info.stored_size
+    frames = survey_frames(source.file, row.name, first, limits.max_frame_pixels)
     if frames is None:
-        frames = getattr(source.image, "n_frames", 1)
-    _check(frames * pixels, limits.max_frame_pixels, errors.TooManyFramePixels)
+        frames = Frames(getattr(source.image, "n_frames", 1), first)
+    _check_size(frames.canvas, row, limits)
+    pixels = frames.count * frames.canvas.pixels
+    _check(pixels, limits.max_frame_pixels, errors.TooManyFramePixels)
 
 
 def _affordable_draft(source: Source, limits: Limits, at_least: Size | None) -> tuple[int, int]:

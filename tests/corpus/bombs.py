@@ -178,6 +178,21 @@ def gif_frames() -> bytes:
     return screen + frame * 50_000 + b";"
 
 
+def gif_later_frame() -> bytes:
+    """A second frame of a pixel, far from the first: 66 bytes that Pillow makes a gigabyte of."""
+    return _gif_with_pixels_at((0, 0), (12_000, 12_000))
+
+
+def gif_growing_frames() -> bytes:
+    """Each of 3000 frames is two pixels further away than the last: 43 gigapixels."""
+    return _gif_with_pixels_at(*((2 * number, 2 * number) for number in range(3000)))
+
+
+def _gif_with_pixels_at(*places: tuple[int, int]) -> bytes:
+    frames = (b"," + struct.pack("<4H", *place, 1, 1) + _GIF_FRAME[9:] for place in places)
+    return _GIF_SCREEN + b"".join(frames) + b";"
+
+
 def gif_comments() -> bytes:
     screen = b"GIF89a" + struct.pack("<2H", 8, 8) + b"\x80\0\0" + bytes(6)
     frame = b"," + struct.pack("<4H", 0, 0, 1, 1) + b"\0\x02\x02\x44\x01\0;"
@@ -354,6 +369,8 @@ BOMBS = {
     "gif, a huge screen": Bomb(gif_screen, errors.SideTooLong),
     "gif, a huge frame": Bomb(gif_frame, errors.SideTooLong),
     "gif, 50,000 frames, all kept": Bomb(gif_frames, errors.TooManyFramePixels),
+    "gif, a far frame, all kept": Bomb(gif_later_frame, errors.TooManyPixels),
+    "gif, ever further frames, all kept": Bomb(gif_growing_frames, errors.TooManyFramePixels),
     "gif, 10,000,000 short comments": Bomb(gif_comments, errors.MetadataTooLarge),
     "jpeg, 4000 progressive scans": Bomb(jpeg_scans, errors.TooManyScans),
     "jpeg, 4000 baseline scans": Bomb(jpeg_scans_not_progressive, errors.TooManyScans),

@@ -24,6 +24,14 @@ class Header:
     late_exif: tuple[int, int] | None = None  # of a PNG, behind its pixels: offset, length
 
 
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """How much there is to an animation."""
+
+    count: int
+    canvas: Size  # that all frames are laid on
+
+
 def add_exif(header: Header, exif: bytes, max_metadata_bytes: int) -> None:
     """Count what `exif` becomes."""
     exif = exif.removeprefix(_EXIF_NAME).removeprefix(_EXIF_NAME)  # once more, as Pillow does

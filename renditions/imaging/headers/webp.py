@@ -5,7 +5,7 @@ from typing import BinaryIO
 from renditions.imaging.geometry import Size
 
 from .directories import BLOCK_OVERHEAD_BYTES
-from .header import Header, add_exif, size_of
+from .header import Frames, Header, add_exif, size_of
 
 
 def read_webp(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
@@ -39,12 +39,12 @@ def _webp_size(start: bytes) -> Size | None:
     return Size(width, height)
 
 
-def count_webp_frames(file: BinaryIO, max_frames: int) -> int:
-    """Count the frames of an animation."""
+def survey_webp_frames(file: BinaryIO, canvas: Size, max_pixels: int) -> Frames:
+    """Count the frames of an animation, none of which reaches out of `canvas`."""
     file.seek(12)
     frames = 0
-    while frames <= max_frames and len(block := file.read(8)) == 8:
+    while frames * canvas.pixels <= max_pixels and len(block := file.read(8)) == 8:
         frames += block[:4] == b"ANMF"
         length = int.from_bytes(block[4:], "little")
         file.seek(length + length % 2, 1)
-    return frames
+    return Frames(frames, canvas)

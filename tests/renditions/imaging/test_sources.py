@@ -1,6 +1,7 @@
 """May this file be opened? Limits, allowlist, and files that are not whole."""
 
 import pickle
+import struct
 from contextlib import suppress
 from io import BytesIO
 
@@ -11,7 +12,7 @@ from renditions import errors
 from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import Recipe, open_picture
 from renditions.imaging.sizers import Crop
-from renditions.imaging.sources import Limits, check_whole, probe
+from renditions.imaging.sources import Limits, check_frames, check_whole, open_source, probe
 
 from .pictures import as_file, four_corners, photograph, render, with_orientation
 
@@ -89,6 +90,25 @@ def test_a_progressive_jpeg_is_decoded_smaller_rather_than_refused():
         assert picture.decoded_size == Size(400, 300)
     with pytest.raises(errors.DecodeTooLarge):
         render(file, Recipe(Crop(), Size(700, 500)), Limits(max_decode_bytes=coefficients))
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [
+        (Limits(max_side=2009), errors.SideTooLong),
+        (Limits(max_pixels=1_040_000), errors.TooManyPixels),
+        (Limits(max_frame_pixels=2_000_000), errors.TooManyFramePixels),
+    ],
+    ids=["side", "pixels", "pixels of all frames"],
+)
+def test_a_later_frame_counts_with_what_it_is_laid_on(limits, error):
+    """A GIF's second frame may lie outside of the first, and makes the picture larger for both."""
+    frame = b"," + struct.pack("<4H", 2000, 500, 10, 20) + b"\0\x02\x02\x4c\x01\0;"
+    file = BytesIO(as_file(Image.new("L", (8, 8)), "GIF").getvalue().removesuffix(b";") + frame)
+
+    check_frames(open_source(file, limits), Limits())
+    with pytest.raises(error):
+        check_frames(open_source(file, limits), limits)
 
 
 @pytest.mark.parametrize("format_name", ["TIFF", "BMP"])
