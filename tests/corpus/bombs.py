@@ -79,6 +79,40 @@ def png_many_texts() -> bytes:
     return _png(_png_header(8, 8), *[text] * 900, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
 
 
+def png_wide_texts() -> bytes:
+    """63 times a megabyte of text, in which one letter makes all of them four bytes wide."""
+    text = zlib.compress(("\U0001f600" + "a" * 1_000_000).encode())
+    texts = [(b"iTXt", b"%d\0\1\0\0\0" % number + text) for number in range(63)]
+    return _png(_png_header(8, 8), *texts, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
+
+
+def png_many_profiles() -> bytes:
+    profiles = _png((b"iCCP", b"icc\0\0" + _zeros(1_000_000)))[8:] * 3000
+    pixels = _png((b"IDAT", _zeros(25 * 8)), (b"IEND", b""))[8:]
+    return _png(_png_header(8, 8)) + profiles + pixels
+
+
+def png_long_block() -> bytes:
+    return _png(_png_header(8, 8)) + b"\xff\xff\xff\xf0eXIfMM\0*"
+
+
+def png_long_pixels() -> bytes:
+    return _png(_png_header(8, 8)) + b"\xff\xff\xff\xf0IDAT" + _zeros(10)
+
+
+def png_long_late_exif() -> bytes:
+    start = _png(_png_header(8, 8), (b"IDAT", _zeros(25 * 8)))
+    return start + b"\xff\xff\xff\xf0eXIfMM\0*"
+
+
+def png_headers() -> bytes:
+    return _png() + _png(_png_header(8, 8))[8:] * 3_500_000 + _png((b"IEND", b""))[8:]
+
+
+def png_no_palette() -> bytes:
+    return _png(_png_header(8, 8, 3), (b"IDAT", _zeros(9 * 8)), (b"IEND", b""))
+
+
 def png_profile() -> bytes:
     profile = (b"iCCP", b"icc\0\0" + _zeros(64 << 20))
     return _png(_png_header(8, 8), profile, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
@@ -105,6 +139,11 @@ def webp_pixels() -> bytes:
 def webp_canvas() -> bytes:
     """A small picture on a canvas of 16,777,216 x 200 px."""
     return _webp_on_canvas(16_777_216, 200)
+
+
+def webp_long_exif() -> bytes:
+    data = _webp_on_canvas(16, 16)
+    return data[:4] + b"\xff\xff\xff\xf0" + data[8:] + b"EXIF\xf0\xff\xff\xffMM\0*"
 
 
 def webp_needs_memory() -> bytes:
@@ -356,11 +395,19 @@ BOMBS = {
     "jpeg, 16,384 x 1": Bomb(jpeg_longest, None),
     "bmp, 900 megapixels": Bomb(bmp_pixels, errors.TooManyPixels, ALL_FORMATS),
     "png, zTXt of 64 MB": Bomb(png_compressed_text, errors.SourceUnreadable),
-    "png, 900 zTXt of 1 MB": Bomb(png_many_texts, errors.SourceUnreadable),
+    "png, 900 zTXt of 1 MB": Bomb(png_many_texts, errors.MetadataTooLarge),
+    "png, 63 iTXt of a wide letter": Bomb(png_wide_texts, errors.MetadataTooLarge),
+    "png, 3000 iCCP of 1 MB": Bomb(png_many_profiles, errors.MetadataTooLarge),
+    "png, a block of 4 GB": Bomb(png_long_block, errors.SourceUnreadable),
+    "png, pixels of 4 GB": Bomb(png_long_pixels, errors.SourceUnreadable),
+    "png, EXIF of 4 GB behind its pixels": Bomb(png_long_late_exif, errors.SourceUnreadable),
+    "png, 3,500,000 headers": Bomb(png_headers, errors.MetadataTooLarge),
+    "png, no palette": Bomb(png_no_palette, errors.SourceUnreadable),
     "png, iCCP of 64 MB": Bomb(png_profile, errors.SourceUnreadable),
     "png, 17 MB of text": Bomb(png_metadata, errors.MetadataTooLarge),
     "png, 2,000,000 empty blocks": Bomb(png_empty_blocks, errors.MetadataTooLarge),
     "webp, 268 megapixels": Bomb(webp_pixels, errors.TooManyPixels),
+    "webp, EXIF of 4 GB": Bomb(webp_long_exif, errors.SourceUnreadable),
     "webp, a huge canvas": Bomb(webp_canvas, errors.SideTooLong),
     "webp, four copies of 36 megapixels": Bomb(webp_needs_memory, errors.DecodeTooLarge),
     "avif, 144 megapixels": Bomb(avif_pixels, errors.TooManyPixels),

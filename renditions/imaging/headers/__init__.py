@@ -1,8 +1,8 @@
 """What a file says about itself, read without any decoder: a module for each format.
 
-Every number is found by seeking over the file's blocks: nothing is inflated or decoded, and nothing
-larger than a block header is kept, EXIF apart. A file that can't be followed gives what was found
-so far; whether it is a picture is for the decoder to say.
+Every number is found by seeking over the file's blocks: nothing is decoded, nothing inflated but
+the texts of a PNG, and nothing larger than a block header is kept, EXIF apart. A file that can't be
+followed gives what was found so far; whether it is a picture is for the decoder to say.
 """
 
 import re
