@@ -125,7 +125,7 @@ def decode(source: Source, limits: Limits, at_least: Size | None = None) -> Deco
         scale = drafted[1][2] / source.info.stored_size.width if drafted else 1
     with reading_pixels():
         image.load()
-        if draft and has_grey_corner(image) and is_cut_short(source.file, image, draft):
+        if draft and has_grey_corner(image) and is_cut_short(source.file):
             raise errors.SourceUnreadable("Not a whole picture: some of its data is missing.")
     return DecodedPicture(image, scale)
 

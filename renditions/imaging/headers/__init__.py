@@ -16,10 +16,18 @@ from .gif import read_gif, survey_gif_frames
 from .header import Frames, Header
 from .jpeg import read_jpeg
 from .png import read_png
+from .scans import lacks_restarts, pixels_end
 from .tiff import read_tiff
 from .webp import read_webp, survey_webp_frames
 
-__all__ = ["Frames", "Header", "read_header", "survey_frames"]
+__all__ = [
+    "Frames",
+    "Header",
+    "lacks_restarts",
+    "pixels_end",
+    "read_header",
+    "survey_frames",
+]
 
 _MAGIC = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
