@@ -1,9 +1,10 @@
-"""Is a JPEG whole? libjpeg paints what is missing grey, and only warns.
+"""Is a picture whole? Decoders paint what is missing, and say nothing or only warn.
 
-A file that breaks off is noticed by Pillow; one that breaks off and yet ends in an end marker, as a
+A JPEG that breaks off is noticed by Pillow; one that breaks off and yet has an end marker, as a
 broken upload that something repaired, is not. What libjpeg paints is mid-grey to the last corner.
-So if that corner is of exactly this grey, the picture is decoded again with other data in front of
-its end marker: where the data was whole, nothing changes.
+So if that corner is of exactly this grey, the picture is decoded with other data in front of its
+first end marker: where the data was whole, nothing changes. Where it has restart markers, none of
+them may be missing, since libjpeg joins what is left.
 """
 
 from io import BytesIO
@@ -11,9 +12,10 @@ from typing import BinaryIO
 
 from PIL import Image, ImageChops
 
+from .headers import lacks_restarts, pixels_end
+
 _GREY = range(127, 129)  # inverted inks are 127
 _NEARLY_GREY = range(112, 145)  # in a progressive picture, which libjpeg smooths across blocks
-_END_OF_IMAGE = b"\xff\xd9"
 _OTHER_DATA = b"\x55\xaa" * 2048
 
 
@@ -25,14 +27,24 @@ def has_grey_corner(image: Image.Image) -> bool:
     return all(value in grey for value in values)
 
 
-def is_cut_short(file: BinaryIO, image: Image.Image, at_least: tuple[int, int] | None) -> bool:
-    """Whether `image`, decoded from `file` with the draft size `at_least`, lacks some data."""
+def is_cut_short(file: BinaryIO) -> bool:
+    """Whether the JPEG in `file` lacks some data; both decodes for that take little memory."""
     file.seek(0)
     data = file.read()
-    end = data.rfind(_END_OF_IMAGE)
-    if end < 0:
+    end = pixels_end(data)
+    if end is None:
         return False
-    other = Image.open(BytesIO(data[:end] + _OTHER_DATA + data[end:]), formats=["JPEG"])
-    other.draft(None, at_least)
-    other.load()
-    return ImageChops.difference(image, other).getbbox() is not None
+    if lacks_restarts(data, end):
+        return True
+    whole = memoryview(data)
+    other = b"".join((whole[:end], _OTHER_DATA, whole[end:]))
+    del data, whole  # a file may be as large as a picture
+    difference = ImageChops.difference(_smallest(file), _smallest(BytesIO(other)))
+    return difference.getbbox() is not None
+
+
+def _smallest(file: BinaryIO) -> Image.Image:
+    image = Image.open(file, formats=["JPEG"])
+    image.draft(None, (1, 1))
+    image.load()
+    return image

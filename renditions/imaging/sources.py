@@ -18,7 +18,7 @@ from renditions import errors
 from .completeness import has_grey_corner, is_cut_short
 from .formats import Format, format_named
 from .geometry import Size
-from .headers import Header, count_frames, read_header
+from .headers import Frames, Header, read_header, survey_frames
 from .orientation import ORIENTATION_TAG, Orientation, upright_size
 
 if TYPE_CHECKING:
@@ -125,18 +125,20 @@ def decode(source: Source, limits: Limits, at_least: Size | None = None) -> Deco
         scale = drafted[1][2] / source.info.stored_size.width if drafted else 1
     with reading_pixels():
         image.load()
-        if draft and has_grey_corner(image) and is_cut_short(source.file, image, draft):
+        if draft and has_grey_corner(image) and is_cut_short(source.file):
             raise errors.SourceUnreadable("Not a whole picture: some of its data is missing.")
     return DecodedPicture(image, scale)
 
 
 def check_frames(source: Source, limits: Limits) -> None:
     """Refuse an animation whose frames have too many pixels together; nothing is decoded."""
-    pixels = source.info.size.pixels
-    frames = count_frames(source.file, source.info.format, limits.max_frame_pixels // pixels)
+    row, first = format_named(source.info.format), source.info.stored_size
+    frames = survey_frames(source.file, row.name, first, limits.max_frame_pixels)
     if frames is None:
-        frames = getattr(source.image, "n_frames", 1)
-    _check(frames * pixels, limits.max_frame_pixels, errors.TooManyFramePixels)
+        frames = Frames(getattr(source.image, "n_frames", 1), first)
+    _check_size(frames.canvas, row, limits)
+    pixels = frames.count * frames.canvas.pixels
+    _check(pixels, limits.max_frame_pixels, errors.TooManyFramePixels)
 
 
 def _affordable_draft(source: Source, limits: Limits, at_least: Size | None) -> tuple[int, int]:
@@ -165,6 +167,8 @@ def _check_header(header: Header, row: Format, limits: Limits) -> None:
         _check_size(header.size, row, limits)
     _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
     _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
+    if header.fault:
+        raise errors.SourceUnreadable(f"Not a whole picture: {header.fault}.")
 
 
 def _check_size(size: Size, row: Format, limits: Limits) -> None:

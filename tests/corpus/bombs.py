@@ -79,6 +79,40 @@ def png_many_texts() -> bytes:
     return _png(_png_header(8, 8), *[text] * 900, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
 
 
+def png_wide_texts() -> bytes:
+    """63 times a megabyte of text, in which one letter makes all of them four bytes wide."""
+    text = zlib.compress(("\U0001f600" + "a" * 1_000_000).encode())
+    texts = [(b"iTXt", b"%d\0\1\0\0\0" % number + text) for number in range(63)]
+    return _png(_png_header(8, 8), *texts, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
+
+
+def png_many_profiles() -> bytes:
+    profiles = _png((b"iCCP", b"icc\0\0" + _zeros(1_000_000)))[8:] * 3000
+    pixels = _png((b"IDAT", _zeros(25 * 8)), (b"IEND", b""))[8:]
+    return _png(_png_header(8, 8)) + profiles + pixels
+
+
+def png_long_block() -> bytes:
+    return _png(_png_header(8, 8)) + b"\xff\xff\xff\xf0eXIfMM\0*"
+
+
+def png_long_pixels() -> bytes:
+    return _png(_png_header(8, 8)) + b"\xff\xff\xff\xf0IDAT" + _zeros(10)
+
+
+def png_long_late_exif() -> bytes:
+    start = _png(_png_header(8, 8), (b"IDAT", _zeros(25 * 8)))
+    return start + b"\xff\xff\xff\xf0eXIfMM\0*"
+
+
+def png_headers() -> bytes:
+    return _png() + _png(_png_header(8, 8))[8:] * 3_500_000 + _png((b"IEND", b""))[8:]
+
+
+def png_no_palette() -> bytes:
+    return _png(_png_header(8, 8, 3), (b"IDAT", _zeros(9 * 8)), (b"IEND", b""))
+
+
 def png_profile() -> bytes:
     profile = (b"iCCP", b"icc\0\0" + _zeros(64 << 20))
     return _png(_png_header(8, 8), profile, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
@@ -107,6 +141,11 @@ def webp_canvas() -> bytes:
     return _webp_on_canvas(16_777_216, 200)
 
 
+def webp_long_exif() -> bytes:
+    data = _webp_on_canvas(16, 16)
+    return data[:4] + b"\xff\xff\xff\xf0" + data[8:] + b"EXIF\xf0\xff\xff\xffMM\0*"
+
+
 def webp_needs_memory() -> bytes:
     """Within the pixel limit, but libwebp keeps four copies."""
     return _webp_on_canvas(6000, 6000)
@@ -130,6 +169,32 @@ def avif_pixels() -> bytes:
     )
 
 
+def avif_picture() -> bytes:
+    """Boxes of 64 x 64 px around a picture of 12,000 x 12,000."""
+    file = BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "AVIF", speed=10)
+    return _with_av1_sides(file.getvalue(), 12_000, 12_000)
+
+
+def avif_moving_picture() -> bytes:
+    """The same where the picture is the first frame of two."""
+    file = BytesIO()
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "AVIF", save_all=True, append_images=frames[1:], duration=9, speed=10)
+    return _with_av1_sides(file.getvalue(), 12_000, 12_000)
+
+
+def _with_av1_sides(avif: bytes, width: int, height: int) -> bytes:
+    """Return `avif` with another sequence header before its pixels, and so much less of them."""
+    start = avif.rindex(b"mdat") + 4
+    old = avif[start : start + 2 + avif[start + 1]]
+    # A still picture, 16 bits for each side, then nothing special.
+    bits = f"00011{0:05b}{15:04b}{15:04b}{width - 1:016b}{height - 1:016b}{1:015b}".ljust(72, "0")
+    new, frame = b"\x0a\x09" + int(bits, 2).to_bytes(9, "big"), start + len(old)
+    changed = avif[:start] + new + b"\x30" + avif[frame + 2 :]
+    return changed[: len(avif)].ljust(len(avif), b"\0")
+
+
 def gif_screen() -> bytes:
     """65,535 x 65,535 px, to be cleared after the first frame."""
     control = b"!\xf9\x04\x08\0\0\0\0"
@@ -150,6 +215,21 @@ def gif_frames() -> bytes:
     screen = b"GIF89a" + struct.pack("<2H", 1000, 1000) + b"\x80\0\0" + bytes(3) + b"\xff" * 3
     frame = b"," + struct.pack("<4H", 0, 0, 1, 1) + b"\0\x02\x02\x44\x01\0"
     return screen + frame * 50_000 + b";"
+
+
+def gif_later_frame() -> bytes:
+    """A second frame of a pixel, far from the first: 66 bytes that Pillow makes a gigabyte of."""
+    return _gif_with_pixels_at((0, 0), (12_000, 12_000))
+
+
+def gif_growing_frames() -> bytes:
+    """Each of 3000 frames is two pixels further away than the last: 43 gigapixels."""
+    return _gif_with_pixels_at(*((2 * number, 2 * number) for number in range(3000)))
+
+
+def _gif_with_pixels_at(*places: tuple[int, int]) -> bytes:
+    frames = (b"," + struct.pack("<4H", *place, 1, 1) + _GIF_FRAME[9:] for place in places)
+    return _GIF_SCREEN + b"".join(frames) + b";"
 
 
 def gif_comments() -> bytes:
@@ -315,17 +395,29 @@ BOMBS = {
     "jpeg, 16,384 x 1": Bomb(jpeg_longest, None),
     "bmp, 900 megapixels": Bomb(bmp_pixels, errors.TooManyPixels, ALL_FORMATS),
     "png, zTXt of 64 MB": Bomb(png_compressed_text, errors.SourceUnreadable),
-    "png, 900 zTXt of 1 MB": Bomb(png_many_texts, errors.SourceUnreadable),
+    "png, 900 zTXt of 1 MB": Bomb(png_many_texts, errors.MetadataTooLarge),
+    "png, 63 iTXt of a wide letter": Bomb(png_wide_texts, errors.MetadataTooLarge),
+    "png, 3000 iCCP of 1 MB": Bomb(png_many_profiles, errors.MetadataTooLarge),
+    "png, a block of 4 GB": Bomb(png_long_block, errors.SourceUnreadable),
+    "png, pixels of 4 GB": Bomb(png_long_pixels, errors.SourceUnreadable),
+    "png, EXIF of 4 GB behind its pixels": Bomb(png_long_late_exif, errors.SourceUnreadable),
+    "png, 3,500,000 headers": Bomb(png_headers, errors.MetadataTooLarge),
+    "png, no palette": Bomb(png_no_palette, errors.SourceUnreadable),
     "png, iCCP of 64 MB": Bomb(png_profile, errors.SourceUnreadable),
     "png, 17 MB of text": Bomb(png_metadata, errors.MetadataTooLarge),
     "png, 2,000,000 empty blocks": Bomb(png_empty_blocks, errors.MetadataTooLarge),
     "webp, 268 megapixels": Bomb(webp_pixels, errors.TooManyPixels),
+    "webp, EXIF of 4 GB": Bomb(webp_long_exif, errors.SourceUnreadable),
     "webp, a huge canvas": Bomb(webp_canvas, errors.SideTooLong),
     "webp, four copies of 36 megapixels": Bomb(webp_needs_memory, errors.DecodeTooLarge),
     "avif, 144 megapixels": Bomb(avif_pixels, errors.TooManyPixels),
+    "avif, 144 megapixels inside": Bomb(avif_picture, errors.TooManyPixels),
+    "avif, 144 megapixels that move": Bomb(avif_moving_picture, errors.TooManyPixels),
     "gif, a huge screen": Bomb(gif_screen, errors.SideTooLong),
     "gif, a huge frame": Bomb(gif_frame, errors.SideTooLong),
     "gif, 50,000 frames, all kept": Bomb(gif_frames, errors.TooManyFramePixels),
+    "gif, a far frame, all kept": Bomb(gif_later_frame, errors.TooManyPixels),
+    "gif, ever further frames, all kept": Bomb(gif_growing_frames, errors.TooManyFramePixels),
     "gif, 10,000,000 short comments": Bomb(gif_comments, errors.MetadataTooLarge),
     "jpeg, 4000 progressive scans": Bomb(jpeg_scans, errors.TooManyScans),
     "jpeg, 4000 baseline scans": Bomb(jpeg_scans_not_progressive, errors.TooManyScans),
@@ -377,5 +469,6 @@ BOMBS |= {
     "avif, 65,000 references": _of_metadata(metadata_bombs.avif_references),
     "avif, 30,000 items": _of_metadata(metadata_bombs.avif_items),
     "avif, 1,900,000 properties": _of_metadata(metadata_bombs.avif_properties),
+    "avif, 10,000,000 units": _of_metadata(metadata_bombs.avif_units),
     "avif, 2,500,000 frames": _of_metadata(metadata_bombs.avif_frames),
 }

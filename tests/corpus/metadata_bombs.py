@@ -181,6 +181,16 @@ def avif_frames() -> bytes:
     return bytes(data) + box(b"mdat", bytes(2_500_000))
 
 
+def avif_units() -> bytes:
+    """A picture of 10,000,000 units of codec data with nothing in them."""
+    units = b"\x7a\0" * 10_000_000
+    # Offsets and lengths of four bytes; one item, in this file, in one piece.
+    place = struct.pack(">I6H", 1 << 24, 0x4400, 1, 1, 0, 0, 1)
+    short = _with_box(_avif(), box(b"iloc", place + bytes(8)))
+    place += struct.pack(">2I", len(short) + 8, len(units))
+    return _with_box(short, box(b"iloc", place)) + box(b"mdat", units)
+
+
 def box(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + name + body
 

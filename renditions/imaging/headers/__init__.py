@@ -1,23 +1,34 @@
 """What a file says about itself, read without any decoder: a module for each format.
 
-Every number is found by seeking over the file's blocks: nothing is inflated or decoded, and nothing
-larger than a block header is kept, EXIF apart. A file that can't be followed gives what was found
-so far; whether it is a picture is for the decoder to say.
+Every number is found by seeking over the file's blocks: nothing is decoded, nothing inflated but
+the texts of a PNG, and nothing larger than a block header is kept, EXIF apart. A file that can't be
+followed gives what was found so far; whether it is a picture is for the decoder to say.
 """
 
 import re
 from collections.abc import Callable
 from typing import BinaryIO
 
+from renditions.imaging.geometry import Size
+
 from .avif import read_avif
-from .gif import count_gif_frames, read_gif
-from .header import Header
+from .gif import read_gif, survey_gif_frames
+from .header import Frames, Header
 from .jpeg import read_jpeg
 from .png import read_png
+from .scans import lacks_restarts, pixels_end
 from .tiff import read_tiff
-from .webp import count_webp_frames, read_webp
+from .webp import read_webp, survey_webp_frames
 
-__all__ = ["Header", "count_frames", "format_of", "read_header"]
+__all__ = [
+    "Frames",
+    "Header",
+    "format_of",
+    "lacks_restarts",
+    "pixels_end",
+    "read_header",
+    "survey_frames",
+]
 
 _MAGIC = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
@@ -57,10 +68,14 @@ def format_of(start: bytes) -> str | None:
     return next((name for magic, name in _MAGIC if magic.match(start)), None)
 
 
-def count_frames(file: BinaryIO, format_name: str, max_frames: int) -> int | None:
-    """Return how many frames `file` has, or a number above `max_frames`; None: only Pillow knows.
+def survey_frames(file: BinaryIO, format_name: str, canvas: Size, max_pixels: int) -> Frames | None:
+    """Return what all frames of `file` need; None: only Pillow knows.
 
-    Pillow's own count composes the frames of a GIF.
+    Counting ends where all frames together have more than `max_pixels`. Pillow's own count composes
+    the frames of a GIF.
+
+    Args:
+        canvas: The size of the first frame.
     """
-    count = {"GIF": count_gif_frames, "WEBP": count_webp_frames}.get(format_name)
-    return count(file, max_frames) if count else None
+    survey = {"GIF": survey_gif_frames, "WEBP": survey_webp_frames}.get(format_name)
+    return survey(file, canvas, max_pixels) if survey else None

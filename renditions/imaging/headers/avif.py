@@ -1,32 +1,47 @@
-"""The boxes of an AVIF, by ISO/IEC 14496-12 and 23008-12: what it costs to read them.
+"""The boxes of an AVIF, by ISO/IEC 14496-12 and 23008-12: what it costs to read and decode them.
 
 libavif reads them before anybody knows how large the picture is. It looks for each item among all
-others, wherever one is named: 130 KB that name 65,000 items take a minute.
+others, wherever one is named: 130 KB that name 65,000 items take a minute. The size that a box
+tells is only what the decoded picture is scaled to.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import reduce
 from io import BytesIO
+from itertools import islice
 from typing import BinaryIO
 
+from renditions.imaging.geometry import Size
+
+from .av1 import FrameSizes
 from .directories import BLOCK_OVERHEAD_BYTES, read_directory
 from .header import Header
+from .samples import sample_places, samples_cost
 
 # From the file down to the table of frames.
 _BRANCHES = {b"": b"moov", b"moov": b"trak", b"trak": b"mdia", b"mdia": b"minf", b"minf": b"stbl"}
-_FRAME_COST = 128  # bytes of memory
+_FRAME_COST = _UNIT_COST = 128  # bytes of memory, and time
+_ALIGNMENT = 64  # px, to which encoders may have filled up the sides
+_NO_SIZE = Size(0, 0)
 
 _Extents = list[tuple[int, int]]  # offset in the file, length
 
 
 def read_avif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
-    """Count the metadata; the size is for the decoder to tell."""
-    header.metadata_bytes = _Walk(file, max_metadata_bytes).cost
+    """Count the metadata, and find the largest picture that is decoded."""
+    walk = _Walk(file, max_metadata_bytes)
+    header.metadata_bytes, header.fault = walk.cost, walk.fault
+    if walk.size.pixels:
+        header.size = walk.size
 
 
 class _Walk:
     """Adds up costs, until they are above a limit."""
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
+        self.size = _NO_SIZE  # the largest width, and the largest height
+        self.fault = ""
         self._bytes = 0
         self._items_named = 0
         self._file = file
@@ -56,34 +71,85 @@ class _Walk:
         for name, body, box_end in self._boxes(start, end):
             if name in (b"meta", b"moov"):
                 self._bytes += box_end - body
-            if name == _BRANCHES.get(parent):
+            if name == b"stbl":
+                self._add_frames({name: body for name, body, _ in self._boxes(body, box_end)})
+            elif name == _BRANCHES.get(parent):
                 self._add_branch(name, body, box_end)
             elif name == b"meta":
                 self._add_items(body + 4, box_end)
-            elif name == b"stsz":
-                self._file.seek(body + 8)
-                self._bytes += self._number(4) * _FRAME_COST
+
+    def _add_frames(self, tables: dict[bytes, int]) -> None:
+        self._bytes += samples_cost(self._file, tables, _FRAME_COST)
+        if self.cost > self._limit or not self._holds_av1(tables):
+            return
+        frames = FrameSizes()
+        for start, length in sample_places(self._file, tables):
+            self._add_units(frames, self._file, start, min(start + length, self._end))
+        self.size = _larger(self.size, frames.size)
+
+    def _holds_av1(self, tables: dict[bytes, int]) -> bool:
+        """Whether a track has pictures: it may have sound."""
+        if b"stsd" not in tables:
+            return False
+        start = tables[b"stsd"]
+        self._file.seek(start + 4)
+        count, entries = self._number(4), self._boxes(start + 8, self._end)
+        return any(entry[0] == b"av01" for entry in islice(entries, count))
+
+    def _add_units(self, frames: FrameSizes, file: BinaryIO, start: int, end: int) -> None:
+        left = max(self._limit - self.cost, 0) // _UNIT_COST
+        self._bytes += frames.add(file, start, end, left) * _UNIT_COST
 
     def _add_items(self, start: int, end: int) -> None:
         found = {}
+        properties = _Properties()
         for name, body, box_end in self._boxes(start, end):
             found[name] = body, box_end
             if name == b"iprp":
-                self._add_properties(body, box_end)
+                self._add_properties(properties, body, box_end)
             elif name == b"iref":  # two bytes name an item
                 self._items_named += (box_end - body) // 2
         if b"iinf" in found and b"iloc" in found:
             kinds = dict(self._item_kinds(*found[b"iinf"]))
             inside, _ = found.get(b"idat", (0, 0))
-            self._add_contents(kinds, found[b"iloc"][0], inside)
+            self._add_contents(kinds, properties, found[b"iloc"][0], inside)
 
-    def _add_properties(self, start: int, end: int) -> None:
+    def _add_properties(self, properties: "_Properties", start: int, end: int) -> None:
         for name, body, box_end in self._boxes(start, end):
             if name == b"ipco":
-                for _ in self._boxes(body, box_end):
-                    pass  # each has been counted
+                properties.sizes = list(self._property_sizes(body, box_end))
+                properties.largest = reduce(_larger, properties.sizes, _NO_SIZE)
             elif name == b"ipma":  # three bytes give an item no property
                 self._items_named += (box_end - body) // 3
+                if self.cost <= self._limit:
+                    properties.of_items |= dict(self._associations(body, box_end))
+
+    def _property_sizes(self, start: int, end: int) -> Iterator[Size]:
+        """Yield the size that each property tells; most tell something else."""
+        for name, body, _ in self._boxes(start, end):
+            self._file.seek(body + 4)
+            yield Size(self._number(4), self._number(4)) if name == b"ispe" else _NO_SIZE
+
+    def _associations(self, start: int, end: int) -> Iterator[tuple[int, list[int]]]:
+        """Yield each item with the numbers of its properties."""
+        self._file.seek(start)
+        version_and_flags = self._number(4)
+        item_bytes = 4 if version_and_flags >> 24 else 2
+        index_bytes = 1 + (version_and_flags & 1)
+        for _ in range(self._number(4)):
+            if self._file.tell() >= end:
+                return
+            item = self._number(item_bytes)
+            indexes = self._file.read(self._number(1) * index_bytes)
+            # The highest bit says whether the property is essential.
+            mask = (1 << 8 * index_bytes - 1) - 1
+            yield (
+                item,
+                [
+                    int.from_bytes(indexes[i : i + index_bytes], "big") & mask
+                    for i in range(0, len(indexes), index_bytes)
+                ],
+            )
 
     def _item_kinds(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         self._file.seek(start)
@@ -97,11 +163,14 @@ class _Walk:
                 self._file.seek(2, 1)
                 yield item, self._file.read(4)
 
-    def _add_contents(self, kinds: dict[int, bytes], start: int, inside: int) -> None:
-        """Add EXIF and XMP.
+    def _add_contents(
+        self, kinds: dict[int, bytes], properties: "_Properties", start: int, inside: int
+    ) -> None:
+        """Add EXIF, XMP and pictures.
 
         Args:
             kinds: Of items, by their numbers.
+            properties: Of items.
             start: Of the table of places.
             inside: Where the box begins that some places are counted from.
         """
@@ -110,6 +179,8 @@ class _Walk:
                 self._bytes += sum(length for _, length in extents)
             if kinds.get(item) == b"Exif" and self.cost <= self._limit:
                 self._add_exif(extents)
+            if kinds.get(item) == b"av01":
+                self._add_picture(extents, properties.size_of(item))
 
     def _places(self, start: int, inside: int) -> Iterator[tuple[int, _Extents]]:
         self._file.seek(start)
@@ -136,14 +207,52 @@ class _Walk:
             yield item, extents
             self._file.seek(position)
 
-    def _add_exif(self, extents: _Extents) -> None:
-        exif = bytearray()
+    def _add_picture(self, extents: _Extents, told: Size) -> None:
+        frames = FrameSizes()
+        if len(extents) == 1:
+            start, length = extents[0]
+            self._add_units(frames, self._file, start, start + length)
+        else:  # which libavif joins in memory
+            self._bytes += sum(length for _, length in extents)
+            if self.cost <= self._limit:
+                data = self._joined(extents)
+                self._add_units(frames, BytesIO(data), 0, len(data))
+        found = frames.size
+        if found.width > told.width + _ALIGNMENT or found.height > told.height + _ALIGNMENT:
+            self.fault = f"a picture of {found} is said to be {told}"
+        self.size = _larger(self.size, found)
+
+    def _joined(self, extents: _Extents) -> bytes:
+        data = bytearray()
         for offset, length in extents:
             self._file.seek(offset)
-            exif += self._file.read(length)
+            data += self._file.read(length)
+        return bytes(data)
+
+    def _add_exif(self, extents: _Extents) -> None:
+        exif = self._joined(extents)
         # Four bytes say how far behind them the TIFF structure begins.
         exif = exif[4 + int.from_bytes(exif[:4], "big") :]
         self._bytes += read_directory(BytesIO(exif), self._limit).cost
 
     def _number(self, width: int) -> int:
         return int.from_bytes(self._file.read(width), "big")
+
+
+@dataclass(slots=True)
+class _Properties:
+    """What is said of items."""
+
+    sizes: list[Size] = field(default_factory=list)  # of all properties, in order
+    largest: Size = _NO_SIZE
+    of_items: dict[int, list[int]] = field(default_factory=dict)  # the first is 1
+
+    def size_of(self, item: int) -> Size:
+        """Return the first size that `item` has; an alpha may have none, and then its picture's."""
+        own = [self.sizes[i - 1] for i in self.of_items.get(item, ()) if 0 < i <= len(self.sizes)]
+        return next((size for size in own if size != _NO_SIZE), self.largest)
+
+
+def _larger(one: Size, other: Size) -> Size:
+    """Return the smallest size that both fit in."""
+    return Size(max(one.width, other.width), max(one.height, other.height))

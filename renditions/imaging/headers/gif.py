@@ -5,7 +5,7 @@ from typing import BinaryIO
 from renditions.imaging.geometry import Size
 
 from .directories import BLOCK_OVERHEAD_BYTES
-from .header import Header, size_of
+from .header import Frames, Header, size_of
 
 _MAX_GIF_COST = 200_000_000
 _GIF_TURN_COST = 3 * BLOCK_OVERHEAD_BYTES
@@ -25,23 +25,19 @@ def read_gif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans:
             file.seek(1, 1)
             header.metadata_bytes += _skip_gif_blocks(file, max_metadata_bytes)
         elif kind == b",":
-            place = file.read(8)
-            left, top, width, height = (
-                int.from_bytes(place[i : i + 2], "little") for i in (0, 2, 4, 6)
-            )
-            header.size = Size(max(screen.width, left + width), max(screen.height, top + height))
+            header.size = _grown(screen, file.read(8))
             return
         elif not kind or kind == b";":
             return
 
 
-def count_gif_frames(file: BinaryIO, max_frames: int) -> int:
-    """Count the frames without composing them."""
+def survey_gif_frames(file: BinaryIO, canvas: Size, max_pixels: int) -> Frames:
+    """Count the frames without composing them; each may make `canvas` larger."""
     file.seek(10)
     flags = file.read(3)[:1] or b"\0"
     file.seek(_palette_bytes(flags[0]), 1)
     frames, cost = 0, 0
-    while frames <= max_frames:
+    while frames * canvas.pixels <= max_pixels:
         kind = file.read(1)
         cost += _GIF_TURN_COST
         if kind == b"!":
@@ -49,14 +45,21 @@ def count_gif_frames(file: BinaryIO, max_frames: int) -> int:
         elif kind == b",":
             frames += 1
             place = file.read(9)
+            canvas = _grown(canvas, place)
             file.seek(_palette_bytes(place[-1] if place else 0) + 1, 1)
         elif not kind or kind == b";":
             break
         if kind in (b"!", b","):
             cost += _skip_gif_blocks(file, _MAX_GIF_COST)
         if cost > _MAX_GIF_COST:  # blocks of a byte each; nobody's encoder does that
-            return max_frames + 1
-    return frames
+            return Frames(max_pixels + 1, canvas)
+    return Frames(frames, canvas)
+
+
+def _grown(canvas: Size, place: bytes) -> Size:
+    """Return `canvas` so large that a frame in this place fits on it, as Pillow makes it."""
+    left, top, width, height = (int.from_bytes(place[i : i + 2], "little") for i in (0, 2, 4, 6))
+    return Size(max(canvas.width, left + width), max(canvas.height, top + height))
 
 
 def _skip_gif_blocks(file: BinaryIO, max_cost: int) -> int:

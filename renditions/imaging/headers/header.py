@@ -17,10 +17,19 @@ class Header:
 
     format: str | None  # None: no format that we know
     size: Size | None = None  # as stored; None: only the decoder can tell
+    fault: str = ""  # why this can't be a whole picture
     metadata_bytes: int = 0
     scans: int = 1  # of a JPEG; counting ends above the limit
     coefficient_bytes: int = 0  # that a decoder keeps of a JPEG with several scans
     late_exif: tuple[int, int] | None = None  # of a PNG, behind its pixels: offset, length
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """How much there is to an animation."""
+
+    count: int
+    canvas: Size  # that all frames are laid on
 
 
 def add_exif(header: Header, exif: bytes, max_metadata_bytes: int) -> None:

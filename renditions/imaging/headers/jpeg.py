@@ -1,15 +1,13 @@
 """The segments and scans of a JPEG, by ITU-T T.81."""
 
-import re
 from typing import BinaryIO
 
 from .directories import BLOCK_OVERHEAD_BYTES
 from .header import Header, add_exif, size_of
+from .scans import END_OF_IMAGE, MARKER, START_OF_FRAME, START_OF_SCAN
 
-_START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _BASELINE = {0xC0, 0xC1}
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers with no length behind them
-_END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
 _METADATA = {*range(0xE0, 0xF0), 0xFE}
 _EXIF_SEGMENT, _EXIF_NAME = 0xE1, b"Exif\0\0"
 
@@ -30,14 +28,14 @@ def _read_jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scan
         header.metadata_bytes += passed * BLOCK_OVERHEAD_BYTES
         if marker is None:
             break
-        if marker == _START_OF_SCAN:
+        if marker == START_OF_SCAN:
             # A baseline scan with all components in it is the only one the decoder reads.
             scan = file.read(length)
             if not (baseline and scan[:1] == frame[5:6]):
                 _count_scans(file, header, max_metadata_bytes, max_scans)
                 header.coefficient_bytes = _coefficient_bytes(frame)
             break
-        if marker in _START_OF_FRAME:
+        if marker in START_OF_FRAME:
             frame, baseline = file.read(length), marker in _BASELINE
             header.size = size_of(frame[3:5], frame[1:3], "big")
             length = 0
@@ -69,7 +67,7 @@ def _jpeg_segment(file: BinaryIO, max_passed: int) -> tuple[int | None, int, int
         byte, passed = file.read(1), passed + 1
     while byte == b"\xff" and passed <= max_passed:
         byte, passed = file.read(1), passed + 1
-    if not byte or byte[0] == _END_OF_IMAGE or passed > max_passed:
+    if not byte or byte[0] == END_OF_IMAGE or passed > max_passed:
         return None, 0, passed
     if byte[0] in _STANDALONE or byte[0] == 0:
         return byte[0], 0, passed
@@ -77,18 +75,14 @@ def _jpeg_segment(file: BinaryIO, max_passed: int) -> tuple[int | None, int, int
     return (byte[0], length - 2, passed) if length >= 2 else (None, 0, passed)
 
 
-# In the data of a scan 0xFF is followed by 0, by a restart marker or by itself.
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
-
-
 def _count_scans(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
     """Count the scans of the picture, the one whose header was just read included."""
     data, position = file.read(), 0
     while header.scans <= max_scans and header.metadata_bytes <= max_metadata_bytes:
-        found = _MARKER.search(data, position)
-        if found is None or found[0][1] == _END_OF_IMAGE:
+        found = MARKER.search(data, position)
+        if found is None or found[0][1] == END_OF_IMAGE:
             break
-        header.scans += found[0][1] == _START_OF_SCAN
+        header.scans += found[0][1] == START_OF_SCAN
         header.metadata_bytes += BLOCK_OVERHEAD_BYTES
         length = int.from_bytes(data[found.end() : found.end() + 2], "big")
         position = found.end() + max(length, 2)

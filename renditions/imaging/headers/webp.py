@@ -1,30 +1,42 @@
 """The blocks of a WebP, by RFC 9649."""
 
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from renditions.imaging.geometry import Size
 
 from .directories import BLOCK_OVERHEAD_BYTES
-from .header import Header, add_exif, size_of
+from .header import Frames, Header, add_exif, size_of
 
 
 def read_webp(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
     """Fill `header`, blocks behind the pixels included."""
     start = file.read(30)
     header.size = _webp_size(start)
-    file.seek(12)
-    while header.metadata_bytes <= max_metadata_bytes:
-        block = file.read(8)
-        if len(block) < 8:
-            return
-        length = int.from_bytes(block[4:], "little")
-        if block[:4] in (b"ICCP", b"EXIF", b"XMP "):
+    for name, length in _blocks(file):
+        if name in (b"ICCP", b"EXIF", b"XMP "):
             header.metadata_bytes += length
         header.metadata_bytes += BLOCK_OVERHEAD_BYTES
-        body = file.tell()
-        if block[:4] == b"EXIF" and header.metadata_bytes <= max_metadata_bytes:
+        if header.metadata_bytes > max_metadata_bytes:
+            return
+        if name == b"EXIF":
             add_exif(header, file.read(length), max_metadata_bytes)
-        file.seek(body + length + length % 2)
+
+
+def _blocks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield the name of each block and its length in the file, which is at its body then.
+
+    What lies behind the end that the file itself tells is of no WebP.
+    """
+    end = file.seek(0, 2)
+    file.seek(4)
+    end, start = min(8 + int.from_bytes(file.read(4), "little"), end), 12
+    while start + 8 <= end:
+        file.seek(start)
+        block = file.read(8)
+        length, start = int.from_bytes(block[4:], "little"), start + 8
+        yield block[:4], min(length, end - start)
+        start += length + length % 2
 
 
 def _webp_size(start: bytes) -> Size | None:
@@ -39,12 +51,11 @@ def _webp_size(start: bytes) -> Size | None:
     return Size(width, height)
 
 
-def count_webp_frames(file: BinaryIO, max_frames: int) -> int:
-    """Count the frames of an animation."""
-    file.seek(12)
+def survey_webp_frames(file: BinaryIO, canvas: Size, max_pixels: int) -> Frames:
+    """Count the frames of an animation, none of which reaches out of `canvas`."""
     frames = 0
-    while frames <= max_frames and len(block := file.read(8)) == 8:
-        frames += block[:4] == b"ANMF"
-        length = int.from_bytes(block[4:], "little")
-        file.seek(length + length % 2, 1)
-    return frames
+    for name, _ in _blocks(file):
+        frames += name == b"ANMF"
+        if frames * canvas.pixels > max_pixels:
+            break
+    return Frames(frames, canvas)

@@ -1,6 +1,7 @@
 """What is counted before anybody decodes, in files of every format."""
 
 import struct
+import zlib
 from io import BytesIO
 
 import pytest
@@ -11,8 +12,8 @@ from renditions.imaging.geometry import Size
 from renditions.imaging.headers import read_header
 from renditions.imaging.orientation import Orientation
 from renditions.imaging.rendering import Recipe
-from renditions.imaging.sources import probe
-from tests.corpus.metadata_bombs import box
+from renditions.imaging.sources import Limits, probe
+from tests.corpus.metadata_bombs import box, png
 
 from .pictures import CORNERS, as_file, four_corners, render
 from .test_modes import WITH_TIFF
@@ -95,7 +96,7 @@ def test_an_ordinary_animation_is_far_from_the_limit():
     frames = [four_corners(30, 20, [(*colour, 9 + i) for colour in CORNERS]) for i in range(100)]
     options = {"save_all": True, "append_images": frames[1:], "duration": 40, "speed": 10}
 
-    assert _metadata_bytes(as_file(frames[0], "AVIF", **options)) < 80_000
+    assert _metadata_bytes(as_file(frames[0], "AVIF", **options)) < 160_000
 
 
 def test_a_place_beyond_every_file_is_no_place():
@@ -130,6 +131,65 @@ def test_no_noise_in_a_header_stops_the_count(format_name):
             place = (i * 7919 + j * 104_729) % min(len(data), 900)
             broken[place : place + 1 + i % 4] = (b"\xff", b"\0", b"\x7f", b"\1")[j] * (1 + i % 4)
         _metadata_bytes(BytesIO(broken))
+
+
+def _png_with(*chunks: tuple[bytes, bytes]) -> BytesIO:
+    return BytesIO(png(*chunks, (b"IDAT", zlib.compress(bytes(25 * 8)))))
+
+
+@pytest.mark.parametrize(
+    ("chunk", "becomes"),
+    [
+        ((b"tEXt", b"key\0" + b"a" * 100_000), 100_000),
+        ((b"zTXt", b"key\0\0" + zlib.compress(b"a" * 100_000)), 100_000),
+        ((b"iTXt", b"key\0\0\0\0\0" + b"a" * 100_000), 100_000),
+        ((b"iTXt", b"key\0\1\0\0\0" + zlib.compress(b"a" * 100_000)), 100_000),
+        ((b"iTXt", b"key\0\0\0\0\0" + ("é" * 100_000).encode()), 200_000),
+        ((b"iTXt", b"key\0\0\0\0\0" + ("字" + "a" * 99_999).encode()), 200_000),
+        ((b"iTXt", b"key\0\0\0\0\0" + ("😀" + "a" * 99_999).encode()), 400_000),
+        ((b"iTXt", b"key\0\1\0\0\0" + zlib.compress(("😀" + "a" * 99_999).encode())), 400_000),
+        ((b"iTXt", b"key\0\1\0\0\0not deflated"), 20),
+        ((b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"00" * 5000)), 330_000),
+    ],
+)
+def test_texts_cost_what_they_become(chunk, becomes):
+    """Deflated ones grow a thousandfold, and one letter may make all others wide."""
+    none = _metadata_bytes(_png_with())
+
+    assert becomes <= _metadata_bytes(_png_with(chunk)) - none < becomes + 2000
+
+
+def test_large_xmp_is_within_the_limit():
+    """Editors write ten megabytes of history into a picture that they saved often."""
+    xmp = (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + b"<li/>" * 2_000_000)
+
+    assert probe(_png_with(xmp), Limits()).size == Size(8, 8)
+
+
+@pytest.mark.parametrize("name", [b"eXIf", b"iTXt", b"IDAT", b"prIv"])
+def test_a_block_longer_than_the_file_is_refused(name):
+    """45 bytes that said 4 GB were a lack of memory, which is tried again and again."""
+    data = png().replace(b"\0\0\0\0IEND", b"\xff\xff\xff\xf0" + name)
+
+    with pytest.raises(SourceUnreadable, match=r"4,294,967,280 bytes is longer"):
+        probe(BytesIO(data), Limits())
+
+
+def test_numbers_of_colours_without_colours_are_refused():
+    """A PNG with a palette that has none."""
+    data = as_file(Image.new("P", (8, 8)), "PNG").getvalue().replace(b"PLTE", b"puTE")
+
+    with pytest.raises(SourceUnreadable, match="palette is missing"):
+        probe(BytesIO(data), Limits())
+
+
+def test_what_lies_behind_a_webp_is_not_counted():
+    """Cameras and messengers append what they like."""
+    data = as_file(four_corners(30, 20), "WEBP").getvalue()
+    behind = b"EXIF\xf0\xff\xff\xff" + bytes(20_000)
+
+    assert _metadata_bytes(BytesIO(data + behind)) == _metadata_bytes(BytesIO(data))
+    assert render(BytesIO(data + behind), Recipe()).size == Size(30, 20)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -1,6 +1,8 @@
 """May this file be opened? Limits, allowlist, and files that are not whole."""
 
 import pickle
+import re
+import struct
 from contextlib import suppress
 from io import BytesIO
 
@@ -11,7 +13,7 @@ from renditions import errors
 from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import Recipe, open_picture
 from renditions.imaging.sizers import Crop
-from renditions.imaging.sources import Limits, check_whole, probe
+from renditions.imaging.sources import Limits, check_frames, check_whole, open_source, probe
 
 from .pictures import as_file, four_corners, photograph, render, with_orientation
 
@@ -91,6 +93,25 @@ def test_a_progressive_jpeg_is_decoded_smaller_rather_than_refused():
         render(file, Recipe(Crop(), Size(700, 500)), Limits(max_decode_bytes=coefficients))
 
 
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [
+        (Limits(max_side=2009), errors.SideTooLong),
+        (Limits(max_pixels=1_040_000), errors.TooManyPixels),
+        (Limits(max_frame_pixels=2_000_000), errors.TooManyFramePixels),
+    ],
+    ids=["side", "pixels", "pixels of all frames"],
+)
+def test_a_later_frame_counts_with_what_it_is_laid_on(limits, error):
+    """A GIF's second frame may lie outside of the first, and makes the picture larger for both."""
+    frame = b"," + struct.pack("<4H", 2000, 500, 10, 20) + b"\0\x02\x02\x4c\x01\0;"
+    file = BytesIO(as_file(Image.new("L", (8, 8)), "GIF").getvalue().removesuffix(b";") + frame)
+
+    check_frames(open_source(file, limits), Limits())
+    with pytest.raises(error):
+        check_frames(open_source(file, limits), limits)
+
+
 @pytest.mark.parametrize("format_name", ["TIFF", "BMP"])
 def test_formats_are_an_allowlist(format_name):
     """TIFF and BMP are for those who ask for them."""
@@ -150,14 +171,46 @@ def test_a_jpeg_that_was_closed_after_it_broke_off_is_refused(progressive, share
         render(file, Recipe(Crop(), Size(side, side)))
 
 
+@pytest.mark.parametrize("behind", ["another end", "another picture", "the rest"])
+def test_what_lies_behind_the_end_does_not_hide_what_is_missing(behind):
+    """Cameras append pictures and films, and the end of a picture is its first end marker."""
+    data = _bytes_of("JPEG")
+    half = len(data) // 2
+    appended = {
+        "another end": b"\xff\xd9",
+        "another picture": b"MotionPhoto" + data,
+        "the rest": data[half:],
+    }
+
+    with pytest.raises(errors.SourceUnreadable, match="missing"):
+        check_whole(BytesIO(data[:half] + b"\xff\xd9" + appended[behind]), Limits())
+
+
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_that_lost_its_middle_between_restart_markers_is_refused(mode, options):
+    """Libjpeg goes on at the next marker, and what it lacks is grey at the end."""
+    picture = photograph(300, 200).convert(mode)
+    data = as_file(picture, "JPEG", restart_marker_rows=1, **options).getvalue()
+    marks = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", data)]
+    broken = data[: marks[1]] + data[marks[9] :]
+
+    assert check_whole(BytesIO(data), Limits()).size == Size(300, 200)
+    with pytest.raises(errors.SourceUnreadable, match="missing"):
+        check_whole(BytesIO(broken), Limits())
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_grey_picture_is_not_taken_for_a_broken_one(mode, progressive):
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_a_grey_picture_is_not_taken_for_a_broken_one(mode, progressive, rows):
     """A grey that happens to be libjpeg's is a colour like any other."""
     picture = Image.new(mode, (90, 70), (128,) * len(mode))
-    file = as_file(picture, "JPEG", progressive=progressive, quality=95)
+    options = {"progressive": progressive, "restart_marker_rows": rows}
+    file = as_file(picture, "JPEG", quality=95, **options)
 
     assert check_whole(file, Limits()).size == Size(90, 70)
+    assert check_whole(BytesIO(file.getvalue() * 2), Limits()).size == Size(90, 70)
 
 
 @pytest.mark.parametrize("format_name", WEB_FORMATS)

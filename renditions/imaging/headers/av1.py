@@ -1,0 +1,193 @@
+"""How large a picture AV1 data becomes, by sections 5.3 to 5.9 of the specification.
+
+The decoder makes room for what the data says, whatever is said around it.
+"""
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from renditions.imaging.geometry import Size
+
+_SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6
+_KEY_FRAME, _SWITCH_FRAME = 0, 3
+_ASK = 2  # in the place of a flag: each frame has its own
+_MOST_HEADER_BYTES = 512  # 32 operating points of eleven bytes each are the longest part
+
+
+@dataclass(frozen=True, slots=True)
+class _Sequence:
+    """What all frames have in common, and what it takes to find the size of another frame."""
+
+    size: Size
+    side_bits: tuple[int, int]
+    still: bool = True  # in its short form, whose one frame has this size
+    delay_bits: int = 0  # of the time when a shown frame is presented
+    timed: bool = False
+    id_bits: int = 0
+    screen_content: int = _ASK
+    integer_motion: int = _ASK
+    order_bits: int = 0
+
+
+class FrameSizes:
+    """Follows the units of one stream, whose pieces are added in order."""
+
+    def __init__(self) -> None:
+        self.size = Size(0, 0)  # the largest width, and the largest height
+        self._sequence: _Sequence | None = None
+
+    def add(self, file: BinaryIO, start: int, end: int, max_units: int) -> int:
+        """Read the data between `start` and `end`; return how many units it has.
+
+        Reading ends above `max_units`.
+        """
+        units = 0
+        while start < end and units <= max_units:
+            units += 1
+            file.seek(start)
+            kind, body, length = _unit(file.read(10))
+            if body == 0:
+                break
+            start += body
+            if kind in (_SEQUENCE, _FRAME_HEADER, _FRAME):
+                file.seek(start)
+                self._add_unit(kind, _Bits(file.read(min(length, _MOST_HEADER_BYTES, end - start))))
+            start += length
+        return units
+
+    def _add_unit(self, kind: int, bits: "_Bits") -> None:
+        if kind == _SEQUENCE:
+            self._sequence = _read_sequence(bits)
+            self._grow(self._sequence.size)
+        elif self._sequence and not self._sequence.still:
+            self._grow(_frame_size(bits, self._sequence))
+
+    def _grow(self, size: Size) -> None:
+        self.size = Size(max(self.size.width, size.width), max(self.size.height, size.height))
+
+
+def _unit(start: bytes) -> tuple[int, int, int]:
+    """Return the kind of a unit, where its body begins and how long it is; 0: it has none."""
+    if not start:
+        return 0, 0, 0
+    kind, body = start[0] >> 3 & 15, 1 + (start[0] >> 2 & 1)
+    if not start[0] & 2:  # all the rest
+        return kind, body, 1 << 62
+    length = 0
+    for i, byte in enumerate(start[body : body + 8]):
+        length |= (byte & 127) << 7 * i
+        if byte < 128:
+            return kind, body + i + 1, length
+    return kind, 0, 0
+
+
+def _read_sequence(bits: "_Bits") -> _Sequence:
+    bits.skip(3 + 1)  # profile, whether it is a still picture
+    still = bits.flag()
+    delay_bits, timed = (0, False) if still else _read_operating_points(bits)
+    if still:
+        bits.skip(5)
+    side_bits = bits.number(4) + 1, bits.number(4) + 1
+    size = Size(bits.number(side_bits[0]) + 1, bits.number(side_bits[1]) + 1)
+    if still:
+        return _Sequence(size, side_bits)
+    id_bits = 0
+    if bits.flag():
+        id_bits = bits.number(4) + 2
+        id_bits += bits.number(3) + 1
+    bits.skip(3 + 4)  # large blocks, filters, ways to predict
+    has_order = bits.flag()
+    bits.skip(2 * has_order)
+    screen_content = _ASK if bits.flag() else bits.number(1)
+    integer_motion = _ASK
+    if screen_content:
+        integer_motion = _ASK if bits.flag() else bits.number(1)
+    order_bits = bits.number(3) + 1 if has_order else 0
+    return _Sequence(
+        size,
+        side_bits,
+        still=False,
+        delay_bits=delay_bits,
+        timed=timed,
+        id_bits=id_bits,
+        screen_content=screen_content,
+        integer_motion=integer_motion,
+        order_bits=order_bits,
+    )
+
+
+def _read_operating_points(bits: "_Bits") -> tuple[int, bool]:
+    """Go to the end of them; return the bits of a presentation time, and whether decoders wait."""
+    model_bits, delay_bits, equal = 0, 0, False
+    if bits.flag():
+        bits.skip(64)
+        equal = bits.flag()
+        if equal:
+            bits.skip_exponential()
+        if bits.flag():
+            model_bits = bits.number(5) + 1
+            bits.skip(32 + 5)
+            delay_bits = bits.number(5) + 1
+    with_delays = bits.flag()
+    for _ in range(bits.number(5) + 1):
+        bits.skip(12)
+        if bits.number(5) > 7:
+            bits.skip(1)
+        if model_bits and bits.flag():
+            bits.skip(2 * model_bits + 1)
+        if with_delays and bits.flag():
+            bits.skip(4)
+    return 0 if equal else delay_bits, bool(model_bits)
+
+
+def _frame_size(bits: "_Bits", sequence: _Sequence) -> Size:
+    """Return the size of a frame, or the largest that it can have where that is hard to tell."""
+    if bits.flag():  # an earlier frame is shown
+        return Size(0, 0)
+    kind, shown = bits.number(2), bits.flag()
+    if shown:
+        bits.skip(sequence.delay_bits)
+    else:
+        bits.skip(1)
+    key = kind == _KEY_FRAME and shown
+    if not key and kind != _SWITCH_FRAME:
+        bits.skip(1)
+    bits.skip(1)
+    screen_content = sequence.screen_content
+    if screen_content == _ASK:
+        screen_content = bits.flag()
+    if screen_content and sequence.integer_motion == _ASK:
+        bits.skip(1)
+    bits.skip(sequence.id_bits)
+    if kind != _SWITCH_FRAME and not bits.flag():
+        return sequence.size
+    if not key or sequence.timed:
+        return Size(*(1 << width for width in sequence.side_bits))
+    bits.skip(sequence.order_bits)
+    return Size(*(bits.number(width) + 1 for width in sequence.side_bits))
+
+
+class _Bits:
+    """Bits from the first to the last; behind the last are zeros."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._left = 8 * len(data)
+
+    def number(self, width: int) -> int:
+        self._left -= width
+        shifted = self._value >> self._left if self._left >= 0 else self._value << -self._left
+        return shifted & ((1 << width) - 1)
+
+    def flag(self) -> bool:
+        return self.number(1) == 1
+
+    def skip(self, width: int) -> None:
+        self._left -= width
+
+    def skip_exponential(self) -> None:
+        """Pass over a number that says its length in zeros."""
+        zeros = 0
+        while zeros < 32 and not self.flag():
+            zeros += 1
+        self.skip(zeros)

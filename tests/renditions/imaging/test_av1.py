@@ -1,0 +1,114 @@
+"""The size that an AVIF is decoded to, which is not the one that its boxes tell."""
+
+import struct
+from io import BytesIO
+
+import pytest
+
+from renditions.errors import SourceUnreadable
+from renditions.imaging.geometry import Size
+from renditions.imaging.headers import read_header
+from renditions.imaging.headers.av1 import FrameSizes
+from renditions.imaging.headers.samples import sample_places
+from renditions.imaging.rendering import Recipe
+from tests.corpus.metadata_bombs import box
+
+from .pictures import as_file, photograph, render
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("sides", [(1, 1), (7, 300), (64, 64), (641, 427)])
+@pytest.mark.parametrize("moving", [False, True])
+def test_the_header_says_what_is_decoded(mode, sides, moving):
+    """Whatever the picture, with alpha or without, and all frames of it."""
+    frames = [photograph(640, 430).resize(sides).convert(mode).rotate(turn) for turn in (0, 90)]
+    options = {"save_all": True, "append_images": frames[1:]} if moving else {}
+
+    header = read_header(
+        as_file(frames[0], "AVIF", speed=10, **options), max_metadata_bytes=10**6, max_scans=1
+    )
+
+    assert (header.size, header.fault) == (Size(*sides), "")
+
+
+def test_a_picture_larger_than_its_box_says_is_refused():
+    """3.5 KB that said 16 x 16 px were 266 megapixels to the decoder, and half a gigabyte."""
+    data = as_file(photograph(300, 200), "AVIF", speed=10).getvalue()
+    small = data.replace(struct.pack(">2I", 300, 200), struct.pack(">2I", 16, 16))
+    assert len(small) == len(data)
+
+    with pytest.raises(SourceUnreadable, match="300x200 is said to be 16x16"):
+        render(BytesIO(small), Recipe())
+
+
+def _unit(kind: int, bits: str) -> bytes:
+    data = int(bits.ljust(len(bits) + -len(bits) % 8, "0"), 2).to_bytes((len(bits) + 7) // 8, "big")
+    return bytes([kind << 3 | 2, len(data)]) + data
+
+
+# 64 x 48 px, in 16 bits each, not a still picture, nothing special.
+_MOVING = "00000" + "00" + f"{0:022b}" + f"{15:04b}{15:04b}{63:016b}{47:016b}" + "0" * 40
+_KEY_FRAME_OF_ITS_OWN_SIZE = "0" + "00" + "1" + "0" + "1"
+
+
+@pytest.mark.parametrize(
+    ("units", "size"),
+    [
+        ([(1, _MOVING)], Size(64, 48)),
+        ([(1, _MOVING), (6, "00010000000000")], Size(64, 48)),
+        (
+            [(1, _MOVING), (6, _KEY_FRAME_OF_ITS_OWN_SIZE + f"{59_999:016b}{29_999:016b}")],
+            Size(60_000, 30_000),
+        ),
+        ([(1, _MOVING), (3, "0" + "01" + "1" + "1" + "0" + "1")], Size(65_536, 65_536)),
+        (
+            [(1, _MOVING), (1, "00011" + "0" * 5 + f"{15:04b}{3:04b}{9999:016b}{9:04b}")],
+            Size(10_000, 48),
+        ),
+    ],
+    ids=["sequence", "frame", "frame of another size", "frame of any size", "another sequence"],
+)
+def test_every_unit_counts(units, size):
+    """A frame may be larger than its sequence, and a later sequence larger than the first."""
+    data = b"".join(_unit(*unit) for unit in units)
+    frames = FrameSizes()
+
+    assert frames.add(BytesIO(data), 0, len(data), 99) == len(units)
+    assert frames.size == size
+
+
+def test_units_are_read_no_further_than_allowed():
+    """Ten million of two bytes each would keep us busy for a minute."""
+    data = b"\x7a\0" * 1000
+
+    assert FrameSizes().add(BytesIO(data), 0, len(data), 99) == 100
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"\n\xff", b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff", b"\x0e\1"]
+)
+def test_units_that_break_off_have_no_size(data):
+    """What can't be followed ends the walk, and is for the decoder to refuse."""
+    frames = FrameSizes()
+    frames.add(BytesIO(data), 0, len(data), 99)
+
+    assert frames.size == Size(0, 0)
+
+
+@pytest.mark.parametrize("name", [b"stco", b"co64"])
+def test_samples_are_where_their_tables_say(name):
+    """Two chunks of two samples, and one of one."""
+    width = ">I" if name == b"stco" else ">Q"
+    bodies = {
+        b"stsz": struct.pack(">8I", 0, 0, 5, 10, 20, 30, 40, 50),
+        b"stsc": struct.pack(">8I", 0, 2, 1, 2, 1, 3, 1, 1),
+        name: struct.pack(">2I", 0, 3) + b"".join(struct.pack(width, i) for i in (100, 200, 300)),
+    }
+    data, tables = b"", {}
+    for kind, body in bodies.items():
+        tables[kind] = len(data) + 8
+        data += box(kind, body)
+
+    places = list(sample_places(BytesIO(data), tables))
+
+    assert places == [(100, 10), (110, 20), (200, 30), (230, 40), (300, 50)]

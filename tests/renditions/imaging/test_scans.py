@@ -1,0 +1,34 @@
+"""Where a JPEG ends, and which of its restart markers are there."""
+
+import re
+
+import pytest
+
+from renditions.imaging.headers import lacks_restarts, pixels_end
+
+from .pictures import as_file, photograph
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("blocks", [0, 1, 2, 7, 5000])
+def test_restart_markers_are_counted_scan_by_scan(progressive, subsampling, mode, blocks):
+    """Of a scan with one component there are as many as it has blocks, whatever its sampling."""
+    picture = photograph(109, 83).convert(mode)
+    options = {"progressive": progressive, "subsampling": subsampling}
+    data = as_file(picture, "JPEG", restart_marker_blocks=blocks, **options).getvalue()
+    end = pixels_end(data + b"appended" + data)
+
+    assert end == len(data) - 2
+    assert not lacks_restarts(data, end)
+    for found in list(re.finditer(rb"\xff[\xd0-\xd7]", data))[::40]:
+        shorter = data[: found.start()] + data[found.end() :]
+        assert lacks_restarts(shorter, end - 2)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xda\0\x08\1"])
+def test_what_has_no_end_has_none(data):
+    """And nothing that stops the search for it."""
+    assert pixels_end(data) is None
+    assert not lacks_restarts(data, len(data))
