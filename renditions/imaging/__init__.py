@@ -6,6 +6,7 @@ The pipeline, one module per question:
     sources       may it be opened, and what is in it
     orientation   which way is up
     modes         which pixels are these really: palettes, 16 bit, grey, alpha
+    profiles      which of the embedded colour profiles may be used
     colour        what do the numbers mean: profiles to sRGB
     sizers        which part of the picture, and how large
     levels        which picture in hand is a rendition cut from

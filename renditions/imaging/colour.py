@@ -1,20 +1,22 @@
 """What the numbers mean: an embedded profile is applied, the result is sRGB, the profile goes."""
 
-from functools import lru_cache
+import threading
 from io import BytesIO
 
 from PIL import Image, ImageChops, ImageCms
 
-_MODES_OF_SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
+from .profiles import Profile
+
+_MAX_KEPT = 16  # ways to sRGB; each has up to 2 MB
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def to_srgb(image: Image.Image, profile: Profile | None) -> Image.Image:
     """Return `image` in sRGB: L, LA, RGB or RGBA.
 
     Args:
         image: L, LA, RGB, RGBA, CMYK or LAB.
-        profile: The ICC profile its numbers are meant in. One that is broken, or made for another
-            kind of numbers, counts as none.
+        profile: The ICC profile its numbers are meant in. One that LittleCMS can't read, or that is
+            made for another kind of numbers, counts as none.
     """
     if image.mode not in ("LA", "RGBA"):
         return _opaque_to_srgb(image, profile)
@@ -24,13 +26,13 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image
 
 
-def usable_profile(image: Image.Image, profile: bytes | None) -> bytes | None:
-    """Return `profile` if the numbers of `image` can be meant in it."""
-    return profile if profile and _profile_mode(profile) == image.mode.removesuffix("A") else None
+def usable_profile(image: Image.Image, profile: Profile | None) -> bytes | None:
+    """Return `profile` as it was if the numbers of `image` can be meant in it."""
+    return profile.data if profile and profile.mode == image.mode.removesuffix("A") else None
 
 
-def _opaque_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    mode = _profile_mode(profile) if profile else None
+def _opaque_to_srgb(image: Image.Image, profile: Profile | None) -> Image.Image:
+    mode = profile.mode if profile else None
     if mode == "RGB" and image.mode == "L":
         return _opaque_to_srgb(image.convert("RGB"), profile).convert("L")
     if mode == image.mode and (transform := _transform(profile, mode)):
@@ -41,26 +43,33 @@ def _opaque_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
-@lru_cache(maxsize=64)
-def _profile_mode(profile: bytes) -> str | None:
-    """Return the mode of the pictures that `profile` is for."""
-    try:
-        opened = ImageCms.ImageCmsProfile(BytesIO(profile))
-    except (OSError, ImageCms.PyCMSError):
-        return None
-    return _MODES_OF_SPACES.get(opened.profile.xcolor_space.strip())
+_Way = ImageCms.ImageCmsTransform | None
+_KEPT: dict[tuple[bytes, str], _Way] = {}  # the latest is the last
+_KEPT_LOCK = threading.Lock()
 
 
-@lru_cache(maxsize=16)
-def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _transform(profile: Profile | None, mode: str) -> _Way:
     """Return the way from `profile` to sRGB, built once for all pictures of one camera.
 
     None: there is no way, or nothing would change.
     """
+    # By digest, so that no profile stays in memory for it.
+    key = (profile.digest if profile else b"", mode)
+    with _KEPT_LOCK:
+        way = _KEPT.pop(key) if key in _KEPT else _build(profile, mode)
+        _KEPT[key] = way
+        if len(_KEPT) > _MAX_KEPT:
+            del _KEPT[next(iter(_KEPT))]
+        return way
+
+
+def _build(profile: Profile | None, mode: str) -> _Way:
     srgb = ImageCms.createProfile("sRGB")
     try:
         source = (
-            ImageCms.ImageCmsProfile(BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
+            ImageCms.ImageCmsProfile(BytesIO(profile.for_littlecms()))
+            if profile
+            else ImageCms.createProfile("LAB")
         )
         transform = ImageCms.buildTransform(source, srgb, mode, "RGB")
     except (OSError, ImageCms.PyCMSError):

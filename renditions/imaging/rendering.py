@@ -22,6 +22,7 @@ from .geometry import CENTRE, Box, FocalPoint, Size
 from .levels import Levels, StoredCut
 from .modes import GREYS, plain, straight
 from .orientation import make_upright, stored_box
+from .profiles import read_profile
 from .sizers import Cut, Sizer
 from .sources import Limits, Source, SourceInfo, decode, open_source, probe
 from .whole_image import WholeImage, WholeImageFilter, WholeImageSizer
@@ -98,7 +99,7 @@ class Picture:
             self._whole = WholeImage(image.copy(), self.info)
         self.decoded_size = Size(*image.size)
         pixels = plain(image)
-        self._profile = self.info.icc_profile
+        self._profile = read_profile(self.info.icc_profile)
         if _cheaper_at_once(pixels, cuts) and all(r.encoding.color == "srgb" for r in recipes):
             pixels, self._profile = to_srgb(pixels, self._profile), None
         self._levels = Levels(pixels, scale, self.info.stored_size, cuts)
