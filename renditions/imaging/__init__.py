@@ -14,6 +14,7 @@ The pipeline, one module per question:
     filters       what else happens to the pixels
     formats       what is each format able to do, and how is it written
     animation     the same for every frame that is kept
+    reels         frames as encoders want them, one at a time
     whole_image   old sizers and filters that want the whole picture
     rendering     all of it, in order
 """

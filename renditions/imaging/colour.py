@@ -26,9 +26,9 @@ def to_srgb(image: Image.Image, profile: Profile | None) -> Image.Image:
     return image
 
 
-def usable_profile(image: Image.Image, profile: Profile | None) -> bytes | None:
-    """Return `profile` as it was if the numbers of `image` can be meant in it."""
-    return profile.data if profile and profile.mode == image.mode.removesuffix("A") else None
+def usable_profile(mode: str, profile: Profile | None) -> bytes | None:
+    """Return `profile` as it was if the numbers of a picture of `mode` can be meant in it."""
+    return profile.data if profile and profile.mode == mode.removesuffix("A") else None
 
 
 def _opaque_to_srgb(image: Image.Image, profile: Profile | None) -> Image.Image:

@@ -23,13 +23,17 @@ def plain(image: Image.Image) -> Image.Image:
         return ImageChops.invert(image)
     if image.has_transparency_data:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
-        opaque = image.getchannel("A").getextrema() == (255, 255)
-        return image.convert("RGB") if opaque else multiply_alpha(image)
+        return image.convert("RGB") if is_opaque(image) else multiply_alpha(image)
     if image.mode in _DEEP:
         return _eight_bits(image)
     if image.mode in PLAIN:
         return image
     return image.convert("L" if image.mode in GREYS else "RGB")
+
+
+def is_opaque(image: Image.Image) -> bool:
+    """Whether nothing can be seen through `image`, which has no transparency but its alpha."""
+    return image.mode not in WITH_ALPHA or image.getchannel("A").getextrema() == (255, 255)
 
 
 def straight(image: Image.Image, *, grey: bool) -> Image.Image:

@@ -1,19 +1,32 @@
 """The largest pictures that are accepted: each must be rendered in bounded memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 from PIL import Image
 
-from renditions.imaging.formats import format_named
+from renditions.imaging.formats import Encoding, format_named
 from renditions.imaging.geometry import Size
+from renditions.imaging.rendering import Recipe
+from renditions.imaging.sizers import Thumbnail
 from renditions.imaging.sources import Limits
+
+from .runner import MOVING, STILL
 
 # With as much left for Django and a project as a worker's process takes before its first picture.
 GIANT_MB = 400
 
 Maker = Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Giant:
+    """A large picture, and what is made of it."""
+
+    make: Maker
+    recipes: Sequence[Recipe] = (*STILL, *MOVING)
 
 
 def _largest(format_name: str) -> Size:
@@ -51,20 +64,51 @@ def _moving(format_name: str, frames: int = 20) -> Maker:
     return make
 
 
-GIANTS: dict[str, Maker] = {
-    "jpeg": _giant("JPEG", subsampling=0),
-    "jpeg, progressive": _giant("JPEG", progressive=True, subsampling=0),
-    "jpeg, cmyk": _giant("JPEG", "CMYK"),
-    "jpeg, grey": _giant("JPEG", "L"),
-    "png, transparent": _giant("PNG", "RGBA", compress_level=1),
-    "png, palette": _giant("PNG", "P", compress_level=1),
-    "png, 16 bits": _giant("PNG", "I;16", compress_level=1),
-    "gif": _giant("GIF", "P"),
-    "webp": _giant("WEBP", method=0),
-    "webp, transparent": _giant("WEBP", "RGBA", method=0),
-    "webp, lossless": _giant("WEBP", "RGBA", lossless=True, method=0),
-    "avif": _giant("AVIF", speed=10),
-    "avif, transparent": _giant("AVIF", "RGBA", speed=10, subsampling="4:4:4"),
-    "gif, all frames kept": _moving("GIF"),
-    "webp, all frames kept": _moving("WEBP"),
+def _moving_transparent(format_name: str, side: int, frames: int) -> Maker:
+    def drawn() -> Iterator[Image.Image]:
+        for n in range(frames):
+            noise = Image.effect_noise((side, side), 9 * n + 9)
+            frame = Image.merge("RGB", (noise, noise.rotate(90), noise.rotate(180)))
+            frame.putalpha(Image.linear_gradient("L").resize((side, side)))
+            yield frame
+
+    def make() -> bytes:
+        first, *more = drawn()
+        options = {"method": 0} if format_name == "WEBP" else {"disposal": 2}
+        buffer = BytesIO()
+        first.save(buffer, format_name, save_all=True, append_images=more, **options)
+        return buffer.getvalue()
+
+    return make
+
+
+def _all_frames(*formats: str, side: int | None = None) -> list[Recipe]:
+    sizer, size = (Thumbnail(), Size(side, side)) if side else (None, None)
+    keep = Encoding(animation="keep", avif_speed=10, webp_method=0)
+    return [Recipe(sizer, size, format=name, encoding=keep) for name in formats]
+
+
+GIANTS = {
+    "jpeg": Giant(_giant("JPEG", subsampling=0)),
+    "jpeg, progressive": Giant(_giant("JPEG", progressive=True, subsampling=0)),
+    "jpeg, cmyk": Giant(_giant("JPEG", "CMYK")),
+    "jpeg, grey": Giant(_giant("JPEG", "L")),
+    "png, transparent": Giant(_giant("PNG", "RGBA", compress_level=1)),
+    "png, palette": Giant(_giant("PNG", "P", compress_level=1)),
+    "png, 16 bits": Giant(_giant("PNG", "I;16", compress_level=1)),
+    "gif": Giant(_giant("GIF", "P")),
+    "webp": Giant(_giant("WEBP", method=0)),
+    "webp, transparent": Giant(_giant("WEBP", "RGBA", method=0)),
+    "webp, lossless": Giant(_giant("WEBP", "RGBA", lossless=True, method=0)),
+    "avif": Giant(_giant("AVIF", speed=10)),
+    "avif, transparent": Giant(_giant("AVIF", "RGBA", speed=10, subsampling="4:4:4")),
+    "gif, all frames kept": Giant(_moving("GIF")),
+    "webp, all frames kept": Giant(_moving("WEBP")),
+    "webp, all frames at their size": Giant(
+        _moving_transparent("WEBP", 1000, 49), _all_frames("webp")
+    ),
+    "gif, all frames at their size": Giant(_moving_transparent("GIF", 2700, 5), _all_frames("gif")),
+    "webp, large frames": Giant(
+        _moving_transparent("WEBP", 3600, 3), _all_frames("webp", side=500)
+    ),
 }
