@@ -14,14 +14,20 @@ def to_srgb(image: Image.Image, profile: Profile | None) -> Image.Image:
     """Return `image` in sRGB: L, LA, RGB or RGBA.
 
     Args:
-        image: L, LA, RGB, RGBA, CMYK or LAB.
+        image: L, LA, RGB, RGBA, CMYK or LAB; one with alpha may be changed.
         profile: The ICC profile its numbers are meant in. One that LittleCMS can't read, or that is
             made for another kind of numbers, counts as none.
     """
     if image.mode not in ("LA", "RGBA"):
         return _opaque_to_srgb(image, profile)
+    mode = image.mode[:-1]
+    if profile is None or profile.mode not in (mode, "RGB"):
+        return image
+    if mode == "RGB":
+        transform = _transform(profile, "RGBA")
+        return transform.apply(image, image) if transform else image
     alpha = image.getchannel("A")
-    image = _opaque_to_srgb(image.convert(image.mode[:-1]), profile)
+    image = _opaque_to_srgb(image.getchannel("L"), profile)
     image.putalpha(alpha)
     return image
 
@@ -71,10 +77,11 @@ def _build(profile: Profile | None, mode: str) -> _Way:
             if profile
             else ImageCms.createProfile("LAB")
         )
-        transform = ImageCms.buildTransform(source, srgb, mode, "RGB")
+        # Alpha is left alone.
+        transform = ImageCms.buildTransform(source, srgb, mode, "RGBA" if mode == "RGBA" else "RGB")
     except (OSError, ImageCms.PyCMSError):
         return None
-    return None if mode in ("L", "RGB") and _changes_nothing(transform, mode) else transform
+    return None if mode in ("L", "RGB", "RGBA") and _changes_nothing(transform, mode) else transform
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
@@ -83,5 +90,5 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     steps = [min(step * 16, 255) for step in range(17)]
     chart.putdata([(r, g, b) for r in steps for g in steps for b in steps])
     chart = chart.convert(mode)
-    moved = ImageChops.difference(transform.apply(chart), chart.convert("RGB"))
+    moved = ImageChops.difference(transform.apply(chart), chart.convert(transform.output_mode))
     return not any(count for step, count in enumerate(moved.histogram()) if step % 256 > 1)
