@@ -5,7 +5,9 @@ The pipeline, one module per question:
     headers       what does the file say about itself, before any decoder runs
     sources       may it be opened, and what is in it
     orientation   which way is up
-    modes         which pixels are these really: palettes, 16 bit, grey, alpha
+    modes         which pixels are these really: palettes, grey, alpha
+    deep_greys    the same of 16 and 32 bits
+    strips        large pictures some rows at a time
     profiles      which of the embedded colour profiles may be used
     colour        what do the numbers mean: profiles to sRGB
     sizers        which part of the picture, and how large

@@ -20,11 +20,19 @@ from .filters import Filter
 from .formats import FORMATS, Encoding, Format, encode, encode_frames, format_named
 from .geometry import CENTRE, Box, FocalPoint, Size
 from .levels import Levels, StoredCut
-from .modes import GREYS, plain, straight
+from .modes import GREYS, plain, scale_transparency, straight
 from .orientation import make_upright, stored_box
 from .profiles import read_profile
 from .sizers import Cut, Sizer
-from .sources import Limits, Source, SourceInfo, decode, open_source, probe
+from .sources import (
+    Limits,
+    Source,
+    SourceInfo,
+    decode,
+    open_source,
+    probe,
+    reading_pixels,
+)
 from .whole_image import WholeImage, WholeImageFilter, WholeImageSizer
 
 # A JPEG is decoded to at least this many times what its largest rendition needs.
@@ -95,14 +103,16 @@ class Picture:
             image, scale = self._animation.first, 1.0
         else:
             least = None if whole else _least_size(self.info.stored_size, cuts)
+            scale_transparency(source.image)
             image, scale = decode(source, limits, least)
-        if whole:
-            self._whole = WholeImage(image.copy(), self.info)
         self.decoded_size = Size(*image.size)
-        pixels = plain(image)
         self._profile = read_profile(self.info.icc_profile)
-        if _cheaper_at_once(pixels, cuts) and all(r.encoding.color == "srgb" for r in recipes):
-            pixels, self._profile = to_srgb(pixels, self._profile), None
+        with reading_pixels():
+            if whole:
+                self._whole = WholeImage(image.copy(), self.info)
+            pixels = plain(image)
+            if _cheaper_at_once(pixels, cuts) and all(r.encoding.color == "srgb" for r in recipes):
+                pixels, self._profile = to_srgb(pixels, self._profile), None
         self._levels = Levels(pixels, scale, self.info.stored_size, cuts)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .bombs import ALL_FORMATS, BOMBS
-from .giants import GIANT_MB, GIANTS
+from .giants import GIANTS
 from .pillow_pictures import pillow_pictures
 from .runner import STILL, Outcome, in_child, pillow_opens, run
 
@@ -68,7 +68,7 @@ def giant_faults() -> Iterator[str]:
             outcome = run(path, ALL_FORMATS, giant.recipes)
             reason = outcome.reason or outcome.status
             print(f"{name:<36}{reason:<20}{outcome.seconds:>7.3f}{outcome.peak_mb:>6}")
-            if outcome.status != "rendered" or outcome.peak_mb > GIANT_MB:
+            if outcome.status != "rendered" or outcome.peak_mb > giant.max_mb:
                 yield f"{name}: {outcome}"
 
 

@@ -1,5 +1,7 @@
 """The largest pictures that are accepted: each must be rendered in bounded memory."""
 
+import struct
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +19,8 @@ from .runner import MOVING, STILL
 
 # With as much left for Django and a project as a worker's process takes before its first picture.
 GIANT_MB = 400
+# For a rendition of all pixels with their alpha, which is a second picture beside the first.
+TWICE_MB = 440
 
 Maker = Callable[[], bytes]
 
@@ -27,6 +31,7 @@ class Giant:
 
     make: Maker
     recipes: Sequence[Recipe] = (*STILL, *MOVING)
+    max_mb: int = GIANT_MB
 
 
 def _largest(format_name: str) -> Size:
@@ -42,11 +47,22 @@ def _giant(format_name: str, mode: str = "RGB", **options: Any) -> Maker:
         # Not of one colour, so that no encoder finds a way to say it shorter.
         gradient = Image.linear_gradient("L").resize(_largest(format_name).as_tuple)
         image = gradient.convert(mode)
-        if mode == "RGBA":
+        if mode in ("LA", "RGBA"):
             image.putalpha(gradient)
         buffer = BytesIO()
         image.save(buffer, format_name, **options)
         return buffer.getvalue()
+
+    return make
+
+
+def _one_transparent(mode: str, colour: bytes) -> Maker:
+    """A PNG in which one colour is transparent, if it occurs."""
+
+    def make() -> bytes:
+        data = _giant("PNG", mode, compress_level=1)()
+        chunk = struct.pack(">I", len(colour)) + b"tRNS" + colour
+        return data[:33] + chunk + struct.pack(">I", zlib.crc32(chunk[4:])) + data[33:]
 
     return make
 
@@ -94,6 +110,16 @@ GIANTS = {
     "jpeg, cmyk": Giant(_giant("JPEG", "CMYK")),
     "jpeg, grey": Giant(_giant("JPEG", "L")),
     "png, transparent": Giant(_giant("PNG", "RGBA", compress_level=1)),
+    "png, transparent, at its size": Giant(
+        _giant("PNG", "RGBA", compress_level=1), [Recipe()], TWICE_MB
+    ),
+    "png, transparent grey": Giant(_giant("PNG", "LA", compress_level=1)),
+    "png, transparent grey, at its size": Giant(
+        _giant("PNG", "LA", compress_level=1), [Recipe()], TWICE_MB
+    ),
+    "png, one colour transparent": Giant(_one_transparent("RGB", b"\0\3\0\3\0\3")),
+    "png, a transparent colour nowhere": Giant(_one_transparent("RGB", b"\0\1\0\2\0\3")),
+    "png, 16 bits, one transparent": Giant(_one_transparent("I;16", b"\0\3")),
     "png, palette": Giant(_giant("PNG", "P", compress_level=1)),
     "png, 16 bits": Giant(_giant("PNG", "I;16", compress_level=1)),
     "gif": Giant(_giant("GIF", "P")),
