@@ -2,8 +2,9 @@
 
 import re
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image
 from renditions.errors import OutOfMemory, RenderFailed, UnknownFormat
 
 from .modes import GREYS, WITH_ALPHA
+from .reels import Reel
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,12 @@ class Format:
     alpha: bool = True
     animated: bool = False
     profiles: bool = True  # whether Pillow can embed one
-    finish: Callable[[bytes], bytes] = bytes  # what is left to do to a file that Pillow wrote
+    # What is left to do to a moving picture that Pillow wrote, if one can see through it or not.
+    finish: Callable[[bytes, bool], bytes] = lambda data, transparent: data
     # Measured with Pillow 13: its decoder's buffers, which live as long as the picture does, and
     # what `modes.plain` takes beside them.
     decode_bytes_per_pixel: int = 5
+    frame_bytes_per_pixel: int = 0  # the same of the encoder of a moving picture
 
     @property
     def key(self) -> str:
@@ -85,10 +89,26 @@ def _plain(encoding: Encoding) -> Mapping[str, Any]:
 _AVIF_TIMES = re.compile(rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", re.DOTALL)
 
 
-def _without_times(avif: bytes) -> bytes:
+def _without_times(avif: bytes, transparent: bool) -> bytes:
     """Return `avif` without the time of day, which libavif writes into animations."""
     boxes, name, pixels = avif.partition(b"mdat")
     return _AVIF_TIMES.sub(rb"\g<1>" + bytes(16), boxes) + name + pixels
+
+
+# Of the flags of a WebP with several parts, by RFC 9649.
+_WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
+
+
+def _with_alpha_flag(webp: bytes, transparent: bool) -> bytes:
+    """Return `webp` with the word that one can see through it.
+
+    libwebp says so only if some part that it kept of some frame is transparent, and keeps of each
+    what isn't.
+    """
+    if not transparent or webp[12:16] != b"VP8X":
+        return webp
+    flags = webp[_WEBP_FLAGS] | _WEBP_ALPHA
+    return webp[:_WEBP_FLAGS] + bytes([flags]) + webp[_WEBP_FLAGS + 1 :]
 
 
 FORMATS: tuple[Format, ...] = (
@@ -102,7 +122,16 @@ FORMATS: tuple[Format, ...] = (
         decode_bytes_per_pixel=4,
     ),
     Format("PNG", ("png",), "image/png", ("RGB", "L", "RGBA", "LA"), _png),
-    Format("GIF", ("gif",), "image/gif", ("P", "L"), _plain, animated=True, profiles=False),
+    Format(
+        "GIF",
+        ("gif",),
+        "image/gif",
+        ("P", "L"),
+        _plain,
+        animated=True,
+        profiles=False,
+        frame_bytes_per_pixel=20,
+    ),
     Format(
         "WEBP",
         ("webp",),
@@ -110,7 +139,9 @@ FORMATS: tuple[Format, ...] = (
         ("RGB", "RGBA"),
         _webp,
         animated=True,
+        finish=_with_alpha_flag,
         decode_bytes_per_pixel=18,
+        frame_bytes_per_pixel=28,
     ),
     Format(
         "AVIF",
@@ -121,6 +152,7 @@ FORMATS: tuple[Format, ...] = (
         animated=True,
         finish=_without_times,
         decode_bytes_per_pixel=18,
+        frame_bytes_per_pixel=56,
     ),
     Format("TIFF", ("tif", "tiff"), "image/tiff", ("RGB", "L", "RGBA", "LA", "CMYK"), _plain),
     Format("BMP", ("bmp",), "image/bmp", ("RGB", "L"), _plain, alpha=False, profiles=False),
@@ -147,29 +179,50 @@ def format_for_extension(extension: str) -> Format | None:
 
 
 def encode(
-    frames: Sequence[Image.Image],
-    row: Format,
-    encoding: Encoding,
-    *,
-    profile: bytes | None = None,
-    timing: Mapping[str, Any] | None = None,
+    image: Image.Image, row: Format, encoding: Encoding, *, profile: bytes | None = None
 ) -> bytes:
     """Return a file of format `row` that holds the picture and nothing else.
 
     Args:
-        frames: One picture, or all frames of an animation; they may be changed.
+        image: Its info may be changed.
         profile: To be embedded; of a picture that needs no fitting.
-        timing: The options that Pillow's encoder takes for an animation.
     """
-    fitted = [fit(frame, row, encoding.background) for frame in frames]
-    options = {**row.save_options(encoding), **(timing or {})}
-    if "transparency" in fitted[0].info:
-        options["transparency"] = fitted[0].info["transparency"]
+    image = fit(image, row, encoding.background)
+    return _save(image, row, _options(image, row, encoding, profile))
+
+
+def encode_frames(
+    frames: Callable[[], Iterator[Image.Image]],
+    row: Format,
+    encoding: Encoding,
+    timing: Mapping[str, Any],
+    *,
+    transparent: bool,
+    profile: bytes | None = None,
+) -> bytes:
+    """Return a file of format `row` that holds a moving picture and nothing else.
+
+    Args:
+        frames: Gives all frames, one after another, in one mode.
+        timing: The options that Pillow's encoder takes for it; one duration for each frame.
+        transparent: Whether some frame is.
+    """
+
+    fitted = partial(fit, row=row, background=encoding.background)
+    reel = Reel(lambda: map(fitted, frames()), len(timing["duration"]))
+    options = {**_options(reel, row, encoding, profile), **timing, "save_all": True}
+    return row.finish(_save(reel, row, options), transparent)
+
+
+def _options(
+    fitted: Image.Image, row: Format, encoding: Encoding, profile: bytes | None
+) -> dict[str, Any]:
+    options = dict(row.save_options(encoding))
+    if "transparency" in fitted.info:
+        options["transparency"] = fitted.info["transparency"]
     if profile:
         options["icc_profile"] = profile
-    if len(fitted) > 1:
-        options |= {"save_all": True, "append_images": fitted[1:]}
-    return _save(fitted[0], row, options)
+    return options
 
 
 def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
@@ -180,7 +233,7 @@ def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
         raise OutOfMemory("There was not enough memory to write the rendition.") from error
     except (OSError, ValueError, KeyError, RuntimeError, SystemError, struct.error) as error:
         raise RenderFailed(f"Could not write {row.name} of {image.size}: {error}") from error
-    return row.finish(buffer.getvalue())
+    return buffer.getvalue()
 
 
 def fit(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Image.Image:

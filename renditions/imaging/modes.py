@@ -2,61 +2,122 @@
 
 Palettes, bits and deep greys can't be averaged as they stand, and colours under transparent pixels
 must not be. So every picture is made plain before it is resampled, and gets its alpha back after.
+Of a large picture there is never more than one copy and a channel or two beside it.
 """
 
 from PIL import Image, ImageChops
 
+from renditions.errors import SourceUnreadable
+
+from . import deep_greys
 from .resampling import multiply_alpha
+from .strips import in_strips
 
 PLAIN = ("L", "RGB", "CMYK", "LAB")
-GREYS = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+GREYS = ("1", "L", "LA", "La", *deep_greys.MODES)
 WITH_ALPHA = ("LA", "PA", "La", "RGBA", "RGBa")
-
-_DEEP = GREYS[4:]
-_STRIP_PIXELS = 1 << 20
 
 
 def plain(image: Image.Image) -> Image.Image:
-    """Return `image` as L, RGB, CMYK or LAB, or as RGBa: premultiplied, if it is transparent."""
+    """Return `image` as L, RGB, CMYK or LAB, or as RGBa: premultiplied, if it is transparent.
+
+    It is a picture of its own and no opened file, in which encoders would find tags. `image` may be
+    changed, and be closed to spare a copy.
+    """
+    if image.mode in ("P", "PA") and image.palette is None:
+        raise SourceUnreadable("Not a whole picture: it has no palette.")
     if image.mode == "CMYK" and image.format in ("JPEG", "MPO") and "adobe" not in image.info:
         # Pillow takes every CMYK JPEG for one of Adobe's, which hold their inks inverted.
         return ImageChops.invert(image)
-    if image.has_transparency_data:
-        image = image if image.mode == "RGBA" else image.convert("RGBA")
-        opaque = image.getchannel("A").getextrema() == (255, 255)
-        return image.convert("RGB") if opaque else multiply_alpha(image)
-    if image.mode in _DEEP:
-        return _eight_bits(image)
-    if image.mode in PLAIN:
-        return image
-    return image.convert("L" if image.mode in GREYS else "RGB")
+    if not image.has_transparency_data:
+        return _opaque(image)
+    image = image.convert("LA") if image.mode == "La" else image
+    alpha = _alpha(image)
+    if alpha.getextrema() == (255, 255):
+        return _without_alpha(image)
+    return multiply_alpha(_with_alpha(image, alpha))
+
+
+def is_opaque(image: Image.Image) -> bool:
+    """Whether nothing can be seen through `image`, which has no transparency but its alpha."""
+    return image.mode not in WITH_ALPHA or image.getchannel("A").getextrema() == (255, 255)
 
 
 def straight(image: Image.Image, *, grey: bool) -> Image.Image:
     """Return `image`, which was `plain` and resampled, with its alpha beside its colours."""
     if image.mode != "RGBa":
         return image.convert("L") if grey and image.mode == "RGB" else image
-    image = image.convert("RGBA")
-    return image.convert("LA") if grey else image
+    if not grey:
+        return image.convert("RGBA")
+    return in_strips(image, "LA", lambda strip: strip.convert("RGBA").convert("LA"))
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return deep grey as L: its nominal white becomes 255."""
-    white = _nominal_white(image)
-    result = Image.new("L", image.size)
-    rows = max(_STRIP_PIXELS // image.width, 1)
-    for top in range(0, image.height, rows):  # strips, or three more copies would be in memory
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        strip = strip if strip.mode in ("I", "F") else strip.convert("I")
-        result.paste(strip.point(lambda value: value * (255 / white) + 0.5).convert("L"), (0, top))
-    return result
+def scale_transparency(image: Image.Image) -> None:
+    """Let the colour that is transparent in an opened PNG be the one that its pixels will have.
+
+    Pillow 13 makes 8 bits of 2, 4 or 16 when it decodes, but not of this colour.
+    """
+    colour = image.info.get("transparency")
+    tile = getattr(image, "tile", None)
+    stored = tile[0].args if tile else None
+    if isinstance(colour, int) and stored in _STEPS:
+        image.info["transparency"] = colour * _STEPS[stored]
+    elif isinstance(colour, tuple) and stored == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in colour)
 
 
-def _nominal_white(image: Image.Image) -> float:
-    """Return the value that stands for white: files with 32 bits don't say, so the pixels do."""
-    if image.mode.startswith("I;16"):
-        return 65535
-    highest = max(float(value) for value in image.getextrema())  # type: ignore[arg-type]
-    if image.mode == "F" and highest <= 1:
-        return 1
-    return next((white for white in (255, 65535) if highest <= white), 2**31 - 1)
+_STEPS = {"L;2": 85, "L;4": 17}
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if image.mode in deep_greys.MODES:
+        return deep_greys.eight_bits(image)
+    if image.mode in PLAIN:
+        return _own(image)
+    return image.convert("L" if image.mode in GREYS else "RGB")
+
+
+def _own(image: Image.Image) -> Image.Image:
+    """Return the pixels of `image`, not copied, without the file that they are from."""
+    own = image._new(image.im)  # noqa: SLF001 -- what is public copies
+    own.info = {}
+    return own
+
+
+def _alpha(image: Image.Image) -> Image.Image:
+    """Return how opaque each pixel of `image` is, whatever says so."""
+    if image.mode in WITH_ALPHA:
+        return image.getchannel("A")
+    colour = image.info.get("transparency")
+    if image.mode in deep_greys.MODES and isinstance(colour, int):
+        return deep_greys.where(image, colour)
+    if image.mode in ("1", "L") and isinstance(colour, int):
+        return image.convert("L").point([255 * (value != colour) for value in range(256)])
+    return in_strips(image, "L", lambda strip: strip.convert("RGBA").getchannel("A"))
+
+
+def _without_alpha(image: Image.Image) -> Image.Image:
+    """Return `image`, whose alpha hides nothing."""
+    image.info.pop("transparency", None)
+    if image.mode == "LA":
+        return image.getchannel("L")
+    if image.mode != "RGBA":
+        return _opaque(image)
+    channels = [image.getchannel(channel) for channel in "RGB"]
+    image.close()
+    return Image.merge("RGB", channels)
+
+
+def _with_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
+    """Return `image` in RGBA."""
+    if image.mode == "RGBA":
+        return _own(image)
+    if image.mode in ("P", "PA"):
+        return image.convert("RGBA")
+    if image.mode == "RGB":
+        own = _own(image)
+        own.putalpha(alpha)
+        return own
+    grey = image.getchannel("L") if image.mode == "LA" else _opaque(image)
+    image.close()
+    return Image.merge("RGBA", (grey, grey, grey, alpha))

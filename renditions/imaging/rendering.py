@@ -4,31 +4,41 @@ open safely -> decode no larger than needed -> plain modes -> per rendition: cut
 -> upright -> sRGB -> filter -> file
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import Image
 
 from renditions.errors import OutOfMemory, RenderFailed, RenditionTooLarge
 
-from .animation import Animation, read_animation
+from .animation import Animation, frame_bytes, read_animation
 from .colour import to_srgb, usable_profile
 from .filters import Filter
-from .formats import FORMATS, Encoding, Format, encode, format_named
+from .formats import FORMATS, Encoding, Format, encode, encode_frames, format_named
 from .geometry import CENTRE, Box, FocalPoint, Size
 from .levels import Levels, StoredCut
-from .modes import GREYS, plain, straight
+from .modes import GREYS, plain, scale_transparency, straight
 from .orientation import make_upright, stored_box
+from .profiles import read_profile
 from .sizers import Cut, Sizer
-from .sources import Limits, Source, SourceInfo, decode, open_source, probe
+from .sources import (
+    Limits,
+    Source,
+    SourceInfo,
+    decode,
+    open_source,
+    probe,
+    reading_pixels,
+)
 from .whole_image import WholeImage, WholeImageFilter, WholeImageSizer
 
 # A JPEG is decoded to at least this many times what its largest rendition needs.
 DECODE_GAP = 1.0
 
+_MAX_FRAMES = 5000  # of a moving rendition; however small one is, it takes half a millisecond
 _ALL_FORMATS = tuple(row.name for row in FORMATS)
 
 
@@ -90,17 +100,19 @@ class Picture:
         cuts = [self._stored(cut) for cut in _possible_cuts(recipes, self.info.size)]
         whole = any(recipe.needs_whole_image for recipe in recipes)
         if self._animation:
-            image, scale = self._animation.frames[0].copy(), 1.0
+            image, scale = self._animation.first, 1.0
         else:
             least = None if whole else _least_size(self.info.stored_size, cuts)
+            scale_transparency(source.image)
             image, scale = decode(source, limits, least)
-        if whole:
-            self._whole = WholeImage(image.copy(), self.info)
         self.decoded_size = Size(*image.size)
-        pixels = plain(image)
-        self._profile = self.info.icc_profile
-        if _cheaper_at_once(pixels, cuts) and all(r.encoding.color == "srgb" for r in recipes):
-            pixels, self._profile = to_srgb(pixels, self._profile), None
+        self._profile = read_profile(self.info.icc_profile)
+        with reading_pixels():
+            if whole:
+                self._whole = WholeImage(image.copy(), self.info)
+            pixels = plain(image)
+            if _cheaper_at_once(pixels, cuts) and all(r.encoding.color == "srgb" for r in recipes):
+                pixels, self._profile = to_srgb(pixels, self._profile), None
         self._levels = Levels(pixels, scale, self.info.stored_size, cuts)
 
     def close(self) -> None:
@@ -123,41 +135,50 @@ class Picture:
             self._check(cut)
             if self._animation and row.animated and recipe.encoding.animation == "keep":
                 return self._render_frames(recipe, cut, row, self._animation)
-            image = self._levels.cut(self._stored(cut))
-            return self._finish([image], recipe, row)
+            image = straight(self._levels.cut(self._stored(cut)), grey=self.info.mode in GREYS)
+            profile = self._kept_profile(image.mode, recipe, row)
+            image = self._finished(image, recipe, keep_profile=profile is not None)
+            data = encode(image, row, recipe.encoding, profile=profile)
+            return RenderedImage(data, row.mime, Size(*image.size))
 
-    def _finish(
-        self,
-        images: Sequence[Image.Image],
-        recipe: Recipe,
-        row: Format,
-        timing: Mapping[str, Any] | None = None,
-    ) -> RenderedImage:
-        """Turn what was cut and shrunk upright, give it its colours, filter it and write it."""
-        profile = None
-        frames = []
-        for image in images:
-            frame = straight(image, grey=self.info.mode in GREYS)
-            frame = make_upright(frame, self.info.orientation)
-            if _may_keep_profile(frame, recipe, row):
-                profile = usable_profile(frame, self._profile)
-            if profile is None:
-                frame = to_srgb(frame, self._profile)
-            if isinstance(recipe.filter, Filter):
-                frame = recipe.filter.apply(frame.copy())
-            frames.append(frame)
-        data = encode(frames, row, recipe.encoding, profile=profile, timing=timing)
-        return RenderedImage(data, row.mime, Size(*frames[0].size))
+    def _finished(self, image: Image.Image, recipe: Recipe, *, keep_profile: bool) -> Image.Image:
+        """Return what was cut and shrunk upright, in its colours and filtered."""
+        image = make_upright(image, self.info.orientation)
+        if not keep_profile:
+            image = to_srgb(image, self._profile)
+        if isinstance(recipe.filter, Filter):
+            image = recipe.filter.apply(image.copy())
+        return image
+
+    def _kept_profile(self, mode: str, recipe: Recipe, row: Format) -> bytes | None:
+        """Return the profile if the file can say that its numbers are in it, and they stay so."""
+        kept = recipe.encoding.color == "keep" and recipe.filter is None
+        if kept and row.profiles and mode in row.modes:
+            return usable_profile(mode, self._profile)
+        return None
 
     def _render_frames(
         self, recipe: Recipe, cut: Cut, row: Format, animation: Animation
     ) -> RenderedImage:
+        self._check_frames(cut, row, animation)
         stored = self._stored(cut)
-        frames = [
-            Levels(plain(frame.copy()), 1, self.info.stored_size, ()).cut(stored)
-            for frame in animation.frames
-        ]
-        return self._finish(frames, recipe, row, animation.timing_for(row))
+        profile = self._kept_profile(animation.mode, recipe, row)
+
+        def rendered(frame: Image.Image) -> Image.Image:
+            frame = Levels(plain(frame), 1, self.info.stored_size, ()).cut(stored)
+            frame = straight(frame, grey=animation.mode in GREYS)
+            frame = self._finished(frame, recipe, keep_profile=profile is not None)
+            return frame if frame.mode == animation.mode else frame.convert(animation.mode)
+
+        data = encode_frames(
+            lambda: map(rendered, animation.frames()),
+            row,
+            recipe.encoding,
+            animation.timing_for(row),
+            transparent=animation.transparent,
+            profile=profile,
+        )
+        return RenderedImage(data, row.mime, cut.size)
 
     def _stored(self, cut: Cut) -> StoredCut:
         orientation = self.info.orientation
@@ -170,6 +191,20 @@ class Picture:
             raise RenditionTooLarge(
                 f"A rendition of {cut.size} is above the limit of {self._limits.max_side:,} px a "
                 f"side and {self._limits.max_pixels:,} pixels."
+            )
+
+    def _check_frames(self, cut: Cut, row: Format, animation: Animation) -> None:
+        limits, frames, pixels = self._limits, len(animation.durations_ms), cut.size.pixels
+        needed = frame_bytes(self.info.size) + pixels * row.frame_bytes_per_pixel
+        if (
+            frames > _MAX_FRAMES
+            or frames * pixels > limits.max_frame_pixels
+            or needed > limits.max_decode_bytes
+        ):
+            raise RenditionTooLarge(
+                f"A moving rendition of {frames:,} times {cut.size} is above the limit of "
+                f"{_MAX_FRAMES:,} frames, of {limits.max_frame_pixels:,} pixels together or of "
+                f"{limits.max_decode_bytes:,} bytes of memory."
             )
 
     def _render_whole(self, recipe: Recipe, row: Format) -> RenderedImage:
@@ -195,12 +230,6 @@ class Picture:
     def _rendered(self, data: bytes) -> RenderedImage:
         info = probe(BytesIO(data), replace(self._limits, formats=_ALL_FORMATS))
         return RenderedImage(data, format_named(info.format).mime, info.size)
-
-
-def _may_keep_profile(frame: Image.Image, recipe: Recipe, row: Format) -> bool:
-    """Whether the file can say in which profile its numbers are, and nothing changes them first."""
-    kept = recipe.encoding.color == "keep" and recipe.filter is None
-    return kept and row.profiles and frame.mode in row.modes
 
 
 def _possible_cuts(recipes: Sequence[Recipe], source: Size) -> Iterator[Cut]:

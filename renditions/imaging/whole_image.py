@@ -16,6 +16,7 @@ from .formats import Encoding, Format
 from .geometry import FocalPoint, Size
 from .modes import GREYS, plain, straight
 from .orientation import make_upright
+from .profiles import read_profile
 from .sources import SourceInfo
 
 SaveOptions = dict[str, Any]
@@ -102,7 +103,7 @@ class WholeImage:
         image = self._copy()
         if new_filter:
             image = straight(plain(image), grey=self._info.mode in GREYS)
-            image = new_filter.apply(to_srgb(image, self._info.icc_profile))
+            image = new_filter.apply(to_srgb(image, read_profile(self._info.icc_profile)))
             image.info = {}
         image, options = _preprocess(old, image, row, encoding)
         made = old.process_image(

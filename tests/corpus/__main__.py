@@ -15,10 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from renditions.imaging.sources import Limits
-
 from .bombs import ALL_FORMATS, BOMBS
-from .giants import GIANT_MB, GIANTS
+from .giants import GIANTS
 from .pillow_pictures import pillow_pictures
 from .runner import STILL, Outcome, in_child, pillow_opens, run
 
@@ -65,12 +63,12 @@ def giant_faults() -> Iterator[str]:
     print(f"\n{'giant':<36}{'became':<20}{'s':>7}{'MB':>6}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "giant"
-        for name, make in GIANTS.items():
-            in_child(lambda: Outcome("made", str(path.write_bytes(make()))))  # noqa: B023
-            outcome = run(path, Limits())
+        for name, giant in GIANTS.items():
+            in_child(lambda: Outcome("made", str(path.write_bytes(giant.make()))))  # noqa: B023
+            outcome = run(path, ALL_FORMATS, giant.recipes)
             reason = outcome.reason or outcome.status
             print(f"{name:<36}{reason:<20}{outcome.seconds:>7.3f}{outcome.peak_mb:>6}")
-            if outcome.status != "rendered" or outcome.peak_mb > GIANT_MB:
+            if outcome.status != "rendered" or outcome.peak_mb > giant.max_mb:
                 yield f"{name}: {outcome}"
 
 

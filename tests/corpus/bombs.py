@@ -445,7 +445,7 @@ BOMBS = {
 
 
 def _of_metadata(
-    make: Callable[[], bytes], error: type[errors.PermanentError] = errors.MetadataTooLarge
+    make: Callable[[], bytes], error: type[errors.PermanentError] | None = errors.MetadataTooLarge
 ) -> Bomb:
     return Bomb(make, error, ALL_FORMATS)
 
@@ -461,6 +461,8 @@ BOMBS |= {
     "png, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.png_exif),
     "png, EXIF behind its pixels": _of_metadata(metadata_bombs.png_late_exif),
     "png, EXIF as text": _of_metadata(metadata_bombs.png_exif_as_text),
+    "png, profile of 20,000 elements": _of_metadata(metadata_bombs.png_profile_elements, None),
+    "png, profile with no table": _of_metadata(metadata_bombs.png_profile_table, None),
     "webp, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.webp_exif),
     "webp, 200,000 frames": _of_metadata(metadata_bombs.webp_frames),
     "avif, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.avif_exif),

@@ -1,19 +1,37 @@
 """The largest pictures that are accepted: each must be rendered in bounded memory."""
 
-from collections.abc import Callable
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 from PIL import Image
 
-from renditions.imaging.formats import format_named
+from renditions.imaging.formats import Encoding, format_named
 from renditions.imaging.geometry import Size
+from renditions.imaging.rendering import Recipe
+from renditions.imaging.sizers import Thumbnail
 from renditions.imaging.sources import Limits
+
+from .runner import MOVING, STILL
 
 # With as much left for Django and a project as a worker's process takes before its first picture.
 GIANT_MB = 400
+# For a rendition of all pixels with their alpha, which is a second picture beside the first.
+TWICE_MB = 440
 
 Maker = Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Giant:
+    """A large picture, and what is made of it."""
+
+    make: Maker
+    recipes: Sequence[Recipe] = (*STILL, *MOVING)
+    max_mb: int = GIANT_MB
 
 
 def _largest(format_name: str) -> Size:
@@ -29,11 +47,22 @@ def _giant(format_name: str, mode: str = "RGB", **options: Any) -> Maker:
         # Not of one colour, so that no encoder finds a way to say it shorter.
         gradient = Image.linear_gradient("L").resize(_largest(format_name).as_tuple)
         image = gradient.convert(mode)
-        if mode == "RGBA":
+        if mode in ("LA", "RGBA"):
             image.putalpha(gradient)
         buffer = BytesIO()
         image.save(buffer, format_name, **options)
         return buffer.getvalue()
+
+    return make
+
+
+def _one_transparent(mode: str, colour: bytes) -> Maker:
+    """A PNG in which one colour is transparent, if it occurs."""
+
+    def make() -> bytes:
+        data = _giant("PNG", mode, compress_level=1)()
+        chunk = struct.pack(">I", len(colour)) + b"tRNS" + colour
+        return data[:33] + chunk + struct.pack(">I", zlib.crc32(chunk[4:])) + data[33:]
 
     return make
 
@@ -51,20 +80,61 @@ def _moving(format_name: str, frames: int = 20) -> Maker:
     return make
 
 
-GIANTS: dict[str, Maker] = {
-    "jpeg": _giant("JPEG", subsampling=0),
-    "jpeg, progressive": _giant("JPEG", progressive=True, subsampling=0),
-    "jpeg, cmyk": _giant("JPEG", "CMYK"),
-    "jpeg, grey": _giant("JPEG", "L"),
-    "png, transparent": _giant("PNG", "RGBA", compress_level=1),
-    "png, palette": _giant("PNG", "P", compress_level=1),
-    "png, 16 bits": _giant("PNG", "I;16", compress_level=1),
-    "gif": _giant("GIF", "P"),
-    "webp": _giant("WEBP", method=0),
-    "webp, transparent": _giant("WEBP", "RGBA", method=0),
-    "webp, lossless": _giant("WEBP", "RGBA", lossless=True, method=0),
-    "avif": _giant("AVIF", speed=10),
-    "avif, transparent": _giant("AVIF", "RGBA", speed=10, subsampling="4:4:4"),
-    "gif, all frames kept": _moving("GIF"),
-    "webp, all frames kept": _moving("WEBP"),
+def _moving_transparent(format_name: str, side: int, frames: int) -> Maker:
+    def drawn() -> Iterator[Image.Image]:
+        for n in range(frames):
+            noise = Image.effect_noise((side, side), 9 * n + 9)
+            frame = Image.merge("RGB", (noise, noise.rotate(90), noise.rotate(180)))
+            frame.putalpha(Image.linear_gradient("L").resize((side, side)))
+            yield frame
+
+    def make() -> bytes:
+        first, *more = drawn()
+        options = {"method": 0} if format_name == "WEBP" else {"disposal": 2}
+        buffer = BytesIO()
+        first.save(buffer, format_name, save_all=True, append_images=more, **options)
+        return buffer.getvalue()
+
+    return make
+
+
+def _all_frames(*formats: str, side: int | None = None) -> list[Recipe]:
+    sizer, size = (Thumbnail(), Size(side, side)) if side else (None, None)
+    keep = Encoding(animation="keep", avif_speed=10, webp_method=0)
+    return [Recipe(sizer, size, format=name, encoding=keep) for name in formats]
+
+
+GIANTS = {
+    "jpeg": Giant(_giant("JPEG", subsampling=0)),
+    "jpeg, progressive": Giant(_giant("JPEG", progressive=True, subsampling=0)),
+    "jpeg, cmyk": Giant(_giant("JPEG", "CMYK")),
+    "jpeg, grey": Giant(_giant("JPEG", "L")),
+    "png, transparent": Giant(_giant("PNG", "RGBA", compress_level=1)),
+    "png, transparent, at its size": Giant(
+        _giant("PNG", "RGBA", compress_level=1), [Recipe()], TWICE_MB
+    ),
+    "png, transparent grey": Giant(_giant("PNG", "LA", compress_level=1)),
+    "png, transparent grey, at its size": Giant(
+        _giant("PNG", "LA", compress_level=1), [Recipe()], TWICE_MB
+    ),
+    "png, one colour transparent": Giant(_one_transparent("RGB", b"\0\3\0\3\0\3")),
+    "png, a transparent colour nowhere": Giant(_one_transparent("RGB", b"\0\1\0\2\0\3")),
+    "png, 16 bits, one transparent": Giant(_one_transparent("I;16", b"\0\3")),
+    "png, palette": Giant(_giant("PNG", "P", compress_level=1)),
+    "png, 16 bits": Giant(_giant("PNG", "I;16", compress_level=1)),
+    "gif": Giant(_giant("GIF", "P")),
+    "webp": Giant(_giant("WEBP", method=0)),
+    "webp, transparent": Giant(_giant("WEBP", "RGBA", method=0)),
+    "webp, lossless": Giant(_giant("WEBP", "RGBA", lossless=True, method=0)),
+    "avif": Giant(_giant("AVIF", speed=10)),
+    "avif, transparent": Giant(_giant("AVIF", "RGBA", speed=10, subsampling="4:4:4")),
+    "gif, all frames kept": Giant(_moving("GIF")),
+    "webp, all frames kept": Giant(_moving("WEBP")),
+    "webp, all frames at their size": Giant(
+        _moving_transparent("WEBP", 1000, 49), _all_frames("webp")
+    ),
+    "gif, all frames at their size": Giant(_moving_transparent("GIF", 2700, 5), _all_frames("gif")),
+    "webp, large frames": Giant(
+        _moving_transparent("WEBP", 3600, 3), _all_frames("webp", side=500)
+    ),
 }

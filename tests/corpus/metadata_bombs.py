@@ -95,6 +95,38 @@ def png_late_exif() -> bytes:
     return png(_PNG_PIXELS, (b"eXIf", exif()))
 
 
+def png_profile_elements() -> bytes:
+    """A colour profile of 20,000 elements of processing, all of which are two; in 700 bytes."""
+    numbers = struct.pack(">12f", 1, 0.001, 0, 0, 1, 0.001, 0.001, 0, 1, 0, 0, 0)
+    matrix = b"matf" + bytes(4) + struct.pack(">2H", 3, 3) + numbers
+    curve = b"curf" + bytes(4) + struct.pack(">2H", 1, 0)
+    curve += b"parf" + bytes(8) + struct.pack(">4f", 1.01, 1, 0, 0)
+    curves = b"cvst" + bytes(4) + struct.pack(">2H", 3, 3)
+    curves += struct.pack(">2I", 36, len(curve)) * 3 + curve
+    first = 16 + 8 * 20_000
+    places = struct.pack(">4I", first, len(matrix), first + len(matrix), len(curves))
+    element = b"mpet" + bytes(4) + struct.pack(">2HI", 3, 3, 20_000)
+    return _png_with_profile({b"D2B0": element + places * 10_000 + matrix + curves})
+
+
+def png_profile_table() -> bytes:
+    """A colour profile that says of a table of nothing that it has 255 points a side."""
+    start = b"mft2" + bytes(4) + bytes((3, 3, 255, 0)) + bytes(36) + struct.pack(">2H", 2, 2)
+    return _png_with_profile({b"A2B0": start + bytes(24)})
+
+
+def _png_with_profile(tags: dict[bytes, bytes]) -> bytes:
+    white = struct.pack(">3I", 63_190, 65_536, 54_061)
+    place, table, body = 132 + 12 * (len(tags) + 1), b"", b""
+    for name, element in {b"wtpt": b"XYZ " + bytes(4) + white, **tags}.items():
+        table += name + struct.pack(">2I", place + len(body), len(element))
+        body += element
+    header = struct.pack(">I4sI", place + len(body), b"lcms", 0x04300000) + b"mntrRGB Lab "
+    header += bytes(12) + b"acsp" + bytes(28) + white + bytes(48)
+    profile = header + struct.pack(">I", len(tags) + 1) + table + body
+    return png((b"iCCP", b"icc\0\0" + zlib.compress(profile)), _PNG_PIXELS)
+
+
 def png_exif_as_text() -> bytes:
     """EXIF in hexadecimal, as ImageMagick writes it."""
     digits = exif(size=7_800_000).hex().encode()

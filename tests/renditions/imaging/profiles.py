@@ -45,6 +45,36 @@ def cmyk_profile() -> bytes:
     return _profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": lut})
 
 
+def display_profile(table: bytes, version: int = 2) -> bytes:
+    """Return the profile of a display that says by `table` what its colours look like."""
+    profile = _profile(b"mntr", b"RGB ", b"Lab ", {b"A2B0": table})
+    return profile[:8] + bytes((version, 0x10)) + profile[10:]
+
+
+def table_of_16_bits(grid: int = 9, points: int | None = None) -> bytes:
+    """Return a table of `grid` points a side, or one that says that it has `points`.
+
+    The first channel is lightness, and nothing has a colour.
+    """
+    identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    ends = struct.pack(">2H", 0, 0xFFFF)
+    start = b"mft2" + bytes(4) + bytes((3, 3, points or grid, 0)) + identity
+    return start + struct.pack(">2H", 2, 2) + ends * 3 + _lightness(grid, 0xFF00, 0x8000) + ends * 3
+
+
+def table_of_version_4(grid: int = 9) -> bytes:
+    """Return the same as version 4 has it, its curves being the same bytes."""
+    straight = b"curv" + bytes(8)
+    start = b"mAB " + bytes(4) + bytes((3, 3, 0, 0)) + struct.pack(">5I", 32, 0, 0, 68, 32)
+    table = bytes([grid] * 3 + [0] * 13) + b"\2\0\0\0" + _lightness(grid, 0xFFFF, 0x8080)
+    return start + straight * 3 + table
+
+
+def _lightness(grid: int, white: int, neutral: int) -> bytes:
+    for_each = (first * white // (grid - 1) for first in range(grid) for _ in range(grid**2))
+    return b"".join(struct.pack(">3H", light, neutral, neutral) for light in for_each)
+
+
 def _eight_bit_lab(cyan: int, magenta: int, yellow: int, black: int) -> Iterator[int]:
     left = _UNDER_BLACK if black else 1
     light, a, b = (value * left for value in _PRINTED[cyan, magenta, yellow])

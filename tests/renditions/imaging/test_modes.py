@@ -1,10 +1,13 @@
 """Which pixels are these really?"""
 
+import struct
+import zlib
 from io import BytesIO
 
 import pytest
 from PIL import Image, ImageStat
 
+from renditions.errors import SourceUnreadable
 from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import Recipe
@@ -12,6 +15,7 @@ from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits
 
 from .pictures import CORNERS, as_file, corners_of, four_corners, near, read, render
+from .profiles import grey_profile
 
 WITH_TIFF = Limits(formats=("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP"))
 GREYS = (20, 90, 160, 250)
@@ -166,3 +170,120 @@ def test_grey_stays_grey():
         image = read(render(as_file(picture, format_name), Recipe(Crop(), Size(64, 64))))
         assert image.mode in ("L", "P")
         assert abs(ImageStat.Stat(image.convert("L")).mean[0] - 127.5) < 2
+
+
+def _png(bits: int, colour: int, row: bytes, *chunks: tuple[bytes, bytes]) -> BytesIO:
+    """Return a PNG of 32 x 16 px, of which each row is `row`."""
+    header = (b"IHDR", struct.pack(">2I5B", 32, 16, bits, colour, 0, 0, 0))
+    pixels = (b"IDAT", zlib.compress((b"\0" + row) * 16))
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in (header, *chunks, pixels, (b"IEND", b"")):
+        data += struct.pack(">I", len(body)) + name + body
+        data += struct.pack(">I", zlib.crc32(name + body))
+    return BytesIO(data)
+
+
+@pytest.mark.parametrize(
+    ("bits", "colour", "left", "right", "seen"),
+    [
+        (1, 0, b"\0\0", b"\xff\xff", 255),
+        (2, 0, b"\x55" * 4, b"\xaa" * 4, 170),
+        (4, 0, b"\x77" * 8, b"\xaa" * 8, 170),
+        (8, 0, b"\7" * 16, b"\xaa" * 16, 170),
+        (16, 0, b"\x12\x34" * 16, b"\xaa\xaa" * 16, 170),
+        (8, 2, b"\7\x08\x09" * 16, b"\xaa" * 48, 170),
+        (16, 2, b"\7\7\x08\x08\x09\x09" * 16, b"\xaa" * 96, 170),
+    ],
+)
+def test_one_colour_is_transparent(bits, colour, left, right, seen):
+    """A PNG names it in its own numbers, whatever these become."""
+    name = left[: 2 * colour or 1] if bits < 16 else left[: 3 * colour or 2]
+    if bits < 16:
+        numbers = [number >> 8 - bits for number in (name if colour == 0 else left[:3])]
+        name = struct.pack(f">{len(numbers)}H", *numbers)
+
+    image = read(render(_png(bits, colour, left + right, (b"tRNS", name)), Recipe(format="png")))
+
+    image = image.convert("RGBA")
+    assert image.getpixel((4, 4))[3] == 0
+    assert image.getpixel((28, 4)) == (seen, seen, seen, 255)
+
+
+def test_a_transparent_grey_of_16_bits_that_is_nowhere():
+    """Greys keep their brightness beside it."""
+    row = b"\x12\x34" * 16 + b"\xaa\xaa" * 16
+
+    image = read(render(_png(16, 0, row, (b"tRNS", b"\0\3")), Recipe(format="png")))
+
+    assert image.mode == "L"
+    assert (image.getpixel((4, 4)), image.getpixel((28, 4))) == (18, 170)
+
+
+@pytest.mark.parametrize("mode", ["LA", "L"])
+def test_opaque_grey_stays_grey(mode):
+    """So its profile goes on being for its numbers."""
+    picture = Image.linear_gradient("L").point(lambda value: max(value, 1))
+    options = {"icc_profile": grey_profile(1.0)} | ({"transparency": 0} if mode == "L" else {})
+    opaque = read(render(as_file(picture, "PNG", icc_profile=grey_profile(1.0)), Recipe()))
+
+    image = read(render(as_file(picture.convert(mode), "PNG", **options), Recipe()))
+
+    assert image.mode == "L"
+    assert image.tobytes() == opaque.tobytes()
+
+
+def test_a_palette_that_is_missing_is_a_reason():
+    """A PNG that has numbers of colours, and no colours."""
+    with pytest.raises(SourceUnreadable, match="no palette"):
+        render(_png(8, 3, bytes(32)), Recipe())
+
+
+def test_grey_with_associated_alpha():
+    """A TIFF may have its greys multiplied already."""
+    data = as_file(Image.new("LA", (8, 8), (100, 128)), "TIFF").getvalue()
+    tag = data.index(struct.pack("<HHI", 338, 3, 1))
+    data = data[: tag + 8] + b"\1\0" + data[tag + 10 :]
+
+    image = read(render(BytesIO(data), Recipe(format="png"), WITH_TIFF))
+
+    assert near([image.getpixel((4, 4))], [(199, 128)], by=2)
+
+
+def _deep_tiff(bits: int, pixels: bytes, *, photometric: int = 1, kind: int = 1) -> BytesIO:
+    """Return a grey TIFF of 4 x 1 px, whose samples are of `kind`."""
+    entries = [
+        (256, 3, 4),
+        (257, 3, 1),
+        (258, 3, bits),
+        (259, 3, 1),
+        (262, 3, photometric),
+        (273, 4, 200),
+        (277, 3, 1),
+        (278, 3, 1),
+        (279, 4, len(pixels)),
+        (339, 3, kind),
+    ]
+    table = b"".join(struct.pack("<2HII", tag, type_, 1, value) for tag, type_, value in entries)
+    start = b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4)
+    return BytesIO(start.ljust(200, b"\0") + pixels)
+
+
+@pytest.mark.parametrize(
+    ("file", "greys"),
+    [
+        (_deep_tiff(12, b"\0\x08\0\xff\xff\xff"), (0, 128, 255, 255)),
+        (_deep_tiff(16, struct.pack("<4H", 0, 32_896, 65_535, 257)), (0, 128, 255, 1)),
+        (
+            _deep_tiff(16, struct.pack("<4H", 0, 32_896, 65_535, 257), photometric=0),
+            (255, 127, 0, 254),
+        ),
+        (_deep_tiff(32, struct.pack("<4I", 0, 2**30, 2**31, 2**32 - 1)), (0, 64, 128, 255)),
+        (_deep_tiff(32, struct.pack("<4f", 0, 0.5, 1.02, 1), kind=3), (0, 128, 255, 255)),
+        (_deep_tiff(32, struct.pack("<4f", 0, 128, 255, 64), kind=3), (0, 128, 255, 64)),
+    ],
+)
+def test_a_tiff_says_what_its_numbers_are(file, greys):
+    """12 bits, darkness for light, large numbers and fractions."""
+    image = read(render(file, Recipe(format="png"), WITH_TIFF))
+
+    assert near([[image.getpixel((x, 0)) for x in range(4)]], [greys], by=1)

@@ -190,6 +190,24 @@ def test_no_rendition_holds_metadata(format_name):
             assert not {"exif", "xmp", "comment", "icc_profile", "dpi"} & set(image.info)
 
 
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_an_encoder_gets_a_picture_and_no_file(format_name, mode):
+    """What it could copy from the original isn't there, even where nothing is cut or shrunk."""
+    picture = four_corners(120, 90).convert(mode)
+    picture = picture if format_name != "JPEG" or mode != "RGBA" else picture.convert("CMYK")
+    options = {"tiffinfo": {700: b"<x>SECRET</x>"}} if format_name == "TIFF" else {}
+    file = as_file(picture, format_name, **options)
+    limits = Limits(formats=(format_name,))
+
+    for size in (None, Size(120, 90)):
+        recipe = Recipe(Thumbnail(), size) if size else Recipe()
+        with open_picture(file, [recipe], limits) as opened:
+            base = next(iter(opened._levels._pictures.values()))
+            assert type(base) is Image.Image
+            assert b"SECRET" not in opened.render(recipe).data
+
+
 @pytest.mark.parametrize("format_name", WEB_FORMATS)
 def test_the_same_input_gives_the_same_bytes(format_name):
     """Rendering again changes nothing, alone or in company."""
