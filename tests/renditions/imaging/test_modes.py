@@ -234,7 +234,7 @@ def test_opaque_grey_stays_grey(mode):
 
 def test_a_palette_that_is_missing_is_a_reason():
     """A PNG that has numbers of colours, and no colours."""
-    with pytest.raises(SourceUnreadable, match="no palette"):
+    with pytest.raises(SourceUnreadable, match="palette"):
         render(_png(8, 3, bytes(32)), Recipe())
 
 
