@@ -43,6 +43,13 @@ def is_opaque(image: Image.Image) -> bool:
     return image.mode not in WITH_ALPHA or image.getchannel("A").getextrema() == (255, 255)
 
 
+def own(image: Image.Image) -> Image.Image:
+    """Return the pixels of `image`, not copied, without the file that they are from."""
+    pixels = image._new(image.im)  # noqa: SLF001 -- what is public copies
+    pixels.info = {}
+    return pixels
+
+
 def straight(image: Image.Image, *, grey: bool) -> Image.Image:
     """Return `image`, which was `plain` and resampled, with its alpha beside its colours."""
     if image.mode != "RGBa":
@@ -73,15 +80,8 @@ def _opaque(image: Image.Image) -> Image.Image:
     if image.mode in deep_greys.MODES:
         return deep_greys.eight_bits(image)
     if image.mode in PLAIN:
-        return _own(image)
+        return own(image)
     return image.convert("L" if image.mode in GREYS else "RGB")
-
-
-def _own(image: Image.Image) -> Image.Image:
-    """Return the pixels of `image`, not copied, without the file that they are from."""
-    own = image._new(image.im)  # noqa: SLF001 -- what is public copies
-    own.info = {}
-    return own
 
 
 def _alpha(image: Image.Image) -> Image.Image:
@@ -111,13 +111,13 @@ def _without_alpha(image: Image.Image) -> Image.Image:
 def _with_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
     """Return `image` in RGBA."""
     if image.mode == "RGBA":
-        return _own(image)
+        return own(image)
     if image.mode in ("P", "PA"):
         return image.convert("RGBA")
     if image.mode == "RGB":
-        own = _own(image)
-        own.putalpha(alpha)
-        return own
+        image = own(image)
+        image.putalpha(alpha)
+        return image
     grey = image.getchannel("L") if image.mode == "LA" else _opaque(image)
     image.close()
     return Image.merge("RGBA", (grey, grey, grey, alpha))

@@ -33,12 +33,16 @@ from .sources import (
     probe,
     reading_pixels,
 )
-from .whole_image import WholeImage, WholeImageFilter, WholeImageSizer
+from .whole_image import WholeImage, WholeImageFilter, WholeImageSizer, for_old_code
 
 # A JPEG is decoded to at least this many times what its largest rendition needs.
 DECODE_GAP = 1.0
 
 _MAX_FRAMES = 5000  # of a moving rendition; however small one is, it takes half a millisecond
+# A larger picture is decoded anew for each old sizer or filter: they may change what they get, and
+# there would be two of it.
+_MAX_KEPT_PIXELS = 20_000_000
+
 _ALL_FORMATS = tuple(row.name for row in FORMATS)
 
 
@@ -80,7 +84,7 @@ def open_picture(file: BinaryIO, recipes: Sequence[Recipe], limits: Limits) -> I
         SourceUnreadable, SourceRefused: and their subclasses, before anything is rendered.
         OutOfMemory, StorageFailed: trying again may help.
     """
-    picture = Picture(open_source(file, limits), recipes, limits)
+    picture = Picture(file, recipes, limits)
     try:
         yield picture
     finally:
@@ -90,35 +94,47 @@ def open_picture(file: BinaryIO, recipes: Sequence[Recipe], limits: Limits) -> I
 class Picture:
     """A decoded picture that renditions are cut from."""
 
-    def __init__(self, source: Source, recipes: Sequence[Recipe], limits: Limits) -> None:
+    def __init__(self, file: BinaryIO, recipes: Sequence[Recipe], limits: Limits) -> None:
+        source = open_source(file, limits)
         self.info: SourceInfo = source.info
         self._limits = limits
+        self.decoded_size = self.info.stored_size
+        self._profile = read_profile(self.info.icc_profile)
         self._animation: Animation | None = None
         self._whole: WholeImage | None = None
+        self._levels: Levels | None = None
         if any(recipe.encoding.animation == "keep" for recipe in recipes):
             self._animation = read_animation(source, limits)
         cuts = [self._stored(cut) for cut in _possible_cuts(recipes, self.info.size)]
         whole = any(recipe.needs_whole_image for recipe in recipes)
+        if whole and self.info.size.pixels > _MAX_KEPT_PIXELS:
+            self._whole = WholeImage(lambda: _decode_anew(file, limits), self.info)
+        if cuts or self._whole is None:
+            in_srgb = all(recipe.encoding.color == "srgb" for recipe in recipes)
+            self._decode(source, cuts, in_srgb=in_srgb, keep_whole=whole and self._whole is None)
+
+    def _decode(
+        self, source: Source, cuts: Sequence[StoredCut], *, in_srgb: bool, keep_whole: bool
+    ) -> None:
         if self._animation:
             image, scale = self._animation.first, 1.0
         else:
-            least = None if whole else _least_size(self.info.stored_size, cuts)
+            least = None if keep_whole else _least_size(self.info.stored_size, cuts)
             scale_transparency(source.image)
-            image, scale = decode(source, limits, least)
+            image, scale = decode(source, self._limits, least)
         self.decoded_size = Size(*image.size)
-        self._profile = read_profile(self.info.icc_profile)
         with reading_pixels():
-            if whole:
-                self._whole = WholeImage(image.copy(), self.info)
+            if keep_whole:
+                kept = for_old_code(image.copy(), self.info)
+                self._whole = WholeImage(kept.copy, self.info)
             pixels = plain(image)
-            if _cheaper_at_once(pixels, cuts) and all(r.encoding.color == "srgb" for r in recipes):
+            if in_srgb and _cheaper_at_once(pixels, cuts):
                 pixels, self._profile = to_srgb(pixels, self._profile), None
         self._levels = Levels(pixels, scale, self.info.stored_size, cuts)
 
     def close(self) -> None:
         """Let go of the pixels."""
-        del self._levels
-        self._whole = self._animation = None
+        self._levels = self._whole = self._animation = None
 
     def render(self, recipe: Recipe) -> RenderedImage:
         """Return the rendition that `recipe` asks for; the picture stays as it was.
@@ -135,6 +151,8 @@ class Picture:
             self._check(cut)
             if self._animation and row.animated and recipe.encoding.animation == "keep":
                 return self._render_frames(recipe, cut, row, self._animation)
+            if self._levels is None:
+                raise RenderFailed("The picture was opened without any recipe that shares it.")
             image = straight(self._levels.cut(self._stored(cut)), grey=self.info.mode in GREYS)
             profile = self._kept_profile(image.mode, recipe, row)
             image = self._finished(image, recipe, keep_profile=profile is not None)
@@ -232,6 +250,11 @@ class Picture:
         return RenderedImage(data, format_named(info.format).mime, info.size)
 
 
+def _decode_anew(file: BinaryIO, limits: Limits) -> Image.Image:
+    source = open_source(file, limits)
+    return for_old_code(decode(source, limits).image, source.info)
+
+
 def _possible_cuts(recipes: Sequence[Recipe], source: Size) -> Iterator[Cut]:
     """Yield the cuts that share the decode; an impossible one is reported when it is rendered."""
     for recipe in recipes:
@@ -248,7 +271,7 @@ def _cheaper_at_once(pixels: Image.Image, cuts: Sequence[StoredCut]) -> bool:
 
 def _least_size(stored: Size, cuts: Sequence[StoredCut]) -> Size:
     """Return the smallest size to decode to from which all of `cuts` come out well."""
-    scale = min(max((cut.scale for cut in cuts), default=1) * DECODE_GAP, 1)
+    scale = min(max((cut.scale for cut in cuts), default=0) * DECODE_GAP, 1)
     return Size(int(stored.width * scale) or 1, int(stored.height * scale) or 1)
 
 

@@ -5,6 +5,7 @@ They know nothing of a shared decode. Each gets a fresh, upright picture at full
 """
 
 import copy
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, BinaryIO, ClassVar
 
@@ -14,7 +15,7 @@ from .colour import to_srgb
 from .filters import Filter
 from .formats import Encoding, Format
 from .geometry import FocalPoint, Size
-from .modes import GREYS, plain, straight
+from .modes import GREYS, own, plain, straight
 from .orientation import make_upright
 from .profiles import read_profile
 from .sources import SourceInfo
@@ -71,11 +72,9 @@ class WholeImageFilter(_WholeImage):
 class WholeImage:
     """A picture at full size, from which each old sizer or filter gets a copy of its own."""
 
-    def __init__(self, image: Image.Image, info: SourceInfo) -> None:
-        """Keep `image` upright; it may be changed."""
-        kept: Info = {key: image.info[key] for key in _KEPT_INFO if image.info.get(key) is not None}
-        self._image = make_upright(image, info.orientation)
-        self._image.info = kept
+    def __init__(self, copies: Callable[[], Image.Image], info: SourceInfo) -> None:
+        """Take from `copies` one `for_old_code` each time it is needed."""
+        self._copies = copies
         self._info = info
         self._filtered: dict[tuple[int, str, Encoding], bytes] = {}
 
@@ -116,9 +115,17 @@ class WholeImage:
         return _content(made)
 
     def _copy(self) -> Image.Image:
-        image = self._image.copy()
+        image = self._copies()
         image.format = self._info.format
         return image
+
+
+def for_old_code(image: Image.Image, info: SourceInfo) -> Image.Image:
+    """Return decoded `image`, which may be changed, upright and with little info."""
+    kept: Info = {key: image.info[key] for key in _KEPT_INFO if image.info.get(key) is not None}
+    image = make_upright(own(image), info.orientation)
+    image.info = kept
+    return image
 
 
 _KEPT_INFO = ("icc_profile", "transparency", "adobe")

@@ -23,6 +23,7 @@ from .pictures import (
     corners_of,
     four_corners,
     near,
+    photograph,
     read,
     render,
     with_orientation,
@@ -200,3 +201,29 @@ def test_nothing_private_goes_through_an_old_sizer():
     file = as_file(four_corners(40, 40), "JPEG", comment=b"SECRET", xmp=b"SECRET")
 
     assert b"SECRET" not in render(file, Recipe(Padded(), Size(20, 20))).data
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
+def test_a_large_picture_is_decoded_anew(format_name, orientation, monkeypatch):
+    """What is too large to be there twice becomes the same; new recipes beside it, too."""
+    recipes = [
+        Recipe(Padded(), Size(60, 60)),
+        Recipe(Crop(), Size(40, 40)),
+        Recipe(Padded(), Size(80, 80), filter=Invert()),
+        Recipe(Thumbnail(), Size(100, 100), filter=Mirrored()),
+    ]
+    file = with_orientation(photograph(300, 200), orientation, format_name)
+
+    def made(recipes: list[Recipe]) -> list[bytes]:
+        with open_picture(file, recipes, Limits()) as picture:
+            return [picture.render(recipe).data for recipe in recipes]
+
+    kept, kept_old = made(recipes), made(recipes[:1])
+    monkeypatch.setattr("renditions.imaging.rendering._MAX_KEPT_PIXELS", 1000)
+    anew = made(recipes)
+
+    assert [anew[i] for i in (0, 2, 3)] == [kept[i] for i in (0, 2, 3)]
+    assert made(recipes[:1]) == kept_old
+    # New code gets what it gets where no old code is beside it.
+    assert anew[1] == made(recipes[1:2])[0]
