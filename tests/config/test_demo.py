@@ -15,8 +15,6 @@ import psutil
 import pytest
 from PIL import Image
 
-from config.demo.places import Demo
-
 from .conftest import (
     CHECKOUT,
     Service,
@@ -186,12 +184,20 @@ def test_broker_that_is_away_is_named(tmp_path: Path, address: str):
 
 def test_who_does_not_answer_has_a_log(tmp_path: Path):
     """A part that never comes up ends the waiting with the log that says why."""
-    code = "from config.demo import welcome; welcome.PATIENCE_S = 0; welcome.main()"
+    # In a process of its own: whoever imports `config` has its Celery app.
+    code = """
+import os, subprocess, sys
+from config.demo import places, welcome
+os.environ.update(places.Demo.from_environment().environment())
+subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], check=True)
+welcome.PATIENCE_S = 0
+welcome.main()
+"""
     env = environment(
-        **Demo(tmp_path, free_port(), f"redis://127.0.0.1:{free_port()}").environment(),
+        PORT=str(free_port()),
         DEMO_DIR=str(tmp_path),
+        REDIS_URL=f"redis://127.0.0.1:{free_port()}",
     )
-    subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], env=env, check=True)
     told = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
     ).stderr
