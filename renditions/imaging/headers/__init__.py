@@ -16,6 +16,7 @@ from .gif import read_gif, survey_gif_frames
 from .header import Frames, Header
 from .jpeg import read_jpeg
 from .png import read_png
+from .raster import lacks_rows
 from .scans import lacks_restarts, pixels_end
 from .tiff import read_tiff
 from .webp import read_webp, survey_webp_frames
@@ -24,6 +25,7 @@ __all__ = [
     "Frames",
     "Header",
     "lacks_restarts",
+    "lacks_rows",
     "pixels_end",
     "read_header",
     "survey_frames",
