@@ -104,7 +104,7 @@ def open_source(file: BinaryIO, limits: Limits) -> Source:
     stored = Size(*image.size)
     if stored != header.size:
         _check_size(stored, row, limits)
-    return Source(reader, header, image, _describe(image, row, _late_exif(reader, header)))
+    return Source(reader, header, image, _describe(image, header, row, _late_exif(reader, header)))
 
 
 def decode(source: Source, limits: Limits, at_least: Size | None = None) -> DecodedPicture:
@@ -202,9 +202,13 @@ def _open(file: BinaryIO, row: Format) -> Image.Image:
         return Image.open(file, formats=[row.name])
 
 
-def _describe(image: Image.Image, row: Format, late_exif: bytes | None) -> SourceInfo:
+def _describe(
+    image: Image.Image, header: Header, row: Format, late_exif: bytes | None
+) -> SourceInfo:
     stored = Size(*image.size)
     orientation = _orientation(image, late_exif)
+    if row.name == "TIFF" and header.size:  # which Pillow turns itself, while it is decoded
+        stored, orientation = upright_size(header.size, orientation), Orientation.UPRIGHT
     profile = image.info.get("icc_profile")
     return SourceInfo(
         format=row.name,

@@ -244,7 +244,7 @@ def test_a_png_that_ends_early_is_refused(depth, colour, row, value):
 
     assert check_whole(files[0], Limits()).size == Size(37, 29)
     for file in files[1:]:
-        with pytest.raises(errors.SourceUnreadable, match="missing|truncated"):
+        with pytest.raises(errors.SourceUnreadable, match=r"missing|truncated"):
             check_whole(file, Limits())
 
 
@@ -269,7 +269,7 @@ def test_an_interlaced_png_that_ends_early_is_refused(size, depth, colour, value
 
     assert whole.size == Size(*size)
     for end in (len(raster) - 1, len(raster) // 2, 0):
-        with pytest.raises(errors.SourceUnreadable, match="missing|truncated"):
+        with pytest.raises(errors.SourceUnreadable, match=r"missing|truncated"):
             check_whole(_png_of(size, (depth, colour), raster[:end], 7), Limits())
 
 
