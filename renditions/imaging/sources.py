@@ -173,8 +173,8 @@ def _accepted(header: Header, limits: Limits) -> Format:
 
 
 def _check_header(header: Header, row: Format, limits: Limits) -> None:
-    if header.size:
-        _check_size(header.size, row, limits)
+    for size in filter(None, (header.size, header.tile)):
+        _check_size(size, row, limits)
     _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
     _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
     if header.fault:

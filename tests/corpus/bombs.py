@@ -456,6 +456,7 @@ BOMBS |= {
     "tiff, 20,000,000 orientations": _of_metadata(metadata_bombs.tiff_orientations),
     "tiff, 65,535 entries": _of_metadata(metadata_bombs.tiff_entries),
     "tiff, 90 MB of XMP": _of_metadata(metadata_bombs.tiff_xmp),
+    "tiff, a tile of 1,074 megapixels": _of_metadata(metadata_bombs.tiff_tile, errors.SideTooLong),
     "tiff, 340 megapixels": _of_metadata(metadata_bombs.tiff_pixels, errors.SideTooLong),
     "jpeg, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.jpeg_exif),
     "png, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.png_exif),

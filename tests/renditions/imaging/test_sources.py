@@ -15,6 +15,7 @@ from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import Recipe, open_picture
 from renditions.imaging.sizers import Crop
 from renditions.imaging.sources import Limits, check_frames, check_whole, open_source, probe
+from tests.corpus import metadata_bombs
 
 from .pictures import as_file, four_corners, photograph, render, with_orientation
 
@@ -246,6 +247,31 @@ def test_a_png_that_ends_early_is_refused(depth, colour, row, value):
     for file in files[1:]:
         with pytest.raises(errors.SourceUnreadable, match=r"missing|truncated"):
             check_whole(file, Limits())
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("rows", [1, 16, 64, 100])
+def test_a_tiff_without_all_of_its_strips_is_refused(mode, rows):
+    """The rest would be black; how many there have to be is in the directory."""
+    picture = photograph(90, 64).convert(mode)
+    data = as_file(picture, "TIFF", tiffinfo={278: rows}).getvalue()
+    height = struct.pack("<2H2I", 257, 4, 1, 64)
+    limits = Limits(formats=("TIFF",))
+    assert height in data
+
+    assert check_whole(BytesIO(data), limits).size == Size(90, 64)
+    taller = data.replace(height, struct.pack("<2H2I", 257, 4, 1, 640))
+    with pytest.raises(errors.SourceUnreadable, match="missing"):
+        check_whole(BytesIO(taller), limits)
+
+
+def test_a_tile_may_be_larger_than_its_picture_but_not_than_the_limits():
+    """3 KB of a picture of 100 x 100 px were a tile of a gigapixel."""
+    data = metadata_bombs.tiff((322, 4, 1, 600), (323, 4, 1, 500))
+
+    assert probe(BytesIO(data), Limits(formats=("TIFF",))).size == Size(8, 8)
+    with pytest.raises(errors.TooManyPixels, match="300,000"):
+        probe(BytesIO(data), Limits(formats=("TIFF",), max_pixels=299_999))
 
 
 ADAM7 = ["0/8 0/8", "4/8 0/8", "0/4 4/8", "2/4 0/4", "0/2 2/4", "1/2 0/2", "0/1 1/2"]
