@@ -12,6 +12,7 @@ from typing import BinaryIO
 from renditions.imaging.geometry import Size
 
 from .avif import read_avif
+from .bmp import read_bmp
 from .gif import read_gif, survey_gif_frames
 from .header import Frames, Header
 from .jpeg import read_jpeg
@@ -49,6 +50,7 @@ _WALKS: dict[str, _Walk] = {
     "WEBP": read_webp,
     "AVIF": read_avif,
     "TIFF": read_tiff,
+    "BMP": read_bmp,
 }
 
 

@@ -182,6 +182,16 @@ def test_numbers_of_colours_without_colours_are_refused():
         probe(BytesIO(data), Limits())
 
 
+@pytest.mark.parametrize("height", [1500, -1500])
+@pytest.mark.parametrize(("compression", "cost"), [(0, 0), (1, 12_000_000), (2, 12_000_000)])
+def test_runs_of_a_bmp_cost_their_pixels_and_bytes(height, compression, cost):
+    """Pillow decodes them in Python; 16 MB took five seconds."""
+    header = struct.pack("<I2i2H6I", 40, 2000, height, 1, 8, compression, 0, 0, 0, 0, 0)
+    data = b"BM" + bytes(12) + header + bytes(46)
+
+    assert _metadata_bytes(BytesIO(data)) == (cost + 800 if cost else 0)
+
+
 def test_what_lies_behind_a_webp_is_not_counted():
     """Cameras and messengers append what they like."""
     data = as_file(four_corners(30, 20), "WEBP").getvalue()
