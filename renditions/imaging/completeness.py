@@ -5,6 +5,9 @@ broken upload that something repaired, is not. What libjpeg paints is mid-grey t
 So if that corner is of exactly this grey, the picture is decoded with other data in front of its
 first end marker: where the data was whole, nothing changes. Where it has restart markers, none of
 them may be missing, since libjpeg joins what is left.
+
+A PNG whose pixels end early is black or transparent from there on. So its last row is marked before
+it is decoded; where the mark is left, the pixels are counted.
 """
 
 from io import BytesIO
@@ -17,6 +20,7 @@ from .headers import lacks_restarts, pixels_end
 _GREY = range(127, 129)  # inverted inks are 127
 _NEARLY_GREY = range(112, 145)  # in a progressive picture, which libjpeg smooths across blocks
 _OTHER_DATA = b"\x55\xaa" * 2048
+_MARK = (85, 171, 3, 129)  # any colour that few pictures end in
 
 
 def has_grey_corner(image: Image.Image) -> bool:
@@ -41,6 +45,27 @@ def is_cut_short(file: BinaryIO) -> bool:
     del data, whole  # a file may be as large as a picture
     difference = ImageChops.difference(_smallest(file), _smallest(BytesIO(other)))
     return difference.getbbox() is not None
+
+
+def mark_end(image: Image.Image) -> None:
+    """Give `image`, a PNG that is not decoded yet, memory whose last two rows have a colour."""
+    marked = Image.new(image.mode, image.size, None)  # as Pillow does it: filled by the decoder
+    marked.paste(_mark(image, 2), (0, image.height - 2))
+    image.im = marked.im
+
+
+def is_mark_left(image: Image.Image) -> bool:
+    """Whether the last row that the decoder writes has the colour of `mark_end`."""
+    last = image.height - 1
+    if image.info.get("interlace"):  # then the last of all are rows with odd numbers
+        last = max(last - (last + 1) % 2, 0)
+    row = image.crop((0, last, image.width, last + 1))
+    return row.tobytes() == _mark(image, 1).tobytes()
+
+
+def _mark(image: Image.Image, rows: int) -> Image.Image:
+    colour = _MARK[: len(image.getbands())]
+    return Image.new(image.mode, (image.width, rows), colour if len(colour) > 1 else colour[0])
 
 
 def _smallest(file: BinaryIO) -> Image.Image:

@@ -15,10 +15,10 @@ from PIL import Image, UnidentifiedImageError
 
 from renditions import errors
 
-from .completeness import has_grey_corner, is_cut_short
+from .completeness import has_grey_corner, is_cut_short, is_mark_left, mark_end
 from .formats import Format, format_named
 from .geometry import Size
-from .headers import Frames, Header, read_header, survey_frames
+from .headers import Frames, Header, lacks_rows, read_header, survey_frames
 from .orientation import ORIENTATION_TAG, Orientation, upright_size
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def open_source(file: BinaryIO, limits: Limits) -> Source:
     stored = Size(*image.size)
     if stored != header.size:
         _check_size(stored, row, limits)
-    return Source(reader, header, image, _describe(image, row, _late_exif(reader, header)))
+    return Source(reader, header, image, _describe(image, header, row, _late_exif(reader, header)))
 
 
 def decode(source: Source, limits: Limits, at_least: Size | None = None) -> DecodedPicture:
@@ -118,16 +118,26 @@ def decode(source: Source, limits: Limits, at_least: Size | None = None) -> Deco
         SourceUnreadable: some pixels are missing or broken.
         DecodeTooLarge: there is no way to decode it within the limits.
     """
-    image, scale, draft = source.image, 1.0, None
+    image, scale = source.image, 1.0
     if source.info.format == "JPEG":
         draft = _affordable_draft(source, limits, at_least)
         drafted = image.draft(None, draft)
         scale = drafted[1][2] / source.info.stored_size.width if drafted else 1
     with reading_pixels():
-        image.load()
-        if draft and has_grey_corner(image) and is_cut_short(source.file):
+        if _load(source):
             raise errors.SourceUnreadable("Not a whole picture: some of its data is missing.")
     return DecodedPicture(image, scale)
+
+
+def _load(source: Source) -> bool:
+    """Decode the picture; return whether data is missing that its decoder didn't miss."""
+    image = source.image
+    if source.info.format == "PNG":
+        mark_end(image)
+        image.load()
+        return is_mark_left(image) and lacks_rows(source.file)
+    image.load()
+    return source.info.format == "JPEG" and has_grey_corner(image) and is_cut_short(source.file)
 
 
 def check_frames(source: Source, limits: Limits) -> None:
@@ -163,8 +173,8 @@ def _accepted(header: Header, limits: Limits) -> Format:
 
 
 def _check_header(header: Header, row: Format, limits: Limits) -> None:
-    if header.size:
-        _check_size(header.size, row, limits)
+    for size in filter(None, (header.size, header.tile)):
+        _check_size(size, row, limits)
     _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
     _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
     if header.fault:
@@ -192,9 +202,13 @@ def _open(file: BinaryIO, row: Format) -> Image.Image:
         return Image.open(file, formats=[row.name])
 
 
-def _describe(image: Image.Image, row: Format, late_exif: bytes | None) -> SourceInfo:
+def _describe(
+    image: Image.Image, header: Header, row: Format, late_exif: bytes | None
+) -> SourceInfo:
     stored = Size(*image.size)
     orientation = _orientation(image, late_exif)
+    if row.name == "TIFF" and header.size:  # which Pillow turns itself, while it is decoded
+        stored, orientation = upright_size(header.size, orientation), Orientation.UPRIGHT
     profile = image.info.get("icc_profile")
     return SourceInfo(
         format=row.name,

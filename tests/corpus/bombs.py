@@ -69,6 +69,20 @@ def bmp_pixels() -> bytes:
     return file.getvalue().replace(struct.pack("<2i", 8, 8), struct.pack("<2i", 30_000, 30_000))
 
 
+def bmp_runs() -> bytes:
+    """16 MB of runs of a row that is full already, each a turn of a loop in Python."""
+    header = struct.pack("<I2i2H6I", 40, 1000, 1000, 1, 8, 1, 0, 0, 0, 256, 0)
+    start = b"BM" + struct.pack("<3I", 0, 0, 14 + 40 + 1024)
+    return start + header + bytes(1024) + b"\xff\x01" * 8_000_000
+
+
+def bmp_ends_of_rows() -> bytes:
+    """49 megapixels, each of which is a turn of a loop."""
+    header = struct.pack("<I2i2H6I", 40, 7000, 7000, 1, 8, 1, 0, 0, 0, 256, 0)
+    start = b"BM" + struct.pack("<3I", 0, 0, 14 + 40 + 1024)
+    return start + header + bytes(1024) + b"\1\1\0\0" * 7000
+
+
 def png_compressed_text() -> bytes:
     text = (b"zTXt", b"Comment\0\0" + _zeros(64 << 20))
     return _png(_png_header(8, 8), text, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
@@ -394,6 +408,8 @@ BOMBS = {
     "png, 1 x 16,384": Bomb(png_longest, None),
     "jpeg, 16,384 x 1": Bomb(jpeg_longest, None),
     "bmp, 900 megapixels": Bomb(bmp_pixels, errors.TooManyPixels, ALL_FORMATS),
+    "bmp, 8,000,000 runs": Bomb(bmp_runs, errors.MetadataTooLarge, ALL_FORMATS),
+    "bmp, 49 megapixels of runs": Bomb(bmp_ends_of_rows, errors.MetadataTooLarge, ALL_FORMATS),
     "png, zTXt of 64 MB": Bomb(png_compressed_text, errors.SourceUnreadable),
     "png, 900 zTXt of 1 MB": Bomb(png_many_texts, errors.MetadataTooLarge),
     "png, 63 iTXt of a wide letter": Bomb(png_wide_texts, errors.MetadataTooLarge),
@@ -456,6 +472,7 @@ BOMBS |= {
     "tiff, 20,000,000 orientations": _of_metadata(metadata_bombs.tiff_orientations),
     "tiff, 65,535 entries": _of_metadata(metadata_bombs.tiff_entries),
     "tiff, 90 MB of XMP": _of_metadata(metadata_bombs.tiff_xmp),
+    "tiff, a tile of 1,074 megapixels": _of_metadata(metadata_bombs.tiff_tile, errors.SideTooLong),
     "tiff, 340 megapixels": _of_metadata(metadata_bombs.tiff_pixels, errors.SideTooLong),
     "jpeg, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.jpeg_exif),
     "png, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.png_exif),

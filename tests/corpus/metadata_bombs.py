@@ -71,6 +71,19 @@ def tiff_pixels() -> bytes:
     return tiff((256, _LONG, 1, 20_000), (257, _LONG, 1, 17_000))
 
 
+def tiff_tile() -> bytes:
+    """A picture of 8 x 8 px in a tile of 32,768 x 32,768, which deflate makes small."""
+    tile = zlib.compress(bytes(1 << 20), 9)
+    return tiff(
+        (259, _SHORT, 1, 8),
+        (_STRIP_OFFSETS, _LONG, 1, 0),
+        (322, _LONG, 1, 32_768),
+        (323, _LONG, 1, 32_768),
+        (324, _LONG, 1, 8),
+        (325, _LONG, 1, len(tile)),
+    )
+
+
 def exif(tag: int = _ORIENTATION, size: int = 15_800_000) -> bytes:
     """Return EXIF that is within the limit as it is stored, and is 400 MB when it is read."""
     return directory([fractions(tag, size)])

@@ -12,10 +12,12 @@ from typing import BinaryIO
 from renditions.imaging.geometry import Size
 
 from .avif import read_avif
+from .bmp import read_bmp
 from .gif import read_gif, survey_gif_frames
 from .header import Frames, Header
 from .jpeg import read_jpeg
 from .png import read_png
+from .raster import lacks_rows
 from .scans import lacks_restarts, pixels_end
 from .tiff import read_tiff
 from .webp import read_webp, survey_webp_frames
@@ -25,6 +27,7 @@ __all__ = [
     "Header",
     "format_of",
     "lacks_restarts",
+    "lacks_rows",
     "pixels_end",
     "read_header",
     "survey_frames",
@@ -48,6 +51,7 @@ _WALKS: dict[str, _Walk] = {
     "WEBP": read_webp,
     "AVIF": read_avif,
     "TIFF": read_tiff,
+    "BMP": read_bmp,
 }
 
 

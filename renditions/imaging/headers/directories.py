@@ -4,7 +4,7 @@ Pillow keeps the data of every entry, and turns numbers into objects when it loo
 fractions where a 1 should be are 400 MB and ten seconds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
 from renditions.imaging.geometry import Size
@@ -26,14 +26,19 @@ _ByteOrder = Literal["little", "big"]
 class Directory:
     """What the first directory says, and what it costs."""
 
-    width: int = 0
-    height: int = 0
+    values: dict[int, int] = field(default_factory=dict)  # of tags that have one
+    counts: dict[int, int] = field(default_factory=dict)  # of the values of each tag
     data_bytes: int = 0  # in the file, of what is behind its entries
     cost: int = 0  # bytes
 
     @property
     def size(self) -> Size | None:
-        return Size(self.width, self.height) if self.width and self.height else None
+        return self.size_in(_WIDTH, _HEIGHT)
+
+    def size_in(self, width: int, height: int) -> Size | None:
+        """Return the size whose sides are in these tags, if it has pixels."""
+        size = Size(self.values.get(width, 0), self.values.get(height, 0))
+        return size if size.pixels else None
 
 
 def read_directory(file: BinaryIO, max_cost: int) -> Directory:
@@ -65,12 +70,9 @@ def _add(
     place = entry[4 + offset_bytes :]
     length = count * _VALUE_BYTES.get(kind, 0)
     directory.cost += BLOCK_OVERHEAD_BYTES
+    directory.counts.setdefault(tag, count)  # of several entries the first counts
     if length <= offset_bytes:
-        value = int.from_bytes(place[:length], order)
-        if tag == _WIDTH:  # of several the first counts
-            directory.width = directory.width or value
-        elif tag == _HEIGHT:
-            directory.height = directory.height or value
+        directory.values.setdefault(tag, int.from_bytes(place[:length], order))
         return
     directory.data_bytes += length
     if int.from_bytes(place, order) + length <= end and directory.data_bytes <= end:

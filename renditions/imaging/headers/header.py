@@ -17,6 +17,7 @@ class Header:
 
     format: str | None  # None: no format that we know
     size: Size | None = None  # as stored; None: only the decoder can tell
+    tile: Size | None = None  # that is decoded at once, of a TIFF; it may reach out of the picture
     fault: str = ""  # why this can't be a whole picture
     metadata_bytes: int = 0
     scans: int = 1  # of a JPEG; counting ends above the limit

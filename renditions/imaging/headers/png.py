@@ -21,7 +21,7 @@ _PALETTE_COLOURS = 3
 def read_png(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
     """Fill `header`, blocks behind the pixels included."""
     pixels_begun, needs_palette = False, False
-    for name, body, length in _blocks(file, header, max_metadata_bytes):
+    for name, body, length in png_blocks(file, header, max_metadata_bytes):
         if name == b"IHDR":
             needs_palette = _read_start(file, header)
         elif name == b"IDAT":
@@ -37,7 +37,7 @@ def read_png(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans:
                 header.late_exif = body, length
 
 
-def _blocks(
+def png_blocks(
     file: BinaryIO, header: Header, max_metadata_bytes: int
 ) -> Iterator[tuple[bytes, int, int]]:
     """Yield of each block but the last its name, where its body starts and its length.

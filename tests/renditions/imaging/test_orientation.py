@@ -22,6 +22,7 @@ from .pictures import (
     render,
     with_orientation,
 )
+from .test_modes import WITH_TIFF
 
 # The corners that are seen when a picture with CORNERS is stored with each orientation.
 UPRIGHT_CORNERS = {
@@ -59,6 +60,24 @@ def test_orientation_is_not_only_for_jpeg(format_name, orientation):
 
     assert image.size == reference.size
     assert near(corners_of(image), UPRIGHT_CORNERS[orientation], by=16)
+
+
+@pytest.mark.parametrize("where", ["tag", "xmp"])
+@pytest.mark.parametrize("orientation", UPRIGHT_CORNERS)
+def test_a_tiff_is_turned_once(orientation, where):
+    """Pillow turns it while it decodes, and may have swapped the sides before."""
+    xmp = f'<rdf:Description tiff:Orientation="{orientation}"/>'.encode()
+    tags = {274: orientation} if where == "tag" else {700: xmp}
+    file = as_file(four_corners(64, 40), "TIFF", tiffinfo=tags)
+    size = (64, 40) if orientation < 5 else (40, 64)
+
+    assert probe(file, WITH_TIFF).size == Size(*size)
+    for recipe in (Recipe(format="png"), Recipe(Thumbnail(), Size(500, 500), format="png")):
+        image = read(render(file, recipe, WITH_TIFF))
+        assert image.size == size
+        assert near(corners_of(image), UPRIGHT_CORNERS[orientation], by=0)
+    crop = read(render(file, Recipe(Crop(), Size(9, 9), FocalPoint(0, 0), format="png"), WITH_TIFF))
+    assert near([crop.getpixel((1, 1))], UPRIGHT_CORNERS[orientation][:1], by=0)
 
 
 @pytest.mark.parametrize("orientation", UPRIGHT_CORNERS)

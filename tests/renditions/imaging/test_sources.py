@@ -3,6 +3,7 @@
 import pickle
 import re
 import struct
+import zlib
 from contextlib import suppress
 from io import BytesIO
 
@@ -14,6 +15,7 @@ from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import Recipe, open_picture
 from renditions.imaging.sizers import Crop
 from renditions.imaging.sources import Limits, check_frames, check_whole, open_source, probe
+from tests.corpus import metadata_bombs
 
 from .pictures import as_file, four_corners, photograph, render, with_orientation
 
@@ -211,6 +213,90 @@ def test_a_grey_picture_is_not_taken_for_a_broken_one(mode, progressive, rows):
 
     assert check_whole(file, Limits()).size == Size(90, 70)
     assert check_whole(BytesIO(file.getvalue() * 2), Limits()).size == Size(90, 70)
+
+
+def _png_of(size: tuple[int, int], kind: tuple[int, int], raster: bytes, passes: int) -> BytesIO:
+    start = (b"IHDR", struct.pack(">2I5B", *size, *kind, 0, 0, passes > 1))
+    chunks = [start, (b"PLTE", bytes(range(240))), (b"IDAT", zlib.compress(raster)), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in chunks:
+        data += struct.pack(">I", len(body)) + name + body
+        data += struct.pack(">I", zlib.crc32(name + body))
+    return BytesIO(data)
+
+
+# Bits and kind of colour as a PNG counts them, and the bytes of a row of 37 px.
+PNG_KINDS = [
+    *[(1, 0, 5), (2, 0, 10), (4, 0, 19), (8, 0, 37), (16, 0, 74)],
+    *[(8, 2, 111), (16, 2, 222), (1, 3, 5), (4, 3, 19), (8, 3, 37)],
+    *[(8, 4, 74), (16, 4, 148), (8, 6, 148), (16, 6, 296)],
+]
+
+
+@pytest.mark.parametrize(("depth", "colour", "row"), PNG_KINDS)
+@pytest.mark.parametrize("value", [0, 0x55, 0xFF])
+def test_a_png_that_ends_early_is_refused(depth, colour, row, value):
+    """It would be black from there on; one that ends in any colour is whole."""
+    raster = (b"\0" + bytes([value]) * row) * 29
+    files = [
+        _png_of((37, 29), (depth, colour), raster[: len(raster) - missing], 1)
+        for missing in (0, 1, row + 1, 15 * (row + 1), 29 * (row + 1))
+    ]
+
+    assert check_whole(files[0], Limits()).size == Size(37, 29)
+    for file in files[1:]:
+        with pytest.raises(errors.SourceUnreadable, match=r"missing|truncated"):
+            check_whole(file, Limits())
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("rows", [1, 16, 64, 100])
+def test_a_tiff_without_all_of_its_strips_is_refused(mode, rows):
+    """The rest would be black; how many there have to be is in the directory."""
+    picture = photograph(90, 64).convert(mode)
+    data = as_file(picture, "TIFF", tiffinfo={278: rows}).getvalue()
+    height = struct.pack("<2H2I", 257, 4, 1, 64)
+    limits = Limits(formats=("TIFF",))
+    assert height in data
+
+    assert check_whole(BytesIO(data), limits).size == Size(90, 64)
+    taller = data.replace(height, struct.pack("<2H2I", 257, 4, 1, 640))
+    with pytest.raises(errors.SourceUnreadable, match="missing"):
+        check_whole(BytesIO(taller), limits)
+
+
+def test_a_tile_may_be_larger_than_its_picture_but_not_than_the_limits():
+    """3 KB of a picture of 100 x 100 px were a tile of a gigapixel."""
+    data = metadata_bombs.tiff((322, 4, 1, 600), (323, 4, 1, 500))
+
+    assert probe(BytesIO(data), Limits(formats=("TIFF",))).size == Size(8, 8)
+    with pytest.raises(errors.TooManyPixels, match="300,000"):
+        probe(BytesIO(data), Limits(formats=("TIFF",), max_pixels=299_999))
+
+
+ADAM7 = ["0/8 0/8", "4/8 0/8", "0/4 4/8", "2/4 0/4", "0/2 2/4", "1/2 0/2", "0/1 1/2"]
+
+
+@pytest.mark.parametrize("size", [(37, 29), (36, 28), (3, 2), (2, 3), (1, 1), (1, 5), (8, 9)])
+@pytest.mark.parametrize(("depth", "colour"), [(1, 0), (8, 0), (16, 0), (8, 2), (2, 3), (16, 6)])
+@pytest.mark.parametrize("value", [0, 0x55])
+def test_an_interlaced_png_that_ends_early_is_refused(size, depth, colour, value):
+    """Its rows come in seven passes, of which the last has those with odd numbers."""
+    raster = b""
+    bits = depth * {0: 1, 2: 3, 3: 1, 6: 4}[colour]
+    for one in ADAM7:
+        columns, rows = (
+            len(range(side)[int(step.split("/")[0]) :: int(step.split("/")[1])])
+            for side, step in zip(size, one.split(), strict=True)
+        )
+        raster += (b"\0" + bytes([value]) * ((columns * bits + 7) // 8)) * rows * (columns > 0)
+
+    whole = check_whole(_png_of(size, (depth, colour), raster, 7), Limits())
+
+    assert whole.size == Size(*size)
+    for end in (len(raster) - 1, len(raster) // 2, 0):
+        with pytest.raises(errors.SourceUnreadable, match=r"missing|truncated"):
+            check_whole(_png_of(size, (depth, colour), raster[:end], 7), Limits())
 
 
 @pytest.mark.parametrize("format_name", WEB_FORMATS)
