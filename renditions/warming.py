@@ -126,8 +126,10 @@ class _Warming:
         if outstanding:
             self._render(outstanding)
             if self._was_replaced():
-                # What was published may lie over what somebody has made of the new one.
-                return _Warming(self.storage, self.plans, None, self.interrupts).run(force=True)
+                # What was published may lie over what somebody has made of the new one. Once:
+                # there are storages whose dates never hold still.
+                anew = _Warming(self.storage, self.plans, lambda plan: True, self.interrupts)
+                return anew.run(force=True)
         failures = self._failures()
         for plan, error in failures.items():
             logger.warning("%s could not be made: %s", plan.path, error)
@@ -198,11 +200,7 @@ class _Warming:
     def _was_replaced(self) -> bool:
         if self.wanted or not any(done.error is None for done in self.outcomes.values()):
             return False
-        try:
-            version = source_version(self.storage, self.plans[0].original.name)
-        except RenditionError:
-            return False
-        return version != self.source_version
+        return _version_now(self.storage, self.plans) not in (None, self.source_version)
 
     @contextmanager
     def _failing(
@@ -279,11 +277,8 @@ def is_known_current(plans: Sequence[RenditionPlan], storage: Storage | None = N
     records = Recorder(conf.store()).recall(plans)
     if storage is None or not _are_current(plans, records):
         return _are_current(plans, records)
-    try:
-        return _are_current(plans, records, source_version(storage, plans[0].original.name))
-    # Whatever a storage raises: whoever makes them finds the reason.
-    except Exception:
-        return False
+    version = _version_now(storage, plans)
+    return version is not None and _are_current(plans, records, version)
 
 
 def is_current(
@@ -303,13 +298,22 @@ def is_current(
     # Before the storage is asked anything.
     if not plans or not _are_current(plans, records):
         return not plans
+    version = _version_now(storage, plans)
+    if version is None or not _are_current(plans, records, version):
+        return False
     try:
-        version = source_version(storage, plans[0].original.name)
-        return _are_current(plans, records, version) and all(
-            storage.exists(plan.path) for plan in plans
-        )
+        return all(storage.exists(plan.path) for plan in plans)
     except Exception:
         return False
+
+
+def _version_now(storage: Storage, plans: Sequence[RenditionPlan]) -> str | None:
+    """Return the version of the original that lies there now; None: the storage does not say."""
+    try:
+        return source_version(storage, plans[0].original.name)
+    # An object store's client has errors of its own. Whoever makes renditions finds the reason.
+    except Exception:
+        return None
 
 
 def _are_current(

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
@@ -511,3 +512,40 @@ def test_an_original_that_cannot_be_looked_at_fails_as_what_it_is(
 
     assert reason.kind == kind
     assert f"{plan.path} could not be made" in caplog.text
+
+
+class Restless(FileSystemStorage):
+    """A storage that gives another date each time."""
+
+    asked = 0
+
+    def get_modified_time(self, name: str) -> datetime:
+        self.asked += 1
+        return datetime.fromtimestamp(self.asked, UTC)
+
+
+def test_an_original_that_never_holds_still_is_begun_anew_once(tmp_path, monkeypatch):
+    """A storage whose dates change by themselves costs twice the work, and not for ever."""
+    disk = Restless(tmp_path)
+    disk.save("a.jpg", ContentFile(four_corners(320, 200)))
+    seen = decodes(monkeypatch)
+
+    assert results(warm(disk, plans("a.jpg", "9x9"))) == [Result.CREATED]
+
+    assert len(seen) == 2
+
+
+def test_a_storage_that_fails_behind_the_last_rendition_breaks_nothing(disk, photo, monkeypatch):
+    """What was made stays made, whatever the client of an object store raises then."""
+    publish = warming.publish
+
+    def publish_then_fail(*args: object) -> None:
+        publish(*args)
+        monkeypatch.setattr(warming, "source_version", failing)
+
+    def failing(*args: object) -> str:
+        raise RuntimeError("403")
+
+    monkeypatch.setattr(warming, "publish", publish_then_fail)
+
+    assert results(warm(disk, plans(photo, "9x9"))) == [Result.CREATED]
