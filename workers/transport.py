@@ -1,4 +1,4 @@
-"""A Redis transport whose worker survives what is no message.
+"""A Redis transport whose worker survives what is no message, and the end of its broker.
 
 kombu's own lets the error of an unreadable message end the worker, once for each such message:
 whoever can write to the broker could keep all workers down with a few bytes a second.
@@ -35,6 +35,13 @@ class Channel(redis.Channel):
     """Drops what is no message, and says so."""
 
     Message = Message
+
+    def _connparams(self, *args: Any, **options: Any) -> Any:
+        if self.connection.client is None:
+            # kombu 5.7 comes here when it closes, for the second time, what a broker that died has
+            # left: it passes over errors of connections, and a worker ends with any other.
+            raise ConnectionError("The connection to the broker is closed.")
+        return super()._connparams(*args, **options)  # type: ignore[misc]
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

@@ -56,3 +56,14 @@ def test_garbage_is_dropped_and_the_next_message_is_taken(broker, garbage, caplo
 
     assert received == [[]]
     assert "is no message" in caplog.text
+
+
+def test_a_connection_that_is_closed_already_is_no_reason_to_end(broker):
+    """A worker whose broker died gives its messages back on closing, and there is nobody."""
+    with Connection(broker.broker_url()) as connection:
+        channel = connection.channel()
+        channel.connection.client = None
+
+        with pytest.raises(connection.connection_errors):
+            channel._connparams()
+        connection.maybe_close_channel(channel)
