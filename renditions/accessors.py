@@ -8,15 +8,15 @@ from typing import Any, NoReturn, Self
 from django.core.files.storage import Storage
 
 from . import conf
+from .engine.warming import warm
 from .imaging.geometry import FocalPoint, Size
 from .imaging.whole_image import WholeImageSizer
-from .keys import SEPARATOR, RenditionKey, parse_size
-from .plans import Original, RenditionPlan, check_names, plan_key
-from .publishing import storage_label, withdraw
+from .planning.keys import SEPARATOR, RenditionKey, parse_size
+from .planning.plans import Original, RenditionPlan, check_names, plan_key
+from .planning.registry import registry
 from .records import Recorder, RecordState, RenditionRecord
-from .registry import versatileimagefield_registry
+from .storage import storage_label, withdraw
 from .validators import PPOI
-from .warming import warm
 
 # How long a page takes a failure for granted before a visitor's request tries once more.
 FAILURE_HOLDS_S = 60
@@ -139,7 +139,7 @@ class FilteredFile(RenditionFile):
         return self._asked_for.url
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not versatileimagefield_registry.has_sizer(name):
+        if name.startswith("_") or not registry.has_sizer(name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return sizes_of(self._picture, name, self._filter)
 
@@ -170,7 +170,7 @@ class FilterLibrary:
         return library
 
     def __getitem__(self, name: str) -> FilteredFile:
-        if not versatileimagefield_registry.has_filter(name):
+        if not registry.has_filter(name):
             raise InvalidFilter(f"No filter is named {name!r}.")
         return FilteredFile(self._picture, name)
 
@@ -186,7 +186,7 @@ def sizes_of(picture: Renderable, sizer: str, filter_name: str | None = None) ->
     Raises:
         NotRegistered: no sizer has that name.
     """
-    registered = versatileimagefield_registry.sizer_class(sizer)
+    registered = registry.sizer_class(sizer)
     if not issubclass(registered, WholeImageSizer):
         return Sizes(picture, sizer, filter_name)
     old: Any = registered

@@ -1,7 +1,5 @@
 """The Django app."""
 
-from typing import Any
-
 from django.apps import AppConfig, apps
 from django.core.checks import register
 
@@ -27,10 +25,3 @@ class RenditionsConfig(AppConfig):
         register(checks.check_fields)
         register(checks.check_workers)
         register(checks.check_cache, deploy=True)
-
-
-def __getattr__(name: str) -> Any:
-    # Not a second name in the module: Django would not know which of them is the default.
-    if name == "VersatileImageFieldConfig":
-        return RenditionsConfig
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from . import conf
 from .fields import PPOIField, VersatileImageField
-from .keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey
+from .planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

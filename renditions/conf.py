@@ -16,9 +16,9 @@ from PIL import ImageColor
 from .errors import UnknownFormat
 from .imaging.formats import FORMATS, Encoding, format_named
 from .imaging.sources import Limits
-from .keys import RenditionKey, RenditionKeySet
-from .naming import Layout
-from .plans import Style, validated
+from .planning.keys import RenditionKey, RenditionKeySet
+from .planning.paths import Layout
+from .planning.plans import Style, validated
 from .records import RecordStore
 
 INHERITED = "VERSATILEIMAGEFIELD_SETTINGS"
@@ -145,7 +145,7 @@ OVERRIDES: Mapping[str, Setting] = {
 # What that package never had.
 OWN_SETTINGS: Mapping[str, Setting] = {
     "STORE": Setting(
-        "renditions.stores.cache.CacheStore", _dotted, "the dotted path of a record store"
+        "renditions.records.cache.CacheStore", _dotted, "the dotted path of a record store"
     ),
     "MAX_PIXELS": _limit(_LIMITS.max_pixels, "pixels"),
     "MAX_SIDE": _limit(_LIMITS.max_side, "pixels"),

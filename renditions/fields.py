@@ -11,16 +11,16 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
 from . import conf
+from .engine.warming import WarmReport, warm
 from .files import VersatileImageFieldFile, VersatileImageFileDescriptor
 from .forms import SizedImageCenterpointClickDjangoAdminField, VersatileImageFormField
 from .imaging.geometry import CENTRE
-from .keys import RenditionKeySet
-from .naming import namesake, placeholder_path, shortened
 from .placeholder import PlaceholderImage, publish_once
-from .plans import Original, plan_key_set
-from .publishing import storage_label
+from .planning.keys import RenditionKeySet
+from .planning.paths import namesake, placeholder_path, shortened
+from .planning.plans import Original, plan_key_set
+from .storage import storage_label
 from .validators import PPOI, parse_ppoi, ppoi_text, validate_ppoi
-from .warming import WarmReport, warm
 from .widgets import VersatileImagePPOIClickWidget
 
 __all__ = ["PPOIField", "VersatileImageField"]

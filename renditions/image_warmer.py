@@ -8,10 +8,10 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 
 from . import conf
+from .engine.warming import WarmReport, warm
 from .files import VersatileImageFieldFile
-from .keys import RenditionKeySet
-from .plans import Original, validated
-from .warming import WarmReport, warm
+from .planning.keys import RenditionKeySet
+from .planning.plans import Original, validated
 
 CHUNK_ROWS = 500
 

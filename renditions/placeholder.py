@@ -9,8 +9,8 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
 
+from .engine.warming import put_if_missing
 from .errors import RenditionError
-from .warming import put_if_missing
 
 logger = logging.getLogger(__name__)
 

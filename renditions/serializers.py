@@ -6,11 +6,10 @@ from django.apps import apps
 from rest_framework.fields import ImageField
 
 from . import conf
+from .files import VersatileImageMixIn
 from .forms import VersatileImageFormField
-from .inherited import build_versatileimagefield_url_set
-from .keys import RenditionKeySet
-from .mixins import VersatileImageMixIn
-from .plans import validated
+from .planning.keys import RenditionKeySet
+from .planning.plans import validated
 
 
 class VersatileImageFieldSerializer(ImageField):
@@ -47,7 +46,10 @@ class VersatileImageFieldSerializer(ImageField):
 
     def to_native(self, value: VersatileImageMixIn) -> dict[str, str]:
         """Return the URLs by name; what old subclasses override."""
-        return build_versatileimagefield_url_set(value, self.key_set(), self.context.get("request"))
+        urls, request = value.urls(self.key_set()), self.context.get("request")
+        if request is None:
+            return urls
+        return {name: request.build_absolute_uri(url) for name, url in urls.items()}
 
     def to_representation(self, value: VersatileImageMixIn) -> dict[str, str]:  # type: ignore[override]
         """Return the URLs by name."""

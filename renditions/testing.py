@@ -15,8 +15,8 @@ from .errors import SourceUnreadable, StoreUnavailable
 from .imaging.formats import Encoding
 from .imaging.geometry import FocalPoint
 from .imaging.rendering import Recipe
-from .keys import RenditionKey
-from .plans import Original, RenditionPlan
+from .planning.keys import RenditionKey
+from .planning.plans import Original, RenditionPlan
 from .records import Recorder, RecordState, RecordStore, record_key
 
 __all__ = ["RecordStoreContract"]

@@ -11,9 +11,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from .accessors import RenditionFile
+from .files import VersatileImageMixIn
 from .imaging.geometry import Size
-from .keys import RenditionKey, RenditionKeySet
-from .mixins import VersatileImageMixIn
+from .planning.keys import RenditionKey, RenditionKeySet
 from .validators import ppoi_text
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import pytest
 
 import workers
 
-PURE = ["errors", "imaging.rendering", "keys", "naming", "plans", "records", "registry"]
+PURE = ["errors", "imaging.rendering", "planning.plans", "planning.paths", "records"]
 
 
 @pytest.mark.parametrize("module", PURE)

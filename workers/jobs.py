@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseTrouble
 
+from renditions.engine.removal import prune
+from renditions.engine.warming import Result, WarmReport, warm
 from renditions.errors import OutOfMemory, PermanentError
-from renditions.plans import RenditionPlan
-from renditions.pruning import prune
-from renditions.warming import Result, WarmReport, warm
+from renditions.planning.plans import RenditionPlan
 
 from . import conf, dispatch, ledger, runs
 from .budget import memory_budget

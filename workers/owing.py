@@ -5,10 +5,10 @@ from collections.abc import Collection
 from django.db import models, router, transaction
 
 from renditions import conf as library
+from renditions.engine.warming import is_known_current
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.records import Recorder
-from renditions.warming import is_known_current
 
 from . import dispatch, ledger
 from .subjects import image_of, signature, subject_of, warmed_fields

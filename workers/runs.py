@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from renditions import conf as library
+from renditions.engine.warming import is_current
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.records import Recorder, RenditionRecord
-from renditions.warming import is_current
 
 from . import conf, databases, dispatch, ledger
 from .ledger import Subject

@@ -13,8 +13,8 @@ from renditions import conf as library
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.imaging.geometry import CENTRE, FocalPoint
-from renditions.plans import Original, RenditionPlan, plan_key_set
-from renditions.publishing import storage_label
+from renditions.planning.plans import Original, RenditionPlan, plan_key_set
+from renditions.storage import storage_label
 
 from .ledger import Subject
 

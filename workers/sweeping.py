@@ -2,7 +2,7 @@
 
 import logging
 
-from renditions import unfinished
+from renditions.storage import disk as unfinished
 
 from . import conf, databases, dispatch, ledger, runs
 from .jobs import LONGEST_JITTER

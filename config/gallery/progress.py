@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from renditions import conf
-from renditions.keys import RenditionKey
-from renditions.plans import RenditionPlan
+from renditions.engine.warming import survey
+from renditions.planning.keys import RenditionKey
+from renditions.planning.plans import RenditionPlan
 from renditions.records import RecordState, RenditionRecord
-from renditions.warming import survey
 from workers.models import WarmJob
 
 from .models import Photo

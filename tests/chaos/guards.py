@@ -12,7 +12,7 @@ from typing import Any
 
 def atomic_publish() -> None:
     """A rendition is written under its own name, piece by piece."""
-    from renditions import unfinished
+    from renditions.storage import disk as unfinished
 
     def write_in_place(folder: Path, target: Path, data: bytes, mode: int | None) -> None:
         with target.open("wb") as file:
@@ -26,7 +26,7 @@ def atomic_publish() -> None:
 
 def unfinished_sweep() -> None:
     """Nobody removes what killed processes leave."""
-    from renditions import unfinished
+    from renditions.storage import disk as unfinished
 
     unfinished.sweep = lambda storage, older_than_s: 0
 
@@ -72,7 +72,8 @@ def memory() -> None:
 
 
 def _let_memory_errors_out() -> None:
-    from renditions import errors, warming
+    from renditions import errors
+    from renditions.engine import warming
 
     class Travelling(MemoryError, errors.TransientError):
         kind = "memory"
@@ -174,7 +175,7 @@ def path_check() -> None:
 
     from django.core.files.storage import FileSystemStorage
 
-    from renditions import publishing
+    from renditions import storage as publishing
 
     publishing.validate_file_name = lambda name, allow_relative_path: name
     publishing._refuse_way_out = lambda storage, target: None

@@ -50,7 +50,7 @@ def jumping_clock() -> None:
 
 def slow_disk() -> None:
     """A file is long on its way to the disk: who is killed is most likely killed there."""
-    from renditions import unfinished
+    from renditions.storage import disk as unfinished
 
     class SlowOs:
         def __getattr__(self, name: str) -> Any:

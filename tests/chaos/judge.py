@@ -4,8 +4,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from renditions import unfinished
-from renditions.plans import RenditionPlan
+from renditions.planning.plans import RenditionPlan
+from renditions.storage import disk as unfinished
 from workers.models import JobState, WarmJob
 
 from . import witness

@@ -7,7 +7,7 @@ from PIL import Image
 
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.sizers import Crop
-from renditions.plans import RenditionPlan
+from renditions.planning.plans import RenditionPlan
 
 WIDTH, HEIGHT = 320, 240
 LEVELS = (10, 90, 170, 250)  # far enough apart for JPEG

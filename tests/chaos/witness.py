@@ -87,7 +87,8 @@ class Witness:
 
 def attach(path: Path) -> None:
     """Look over the shoulder of everything that this process does."""
-    from renditions import unfinished, warming
+    from renditions.engine import warming
+    from renditions.storage import disk as unfinished
     from workers import jobs
 
     witness = Witness(path)

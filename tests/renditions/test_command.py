@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Manager
 
 from renditions import conf
-from renditions.keys import RenditionKey
+from renditions.planning.keys import RenditionKey
 from renditions.records import Recorder
 from tests.app.models import Person
 from tests.conftest import four_corners
@@ -135,7 +135,7 @@ def test_adopt_takes_over_what_is_right(rendered, capsys):
 
 def test_adopt_renders_nothing(rendered, monkeypatch):
     """What is missing stays missing."""
-    monkeypatch.delattr("renditions.warming.open_picture")
+    monkeypatch.delattr("renditions.engine.warming.open_picture")
 
     run("adopt", FIELD)
 

@@ -17,12 +17,12 @@ from django.test.utils import CaptureQueriesContext
 
 from renditions import accessors, conf
 from renditions.accessors import InvalidFilter, MalformedSizedImageKey
-from renditions.datastructures import FilteredImage, FilterLibrary, SizedImage
+from renditions.compat.datastructures import FilteredImage, FilterLibrary, SizedImage
+from renditions.compat.versatileimagefield import CroppedImage, InvertImage, ThumbnailImage
 from renditions.files import VersatileImageFieldFile, VersatileImageFileDescriptor
 from renditions.imaging.sizers import Crop
-from renditions.keys import InvalidSizeKey, RenditionKey
+from renditions.planning.keys import InvalidSizeKey, RenditionKey
 from renditions.records import Recorder, RecordState
-from renditions.versatileimagefield import CroppedImage, InvertImage, ThumbnailImage
 from tests.app.models import Card
 from tests.conftest import four_corners
 
@@ -644,7 +644,7 @@ def files(folder=""):
     return found
 
 
-PROCESSORS = [None, "renditions.processors.md5", "renditions.processors.md5_16"]
+PROCESSORS = [None, "renditions.compat.processors.md5", "renditions.compat.processors.md5_16"]
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a b.jpg", "noext", "a.b.PNG", "[x](y)+.jpg"])

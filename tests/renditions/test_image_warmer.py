@@ -7,9 +7,9 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from renditions.engine.warming import Result
 from renditions.image_warmer import VersatileImageFieldWarmer, cli_progress_bar
-from renditions.keys import InvalidSizeKey, InvalidSizeKeySet
-from renditions.warming import Result
+from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 from tests.app.models import Article, Card, Person
 
 from .conftest import opened

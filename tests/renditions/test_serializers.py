@@ -6,14 +6,14 @@ from rest_framework import serializers
 from rest_framework.generics import ListCreateAPIView
 from rest_framework.test import APIRequestFactory
 
-from renditions.keys import InvalidSizeKey, InvalidSizeKeySet
-from renditions.serializers import VersatileImageFieldSerializer
-from renditions.utils import (
+from renditions.compat.utils import (
     build_versatileimagefield_url_set,
     get_rendition_key_set,
     get_url_from_image_key,
     validate_versatileimagefield_sizekey_list,
 )
+from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
+from renditions.serializers import VersatileImageFieldSerializer
 from tests.app.models import Card
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ from django.db.models import QuerySet
 from PIL import Image
 
 from renditions import conf
+from renditions.engine.warming import survey
 from renditions.records import Recorder, RecordState
-from renditions.warming import survey
 from tests.app.models import Person
 from tests.conftest import CORNERS
 from workers.models import JobState, WarmJob

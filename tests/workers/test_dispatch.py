@@ -10,7 +10,7 @@ from celery import current_app
 from django.db import connections
 from kombu.exceptions import OperationalError
 
-from renditions import unfinished
+from renditions.storage import disk as unfinished
 from tests import servers
 from tests.workers.broker import celery_on, drain
 from tests.workers.conftest import connection_to, migrated, registered

@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.db.models import F
 from django.db.models.functions import Now
 
-from renditions import unfinished
+from renditions.storage import disk as unfinished
 from workers import dispatch, ledger, sweeping
 from workers.ledger import Hint, Subject
 from workers.models import WarmJob

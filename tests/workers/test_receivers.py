@@ -13,7 +13,7 @@ from django.db import connections, transaction
 from django.test import TestCase, override_settings
 from PIL import Image
 
-from renditions.keys import RenditionKey
+from renditions.planning.keys import RenditionKey
 from tests import servers
 from tests.app.models import Article, Author, Editor, Person
 from tests.servers import closed_port, silent_server

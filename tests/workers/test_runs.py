@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.test import TestCase
 
 from renditions import conf as library_conf
-from renditions import warming
+from renditions.engine import warming
 from tests.app.models import Card, Editor, Person
 from tests.servers import closed_port, wait_until
 from tests.workers.broker import celery_on, drain

@@ -10,10 +10,10 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from renditions import conf
-from renditions.adopting import adopt_all
+from renditions.engine.adoption import adopt_all
 from renditions.fields import VersatileImageField
 from renditions.image_warmer import VersatileImageFieldWarmer
-from renditions.keys import InvalidSizeKey, InvalidSizeKeySet
+from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, re_path
 from django.views.static import serve
 
-from renditions.warming import survey
+from renditions.engine.warming import survey
 
 from .models import Picture
 

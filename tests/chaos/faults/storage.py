@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from renditions import unfinished
+from renditions.storage import disk as unfinished
 from tests.chaos import disk, witness
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options

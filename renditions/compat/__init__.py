@@ -1,0 +1,1 @@
+"""Everything that exists only for code written for django-versatileimagefield."""

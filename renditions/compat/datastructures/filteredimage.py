@@ -1,0 +1,73 @@
+"""Old filters: a whole picture in, a file out."""
+
+from io import BytesIO
+from typing import Any, ClassVar, Self
+
+from django.core.files.storage import Storage
+from PIL import Image
+
+from renditions import conf
+from renditions.accessors import FilterLibrary, InvalidFilter
+from renditions.imaging.whole_image import SaveOptions, WholeImageFilter
+from renditions.planning.paths import filtered_path
+
+from .base import ProcessedImage
+from .mixins import DeleteAndClearCacheMixIn
+
+__all__ = ["DummyFilter", "FilterLibrary", "FilteredImage", "InvalidFilter"]
+
+
+class DummyFilter:
+    """A filtered picture where there is no picture; for old code that asks for this class."""
+
+    name = ""
+    url = ""
+
+
+class FilteredImage(DeleteAndClearCacheMixIn, ProcessedImage, WholeImageFilter):
+    """Base of old filters: `process_image`.
+
+    Args:
+        filename_key: Names the filter in file names.
+    """
+
+    # The new-style filter that does the same and shares the decode, not for subclasses.
+    same_as: ClassVar[Any] = None
+
+    def __init__(
+        self, path_to_image: str | None, storage: Storage, create_on_demand: bool, filename_key: str
+    ) -> None:
+        super().__init__(path_to_image, storage, create_on_demand)
+        self.filename_key = filename_key
+
+    @classmethod
+    def unbound(cls, name: str) -> Self:
+        """Return one that works on no picture yet."""
+        return cls(path_to_image="", storage=None, create_on_demand=False, filename_key=name)  # type: ignore[arg-type]
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Path of the filtered picture on the storage."""
+        if not self.path_to_image:
+            return ""
+        return filtered_path(self.path_to_image, self.filename_key, conf.layout())
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        return self.storage.url(self.name) if self.name else ""
+
+    def __str__(self) -> str:
+        return self.url
+
+    def process_image(
+        self, image: Image.Image, image_format: str, save_kwargs: SaveOptions
+    ) -> BytesIO:
+        """Return the file of the filtered picture: what every subclass says for itself.
+
+        Args:
+            image: At full size, upright; it may be changed.
+            image_format: As Pillow calls it: `JPEG`.
+            save_kwargs: For `Image.save`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no process_image.")

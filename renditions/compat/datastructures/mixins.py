@@ -1,0 +1,23 @@
+"""Taking one rendition away."""
+
+from django.core.files.storage import Storage
+
+from renditions import conf
+from renditions.records import Recorder
+from renditions.storage import storage_label, withdraw
+
+
+class DeleteAndClearCacheMixIn:
+    """For whatever has a `name` on a `storage`."""
+
+    name: str
+    storage: Storage
+
+    def delete(self) -> None:
+        """Take the file away and forget what is known of it."""
+        withdraw(self.storage, self.name)
+        self.clear_cache()
+
+    def clear_cache(self) -> None:
+        """Forget what is known of the file; it stays."""
+        Recorder(conf.store()).forget(storage_label(self.storage), [self.name])

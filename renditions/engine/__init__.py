@@ -1,0 +1,1 @@
+"""Make renditions, say whether they are made, take files over, take them away."""

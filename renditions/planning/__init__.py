@@ -1,0 +1,1 @@
+"""What to make, from what, to where: pure values, with no Django."""

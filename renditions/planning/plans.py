@@ -1,0 +1,157 @@
+"""What to make, from what, to where: plain data, computed without touching anything.
+
+The plan is the index: from a file name, a focal point and a key set every path and every record
+key follows, so there is no list of renditions to keep.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from renditions.errors import UnknownFormat
+from renditions.imaging.formats import Encoding, format_for_extension, format_named
+from renditions.imaging.geometry import FocalPoint
+from renditions.imaging.rendering import Recipe
+from renditions.imaging.sizers import Thumbnail
+
+from .keys import InvalidSizeKey, RenditionKey, RenditionKeySet
+from .paths import Layout, filtered_path, sized_path, split_extension
+from .registry import AnyFilter, AnySizer, NotRegistered, registry
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A picture that renditions are made from, as its model instance describes it."""
+
+    field: str  # label: app.Model.field
+    storage: str  # label of the field's storage
+    name: str  # on that storage
+    ppoi: FocalPoint
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionPlan:
+    """One rendition to be made; nothing has been done yet."""
+
+    original: Original
+    key: RenditionKey
+    recipe: Recipe
+    path: str  # on the original's storage
+
+    @property
+    def storage(self) -> str:
+        """Label of the storage of the original and of the rendition."""
+        return self.original.storage
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that decides the bytes, but for the original's own content."""
+        parts = (self.original.name, self.path, str(self.key), self._ppoi(), self._encoding())
+        text = "\0".join(parts)
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
+        return digest.hexdigest()
+
+    def _ppoi(self) -> str:
+        # A sizer of a project's own may look at it and not say so in the file name.
+        looks = self.recipe.sizer is not None and type(self.recipe.sizer) is not Thumbnail
+        return repr(self.original.ppoi) if looks else ""
+
+    def _encoding(self) -> str:
+        """Return what changes the bytes of this format: another format's quality does not."""
+        encoding = self.recipe.encoding
+        extension = split_extension(self.original.name)[1]
+        row = (
+            format_named(self.recipe.format)
+            if self.recipe.format
+            else format_for_extension(extension)
+        )
+        if row is None:
+            return repr(encoding)
+        common = encoding.color, encoding.background, encoding.animation
+        return repr((row.name, sorted(row.save_options(encoding).items()), common))
+
+
+class Style(NamedTuple):
+    """What a project's settings say about a rendition."""
+
+    layout: Layout  # how it is named
+    encoding: Encoding  # how it is written
+
+
+def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPlan:
+    """Return the plan of one rendition.
+
+    Args:
+        key: Not the original's own `url`, for which there is nothing to make.
+
+    Raises:
+        InvalidSizeKey: it names a sizer, filter or format that nobody registered.
+    """
+    layout, encoding = style
+    sizer, chosen_filter = _sizer(key), _filter(key)
+    output = format_named(key.format) if key.format else None
+    path = original.name
+    if key.filter:
+        path = filtered_path(path, key.filter, layout)
+    if sizer and key.size:
+        extension = output.extensions[0] if output else None
+        path = sized_path(path, key.size, sizer.key_in_filename(original.ppoi), layout, extension)
+    recipe = Recipe(
+        sizer=sizer,
+        size=key.size,
+        ppoi=original.ppoi,
+        filter=chosen_filter,
+        format=output.name if output else None,
+        encoding=encoding,
+    )
+    return RenditionPlan(original, key, recipe, path)
+
+
+def plan_key_set(
+    original: Original, key_set: RenditionKeySet, style: Callable[[RenditionKey], Style]
+) -> tuple[RenditionPlan, ...]:
+    """Return a plan for each rendition of `key_set`, in its order, each path once."""
+    plans = (plan_key(original, key, style(key)) for key in key_set.keys if not key.is_original)
+    return tuple({plan.path: plan for plan in plans}.values())
+
+
+def validated(entries: object) -> RenditionKeySet:
+    """Return `entries` as a key set whose every name is known.
+
+    Raises:
+        InvalidSizeKeySet, InvalidSizeKey: with what is wrong and what would be right.
+    """
+    key_set = RenditionKeySet.parse(entries)
+    check_names(key_set.keys)
+    return key_set
+
+
+def check_names(keys: Iterable[RenditionKey]) -> None:
+    """Raise InvalidSizeKey for the first key that names something unknown."""
+    for key in keys:
+        _sizer(key)
+        _filter(key)
+        if key.format:
+            try:
+                format_named(key.format)
+            except UnknownFormat as error:
+                raise InvalidSizeKey(f"{str(key)!r}: {error}") from None
+
+
+def _sizer(key: RenditionKey) -> AnySizer | None:
+    if key.sizer is None:
+        return None
+    try:
+        return registry.sizer(key.sizer)
+    except NotRegistered as error:
+        raise InvalidSizeKey(f"{str(key)!r}: {error}") from None
+
+
+def _filter(key: RenditionKey) -> AnyFilter | None:
+    if key.filter is None:
+        return None
+    try:
+        return registry.filter(key.filter)
+    except NotRegistered as error:
+        raise InvalidSizeKey(f"{str(key)!r}: {error}") from None

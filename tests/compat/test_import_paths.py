@@ -1,0 +1,178 @@
+"""Every name that old code imports, under its old name and its new one."""
+
+import importlib
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+import renditions
+from renditions.compat import settings as old_settings
+from renditions.compat.utils import (
+    get_filtered_filename,
+    get_filtered_path,
+    get_image_metadata_from_file,
+    get_resized_filename,
+    get_resized_path,
+    post_process_image_key,
+)
+from tests.conftest import four_corners
+
+ROOT = Path(__file__).parent.parent.parent
+
+NAMES = {
+    "fields": "VersatileImageField PPOIField",
+    "files": "VersatileImageFieldFile VersatileImageFileDescriptor",
+    "image_warmer": "VersatileImageFieldWarmer cli_progress_bar",
+    "serializers": "VersatileImageFieldSerializer",
+    "registry": "versatileimagefield_registry autodiscover AlreadyRegistered NotRegistered "
+    "InvalidSizedImageSubclass InvalidFilteredImageSubclass UnallowedSizerName "
+    "UnallowedFilterName",
+    "datastructures": "SizedImage FilteredImage FilterLibrary",
+    "datastructures.base": "ProcessedImage",
+    "datastructures.mixins": "DeleteAndClearCacheMixIn",
+    "datastructures.sizedimage": "MalformedSizedImageKey SizedImage SizedImageInstance",
+    "datastructures.filteredimage": "InvalidFilter FilteredImage FilterLibrary DummyFilter",
+    "mixins": "VersatileImageMixIn",
+    "settings": "JPEG_QUAL WEBP_QUAL QUAL VERSATILEIMAGEFIELD_SIZED_DIRNAME "
+    "VERSATILEIMAGEFIELD_FILTERED_DIRNAME VERSATILEIMAGEFIELD_PLACEHOLDER_DIRNAME cache "
+    "VERSATILEIMAGEFIELD_CACHE_LENGTH VERSATILEIMAGEFIELD_CREATE_ON_DEMAND IMAGE_SETS",
+    "versatileimagefield": "CroppedImage ThumbnailImage InvertImage",
+    "placeholder": "OnDiscPlaceholderImage OnStoragePlaceholderImage PlaceholderImage",
+    "validators": "validate_ppoi validate_ppoi_tuple INVALID_CENTERPOINT_ERROR_MESSAGE",
+    "utils": "get_resized_filename get_resized_path get_filtered_filename get_filtered_path "
+    "get_rendition_key_set validate_versatileimagefield_sizekey_list get_url_from_image_key "
+    "build_versatileimagefield_url_set InvalidSizeKey InvalidSizeKeySet "
+    "MIME_TYPE_TO_PIL_IDENTIFIER",
+    "processors": "md5 md5_16",
+    "processors.hashlib_processors": "md5 md5_16",
+    "forms": "VersatileImageFormField VersatileImagePPOIClickField "
+    "SizedImageCenterpointClickDjangoAdminField SizedImageCenterpointClickBootstrap3Field "
+    "SizedImageCenterpointMixIn",
+    "widgets": "ClearableFileInputWithImagePreview VersatileImagePPOISelectWidget "
+    "VersatileImagePPOIClickWidget SizedImageCenterpointClickDjangoAdminWidget "
+    "SizedImageCenterpointClickBootstrap3Widget SizedImageCenterpointWidgetMixIn "
+    "Bootstrap3ClearableFileInputWithImagePreview",
+    "apps": "VersatileImageFieldConfig",
+}
+PAIRS = [(module, name) for module, names in NAMES.items() for name in names.split()]
+
+
+@pytest.mark.parametrize(("module", "name"), PAIRS)
+def test_a_name_is_where_old_code_looks(module, name):
+    """With one word changed in the import."""
+    assert hasattr(importlib.import_module(f"renditions.compat.{module}"), name)
+
+
+ALIAS = """
+import os, sys
+import renditions.compat.alias
+import renditions.compat.alias  # twice is once
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+import django
+from django.conf import settings
+settings.INSTALLED_APPS[settings.INSTALLED_APPS.index("renditions")] = "versatileimagefield"
+django.setup()
+import importlib
+for pair in sys.argv[1:]:
+    module, name = pair.split(":")
+    old = importlib.import_module(f"versatileimagefield.{module}")
+    new = importlib.import_module(f"renditions.compat.{module}")
+    assert old is new, pair
+    assert new.__spec__.name == new.__name__ == f"renditions.compat.{module}", new.__spec__
+    getattr(old, name)
+import versatileimagefield
+assert versatileimagefield is sys.modules["renditions.compat"]
+from django.utils.module_loading import import_string
+assert import_string("versatileimagefield.processors.md5_16")("x")
+from django.apps import apps
+assert apps.get_app_config("renditions").name == "renditions"
+try:
+    import versatileimagefield.nope
+except ModuleNotFoundError as error:
+    assert "renditions.compat.nope" in str(error)
+else:
+    raise AssertionError
+"""
+
+
+def test_the_alias_answers_to_every_old_name():
+    """Each is the same module under both names, and the app may keep its old name."""
+    subprocess.run(
+        [sys.executable, "-c", ALIAS, *(f"{module}:{name}" for module, name in PAIRS)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+
+
+def test_an_app_config_of_old_may_be_named():
+    """`INSTALLED_APPS = ["versatileimagefield.apps.VersatileImageFieldConfig"]`."""
+    from renditions.compat import apps
+
+    assert apps.VersatileImageFieldConfig is apps.RenditionsConfig
+    with pytest.raises(AttributeError):
+        apps.Nope  # noqa: B018
+
+
+def test_every_module_can_be_imported():
+    """None of them needs another to be imported before it."""
+    for found in pkgutil.walk_packages(renditions.__path__, "renditions."):
+        # The alias changes what can be imported, in the whole process.
+        if found.name != "renditions.compat.alias":
+            importlib.import_module(found.name)
+
+
+def test_old_settings_are_read_when_they_are_looked_up():
+    """Not when the module was imported."""
+    with override_settings(
+        VERSATILEIMAGEFIELD_SETTINGS={"jpeg_resize_quality": 33, "sized_directory_name": "s"}
+    ):
+        assert (old_settings.JPEG_QUAL, old_settings.VERSATILEIMAGEFIELD_SIZED_DIRNAME) == (33, "s")
+    assert old_settings.JPEG_QUAL == 70
+    assert "JPEG_QUAL" in dir(old_settings)
+    with pytest.raises(AttributeError):
+        old_settings.NOPE  # noqa: B018
+
+
+def test_every_old_setting_has_a_value():
+    """For those who import them all."""
+    for name in dir(old_settings):
+        getattr(old_settings, name)
+
+
+def test_the_old_functions_name_files():
+    """As the inherited package did."""
+    assert get_resized_filename("test.png", 100, 100, "thumbnail") == "test-thumbnail-100x100.png"
+    assert get_resized_filename("test", 100, 100, "thumbnail") == "test-thumbnail-100x100-70.jpg"
+    assert get_filtered_filename("test.png", "inverted") == "test__inverted__.png"
+    assert get_resized_path("p/a.jpg", 9, 9, "thumbnail", storage=None) == (
+        "__sized__/p/a-thumbnail-9x9-70.jpg"
+    )
+    assert get_filtered_path("p/a.jpg", "x", storage=None) == "p/__filtered__/a__x__.jpg"
+    assert post_process_image_key("a") == "a"
+
+
+def test_the_old_function_tells_the_format_by_content(tmp_path):
+    """And leaves the file where it can be read again."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(four_corners(9, 9, "PNG"))
+
+    with path.open("rb") as file:
+        assert get_image_metadata_from_file(file) == ("PNG", "image/png")
+        assert file.tell() == 0
+
+
+def test_a_folder_of_the_old_name_is_no_package(tmp_path):
+    """Overridden templates may lie in one."""
+    (tmp_path / "versatileimagefield").mkdir()
+
+    subprocess.run(
+        [sys.executable, "-c", "import renditions.compat.alias, versatileimagefield.utils"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=tmp_path,
+        check=True,
+    )

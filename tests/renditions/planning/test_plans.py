@@ -1,0 +1,126 @@
+from dataclasses import replace
+
+import pytest
+
+from renditions import conf
+from renditions.imaging.geometry import FocalPoint
+from renditions.imaging.sizers import Crop
+from renditions.planning.keys import InvalidSizeKey, RenditionKey, RenditionKeySet
+from renditions.planning.plans import Original, plan_key, plan_key_set, validated
+
+A_JPG = Original("app.Model.field", "default", "p/a.jpg", FocalPoint(0.5, 0.5))
+
+
+def plan(key, original=A_JPG):
+    parsed = RenditionKey.parse(key)
+    return plan_key(original, parsed, conf.style(parsed))
+
+
+def test_a_plan_says_what_from_what_to_where():
+    """Nothing has been done yet."""
+    made = plan("filters__invert__crop__60x30__webp")
+
+    assert made.path == ("__sized__/p/__filtered__/a__invert__-crop-c0-5__0-5-60x30-70.jpg.webp")
+    assert (made.recipe.format, str(made.recipe.size)) == ("WEBP", "60x30")
+    assert made.storage == "default"
+
+
+def test_a_set_is_planned_in_its_order_without_the_original():
+    """And each path once."""
+    keys = ["url", "thumbnail__9x9", "60x30", "crop__60x30", "filters__invert__url"]
+    key_set = RenditionKeySet.parse([(key, key) for key in keys])
+
+    made = plan_key_set(A_JPG, key_set, conf.style)
+
+    assert [str(each.key) for each in made] == [
+        "thumbnail__9x9",
+        "crop__60x30",
+        "filters__invert__url",
+    ]
+
+
+@pytest.mark.parametrize(
+    "key", ["nope__1x1", "filters__nope__url", "filters__nope__crop__1x1", "crop__1x1__nope"]
+)
+def test_an_unknown_name_is_a_wrong_key(key):
+    """With the names that there are."""
+    with pytest.raises(InvalidSizeKey, match="Known: "):
+        validated([("a", key)])
+
+
+class Looking(Crop):
+    """Looks at the focal point, and does not say so in file names."""
+
+    filename_key = "looking"
+
+    def key_in_filename(self, ppoi):
+        return self.filename_key
+
+
+CHANGES = [
+    # key, settings, does the fingerprint change?
+    ("crop__9x9", {"progressive_jpeg": True}, True),
+    ("crop__9x9", {"webp_resize_quality": 9}, False),
+    ("crop__9x9", {"lossless_webp": True}, False),
+    ("crop__9x9__webp", {"lossless_webp": True}, True),
+    ("crop__9x9__webp", {"progressive_jpeg": True}, False),
+    ("crop__9x9__avif", {"webp_resize_quality": 9}, False),
+]
+
+
+@pytest.mark.parametrize(("key", "said", "changes"), CHANGES)
+def test_a_fingerprint_changes_with_what_changes_the_file(settings, key, said, changes):
+    """The quality of another format makes nothing again."""
+    before = plan(key).fingerprint
+    settings.VERSATILEIMAGEFIELD_SETTINGS = said
+
+    assert (plan(key).fingerprint != before) is changes
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "changes"),
+    [
+        ("crop__9x9", {"AVIF_SPEED": 1, "WEBP_METHOD": 6, "PNG_COMPRESS_LEVEL": 9}, False),
+        ("crop__9x9__avif", {"AVIF_SPEED": 1}, True),
+        ("crop__9x9", {"BACKGROUND": "black"}, True),
+        ("crop__9x9", {"COLOR": "keep"}, True),
+        ("crop__9x9", {"ENCODINGS": {"s": {"PROGRESSIVE_JPEG": True}}}, True),
+        ("crop__8x8", {"ENCODINGS": {"s": {"PROGRESSIVE_JPEG": True}}}, False),
+    ],
+)
+def test_own_settings_change_it_in_the_same_way(settings, key, said, changes):
+    """For one key set, too."""
+    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {"s": [("a", "crop__9x9")]}
+    before = plan(key).fingerprint
+    settings.RENDITIONS = said
+
+    assert (plan(key).fingerprint != before) is changes
+
+
+def test_a_dict_that_is_changed_in_place_is_read_again(settings):
+    """Settings are read when they are used."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {}
+    before = plan("crop__9x9").path
+    settings.VERSATILEIMAGEFIELD_SETTINGS["jpeg_resize_quality"] = 9
+
+    assert (before, plan("crop__9x9").path) == (
+        "__sized__/p/a-crop-c0-5__0-5-9x9-70.jpg",
+        "__sized__/p/a-crop-c0-5__0-5-9x9-9.jpg",
+    )
+
+
+@pytest.mark.parametrize(("key", "changes"), [("thumbnail__9x9", False), ("looking__9x9", True),
+                                              ("filters__invert__url", False)])  # fmt: skip
+def test_a_moved_point_makes_again_what_may_look_at_it(registry, key, changes):
+    """A thumbnail does not."""
+    registry.register_sizer("looking", Looking)
+    moved = replace(A_JPG, ppoi=FocalPoint(0, 0))
+
+    assert plan(key).path == plan(key, moved).path
+    assert (plan(key).fingerprint != plan(key, moved).fingerprint) is changes
+
+
+@pytest.mark.parametrize("name", ["odd.bin", "noext", "a.JPG", "x.tif"])
+def test_every_name_has_a_fingerprint(name):
+    """Whatever its extension says of the format."""
+    assert len(plan("crop__9x9", replace(A_JPG, name=name)).fingerprint) == 32
