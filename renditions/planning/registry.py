@@ -58,8 +58,9 @@ class Registry:
         "has_new_content", "height", "instance", "isatty", "multiple_chunks", "name", "newlines",
         "note_committed", "open", "original", "path", "picture", "placeholder", "plan", "plans",
         "ppoi", "read", "readable", "readinto", "readline", "readlines", "rendition", "save",
-        "seek", "seekable", "size", "softspace", "storage", "tell", "truncate", "url", "url_of", "urls",
-        "validate_ppoi", "was_assigned", "width", "writable", "write", "writelines", "xreadlines",
+        "seek", "seekable", "size", "softspace", "storage", "tell", "truncate", "url",
+        "url_of", "urls", "validate_ppoi", "was_assigned", "width", "writable", "write",
+        "writelines", "xreadlines",
     )  # fmt: skip
 
     def __init__(self, name: str = "versatileimage_registry") -> None:
