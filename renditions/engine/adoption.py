@@ -11,9 +11,8 @@ from django.core.files.storage import Storage
 from renditions import conf
 from renditions.errors import PermanentError, RenditionError
 from renditions.imaging.geometry import Size
-from renditions.imaging.likeness import difference
 from renditions.imaging.rendering import open_picture
-from renditions.imaging.sources import SourceInfo, check_whole, probe
+from renditions.imaging.sources import SourceInfo, check_integrity, difference, probe
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import RenditionPlan
 from renditions.records import Recorder
@@ -106,7 +105,7 @@ class Examination:
             return Verdict.NO_ORIGINAL
         try:
             with self.storage.open(path, "rb") as file:
-                found = check_whole(cast("BinaryIO", file), conf.limits())
+                found = check_integrity(cast("BinaryIO", file), conf.limits())
         except PermanentError:
             return Verdict.BROKEN
         return _compare(found, plan, original)

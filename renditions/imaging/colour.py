@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image, ImageChops, ImageCms
 
-from .profiles import Profile
+from .headers.icc import Profile
 
 _MAX_KEPT = 16  # ways to sRGB; each has up to 2 MB
 

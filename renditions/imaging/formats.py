@@ -1,19 +1,11 @@
 """What each output format is called, what it can hold and how it is written: one row each."""
 
 import re
-import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from io import BytesIO
 from typing import Any
 
-from PIL import Image
-
-from renditions.errors import OutOfMemory, RenderFailed, UnknownFormat
-
-from .modes import GREYS, WITH_ALPHA
-from .reels import Reel
+from renditions.errors import UnknownFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,7 @@ class Format:
     # What is left to do to a moving picture that Pillow wrote, if one can see through it or not.
     finish: Callable[[bytes, bool], bytes] = lambda data, transparent: data
     # Measured with Pillow 13: its decoder's buffers, which live as long as the picture does, and
-    # what `modes.plain` takes beside them.
+    # what `modes.to_working_mode` takes beside them.
     decode_bytes_per_pixel: int = 5
     frame_bytes_per_pixel: int = 0  # the same of the encoder of a moving picture
 
@@ -176,96 +168,3 @@ def format_named(name: str) -> Format:
 def format_for_extension(extension: str) -> Format | None:
     """Return the row that `extension`, with or without its dot, belongs to."""
     return _BY_EXTENSION.get(extension.lower().lstrip("."))
-
-
-def encode(
-    image: Image.Image, row: Format, encoding: Encoding, *, profile: bytes | None = None
-) -> bytes:
-    """Return a file of format `row` that holds the picture and nothing else.
-
-    Args:
-        image: Its info may be changed.
-        profile: To be embedded; of a picture that needs no fitting.
-    """
-    image = fit(image, row, encoding.background)
-    return _save(image, row, _options(image, row, encoding, profile))
-
-
-def encode_frames(
-    frames: Callable[[], Iterator[Image.Image]],
-    row: Format,
-    encoding: Encoding,
-    timing: Mapping[str, Any],
-    *,
-    transparent: bool,
-    profile: bytes | None = None,
-) -> bytes:
-    """Return a file of format `row` that holds a moving picture and nothing else.
-
-    Args:
-        frames: Gives all frames, one after another, in one mode.
-        timing: The options that Pillow's encoder takes for it; one duration for each frame.
-        transparent: Whether some frame is.
-    """
-
-    fitted = partial(fit, row=row, background=encoding.background)
-    reel = Reel(lambda: map(fitted, frames()), len(timing["duration"]))
-    options = {**_options(reel, row, encoding, profile), **timing, "save_all": True}
-    return row.finish(_save(reel, row, options), transparent)
-
-
-def _options(
-    fitted: Image.Image, row: Format, encoding: Encoding, profile: bytes | None
-) -> dict[str, Any]:
-    options = dict(row.save_options(encoding))
-    if "transparency" in fitted.info:
-        options["transparency"] = fitted.info["transparency"]
-    if profile:
-        options["icc_profile"] = profile
-    return options
-
-
-def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
-    buffer = BytesIO()
-    try:
-        image.save(buffer, row.name, **options)
-    except MemoryError as error:
-        raise OutOfMemory("There was not enough memory to write the rendition.") from error
-    except (OSError, ValueError, KeyError, RuntimeError, SystemError, struct.error) as error:
-        raise RenderFailed(f"Could not write {row.name} of {image.size}: {error}") from error
-    return buffer.getvalue()
-
-
-def fit(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Image.Image:
-    """Return `image` in a mode that `row` can hold; its info says only what that needs."""
-    image.info = {}  # whatever an encoder finds there, it writes
-    if image.mode in row.modes:
-        return image
-    transparent = image.mode in WITH_ALPHA
-    if transparent and not row.alpha:
-        return flatten(image, background)
-    if row.modes[0] == "P":
-        return to_palette(image)
-    if image.mode in GREYS and not transparent and "L" in row.modes:
-        return image.convert("L")
-    return image.convert("RGBA" if transparent else row.modes[0])
-
-
-def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Return `image` as it looks on paper of colour `background`."""
-    image = image.convert("RGBA")
-    paper = Image.new("RGB", image.size, background)
-    paper.paste(image, mask=image.getchannel("A"))
-    return paper
-
-
-def to_palette(image: Image.Image) -> Image.Image:
-    """Return `image` in 256 colours; what is more than half transparent becomes invisible."""
-    if image.mode not in WITH_ALPHA:
-        return image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT)
-    image = image.convert("RGBA")
-    invisible = image.getchannel("A").point(lambda alpha: 255 if alpha < 128 else 0)
-    result = image.convert("RGB").quantize(255, Image.Quantize.MEDIANCUT)
-    result.paste(255, mask=invisible)
-    result.info = {"transparency": 255}
-    return result

@@ -39,10 +39,10 @@ _METHODS = {
     Orientation.TRANSVERSE: Transpose.TRANSVERSE,
     Orientation.TURN_LEFT: Transpose.ROTATE_90,
 }
-_MIRRORED_ACROSS = {Orientation.MIRROR, Orientation.TURN_HALF, Orientation.TRANSVERSE}
-_MIRRORED_ACROSS |= {Orientation.TURN_LEFT}
-_MIRRORED_DOWN = {Orientation.TURN_HALF, Orientation.FLIP, Orientation.TRANSVERSE}
-_MIRRORED_DOWN |= {Orientation.TURN_RIGHT}
+_MIRRORED_X = {Orientation.MIRROR, Orientation.TURN_HALF, Orientation.TRANSVERSE}
+_MIRRORED_X |= {Orientation.TURN_LEFT}
+_MIRRORED_Y = {Orientation.TURN_HALF, Orientation.FLIP, Orientation.TRANSVERSE}
+_MIRRORED_Y |= {Orientation.TURN_RIGHT}
 
 
 def make_upright(image: Image.Image, orientation: Orientation) -> Image.Image:
@@ -60,8 +60,8 @@ def stored_box(box: Box, stored: Size, orientation: Orientation) -> Box:
     left, top, right, bottom = box.left, box.top, box.right, box.bottom
     if orientation.swaps_sides:
         left, top, right, bottom = top, left, bottom, right
-    if orientation in _MIRRORED_ACROSS:
+    if orientation in _MIRRORED_X:
         left, right = stored.width - right, stored.width - left
-    if orientation in _MIRRORED_DOWN:
+    if orientation in _MIRRORED_Y:
         top, bottom = stored.height - bottom, stored.height - top
     return Box(left, top, right, bottom)

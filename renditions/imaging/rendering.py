@@ -16,13 +16,14 @@ from renditions.errors import OutOfMemory, RenderFailed, RenditionTooLarge
 
 from .animation import Animation, frame_bytes, read_animation
 from .colour import to_srgb, usable_profile
+from .encoding import encode, encode_frames
 from .filters import Filter
-from .formats import FORMATS, Encoding, Format, encode, encode_frames, format_named
+from .formats import FORMATS, Encoding, Format, format_named
 from .geometry import CENTRE, Box, FocalPoint, Size
-from .levels import Levels, StoredCut
-from .modes import GREYS, plain, scale_transparency, straight
+from .headers.icc import read_profile
+from .modes import GREYS, scale_transparency, to_working_mode, unpremultiply
 from .orientation import make_upright, stored_box
-from .profiles import read_profile
+from .pyramid import Pyramid, StoredCut
 from .sizers import Cut, Sizer
 from .sources import (
     Limits,
@@ -102,7 +103,7 @@ class Picture:
         self._profile = read_profile(self.info.icc_profile)
         self._animation: Animation | None = None
         self._whole: WholeImage | None = None
-        self._levels: Levels | None = None
+        self._pyramid: Pyramid | None = None
         if any(recipe.encoding.animation == "keep" for recipe in recipes):
             self._animation = read_animation(source, limits)
         cuts = [self._stored(cut) for cut in _possible_cuts(recipes, self.info.size)]
@@ -127,14 +128,14 @@ class Picture:
             if keep_whole:
                 kept = for_old_code(image.copy(), self.info)
                 self._whole = WholeImage(kept.copy, self.info)
-            pixels = plain(image)
+            pixels = to_working_mode(image)
             if in_srgb and _cheaper_at_once(pixels, cuts):
                 pixels, self._profile = to_srgb(pixels, self._profile), None
-        self._levels = Levels(pixels, scale, self.info.stored_size, cuts)
+        self._pyramid = Pyramid(pixels, scale, self.info.stored_size, cuts)
 
     def close(self) -> None:
         """Let go of the pixels."""
-        self._levels = self._whole = self._animation = None
+        self._pyramid = self._whole = self._animation = None
 
     def render(self, recipe: Recipe) -> RenderedImage:
         """Return the rendition that `recipe` asks for; the picture stays as it was.
@@ -151,9 +152,11 @@ class Picture:
             self._check(cut)
             if self._animation and row.animated and recipe.encoding.animation == "keep":
                 return self._render_frames(recipe, cut, row, self._animation)
-            if self._levels is None:
+            if self._pyramid is None:
                 raise RenderFailed("The picture was opened without any recipe that shares it.")
-            image = straight(self._levels.cut(self._stored(cut)), grey=self.info.mode in GREYS)
+            image = unpremultiply(
+                self._pyramid.cut(self._stored(cut)), grey=self.info.mode in GREYS
+            )
             profile = self._kept_profile(image.mode, recipe, row)
             image = self._finished(image, recipe, keep_profile=profile is not None)
             data = encode(image, row, recipe.encoding, profile=profile)
@@ -183,8 +186,8 @@ class Picture:
         profile = self._kept_profile(animation.mode, recipe, row)
 
         def rendered(frame: Image.Image) -> Image.Image:
-            frame = Levels(plain(frame), 1, self.info.stored_size, ()).cut(stored)
-            frame = straight(frame, grey=animation.mode in GREYS)
+            frame = Pyramid(to_working_mode(frame), 1, self.info.stored_size, ()).cut(stored)
+            frame = unpremultiply(frame, grey=animation.mode in GREYS)
             frame = self._finished(frame, recipe, keep_profile=profile is not None)
             return frame if frame.mode == animation.mode else frame.convert(animation.mode)
 

@@ -15,10 +15,16 @@ from PIL import Image, UnidentifiedImageError
 
 from renditions import errors
 
-from .completeness import has_grey_corner, is_cut_short, is_mark_left, mark_end
 from .formats import Format, format_named
 from .geometry import Size
-from .headers import Frames, Header, lacks_rows, read_header, survey_frames
+from .headers import Frames, Header, lacks_scanlines, read_header, survey_frames
+from .integrity import (
+    has_grey_corner,
+    is_cut_short,
+    is_mark_left,
+    mark_end,
+    mean_difference,
+)
 from .orientation import ORIENTATION_TAG, Orientation, upright_size
 
 if TYPE_CHECKING:
@@ -81,11 +87,22 @@ def probe(file: BinaryIO, limits: Limits) -> SourceInfo:
     return open_source(file, limits).info
 
 
-def check_whole(file: BinaryIO, limits: Limits) -> SourceInfo:
+def check_integrity(file: BinaryIO, limits: Limits) -> SourceInfo:
     """Return what `probe` returns after decoding every pixel: this is a whole picture."""
     source = open_source(file, limits)
     decode(source, limits)
     return source.info
+
+
+def difference(one: bytes, other: bytes, limits: Limits) -> float:
+    """Return how far apart two picture files are on average, 0-255; 0 is the same picture.
+
+    Raises:
+        SourceUnreadable, SourceRefused: one of them is no picture, or above a limit.
+    """
+    images = [open_source(io.BytesIO(data), limits).image for data in (one, other)]
+    with reading_pixels():
+        return mean_difference(*images)
 
 
 def open_source(file: BinaryIO, limits: Limits) -> Source:
@@ -135,7 +152,7 @@ def _load(source: Source) -> bool:
     if source.info.format == "PNG":
         mark_end(image)
         image.load()
-        return is_mark_left(image) and lacks_rows(source.file)
+        return is_mark_left(image) and lacks_scanlines(source.file)
     image.load()
     return source.info.format == "JPEG" and has_grey_corner(image) and is_cut_short(source.file)
 

@@ -15,9 +15,9 @@ from .colour import to_srgb
 from .filters import Filter
 from .formats import Encoding, Format
 from .geometry import FocalPoint, Size
-from .modes import GREYS, own, plain, straight
+from .headers.icc import read_profile
+from .modes import GREYS, detach_from_file, to_working_mode, unpremultiply
 from .orientation import make_upright
-from .profiles import read_profile
 from .sources import SourceInfo
 
 SaveOptions = dict[str, Any]
@@ -101,7 +101,7 @@ class WholeImage:
         old.ppoi = ppoi.x, ppoi.y
         image = self._copy()
         if new_filter:
-            image = straight(plain(image), grey=self._info.mode in GREYS)
+            image = unpremultiply(to_working_mode(image), grey=self._info.mode in GREYS)
             image = new_filter.apply(to_srgb(image, read_profile(self._info.icc_profile)))
             image.info = {}
         image, options = _preprocess(old, image, row, encoding)
@@ -123,7 +123,7 @@ class WholeImage:
 def for_old_code(image: Image.Image, info: SourceInfo) -> Image.Image:
     """Return decoded `image`, which may be changed, upright and with little info."""
     kept: Info = {key: image.info[key] for key in _KEPT_INFO if image.info.get(key) is not None}
-    image = make_upright(own(image), info.orientation)
+    image = make_upright(detach_from_file(image), info.orientation)
     image.info = kept
     return image
 

@@ -16,19 +16,19 @@ from .bmp import read_bmp
 from .gif import read_gif, survey_gif_frames
 from .header import Frames, Header
 from .jpeg import read_jpeg
+from .jpeg_scans import end_of_image_offset, lacks_restart_markers
 from .png import read_png
-from .raster import lacks_rows
-from .scans import lacks_restarts, pixels_end
+from .png_scanlines import lacks_scanlines
 from .tiff import read_tiff
 from .webp import read_webp, survey_webp_frames
 
 __all__ = [
     "Frames",
     "Header",
+    "end_of_image_offset",
     "format_of",
-    "lacks_restarts",
-    "lacks_rows",
-    "pixels_end",
+    "lacks_restart_markers",
+    "lacks_scanlines",
     "read_header",
     "survey_frames",
 ]

@@ -15,9 +15,9 @@ from typing import BinaryIO
 from renditions.imaging.geometry import Size
 
 from .av1 import FrameSizes
-from .directories import BLOCK_OVERHEAD_BYTES, read_directory
 from .header import Header
-from .samples import sample_places, samples_cost
+from .ifd import BLOCK_OVERHEAD_BYTES, read_ifd
+from .sample_table import sample_places, samples_cost
 
 # From the file down to the table of frames.
 _BRANCHES = {b"": b"moov", b"moov": b"trak", b"trak": b"mdia", b"mdia": b"minf", b"minf": b"stbl"}
@@ -233,7 +233,7 @@ class _Walk:
         exif = self._joined(extents)
         # Four bytes say how far behind them the TIFF structure begins.
         exif = exif[4 + int.from_bytes(exif[:4], "big") :]
-        self._bytes += read_directory(BytesIO(exif), self._limit).cost
+        self._bytes += read_ifd(BytesIO(exif), self._limit).cost
 
     def _number(self, width: int) -> int:
         return int.from_bytes(self._file.read(width), "big")

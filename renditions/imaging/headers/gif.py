@@ -4,8 +4,8 @@ from typing import BinaryIO
 
 from renditions.imaging.geometry import Size
 
-from .directories import BLOCK_OVERHEAD_BYTES
 from .header import Frames, Header, size_of
+from .ifd import BLOCK_OVERHEAD_BYTES
 
 _MAX_GIF_COST = 200_000_000
 _GIF_TURN_COST = 3 * BLOCK_OVERHEAD_BYTES

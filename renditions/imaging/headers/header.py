@@ -6,7 +6,7 @@ from typing import Literal
 
 from renditions.imaging.geometry import Size
 
-from .directories import read_directory
+from .ifd import read_ifd
 
 _EXIF_NAME = b"Exif\0\0"
 
@@ -36,7 +36,7 @@ class Frames:
 def add_exif(header: Header, exif: bytes, max_metadata_bytes: int) -> None:
     """Count what `exif` becomes."""
     exif = exif.removeprefix(_EXIF_NAME).removeprefix(_EXIF_NAME)  # once more, as Pillow does
-    header.metadata_bytes += read_directory(BytesIO(exif), max_metadata_bytes).cost
+    header.metadata_bytes += read_ifd(BytesIO(exif), max_metadata_bytes).cost
 
 
 def size_of(width: bytes, height: bytes, order: Literal["big", "little"], plus: int = 0) -> Size:

@@ -2,9 +2,9 @@
 
 from typing import BinaryIO
 
-from .directories import BLOCK_OVERHEAD_BYTES
 from .header import Header, add_exif, size_of
-from .scans import END_OF_IMAGE, MARKER, START_OF_FRAME, START_OF_SCAN
+from .ifd import BLOCK_OVERHEAD_BYTES
+from .jpeg_scans import END_OF_IMAGE, MARKER, START_OF_FRAME, START_OF_SCAN
 
 _BASELINE = {0xC0, 0xC1}
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers with no length behind them
@@ -91,6 +91,6 @@ def _count_scans(file: BinaryIO, header: Header, max_metadata_bytes: int, max_sc
 def _coefficient_bytes(frame: bytes) -> int:
     """Return what the coefficients of all components take, two bytes each."""
     factors = [(sampling >> 4, sampling & 15) for sampling in frame[7::3]]
-    across, down = (max((factor[i] for factor in factors), default=1) or 1 for i in (0, 1))
+    max_x, max_y = (max((factor[i] for factor in factors), default=1) or 1 for i in (0, 1))
     samples = sum(horizontal * vertical for horizontal, vertical in factors)
-    return 2 * size_of(frame[3:5], frame[1:3], "big").pixels * samples // (across * down)
+    return 2 * size_of(frame[3:5], frame[1:3], "big").pixels * samples // (max_x * max_y)

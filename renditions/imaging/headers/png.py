@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from .directories import BLOCK_OVERHEAD_BYTES
 from .header import Header, add_exif, size_of
+from .ifd import BLOCK_OVERHEAD_BYTES
 
 _EXIF_AS_TEXT = b"Raw profile type exif"  # in hexadecimal, by ImageMagick
 _EXIF_AS_TEXT_COST = 32  # a fraction is 16 digits

@@ -1,11 +1,11 @@
-"""A TIFF, whose first directory says everything."""
+"""The first image file directory of a TIFF."""
 
 from typing import BinaryIO
 
 from renditions.imaging.geometry import Size
 
-from .directories import Directory, read_directory
 from .header import Header
+from .ifd import Ifd, read_ifd
 
 _COMPRESSION, _CHANNELS, _PLANES = 259, 277, 284
 _STRIPS, _STRIP_ROWS = 273, 278
@@ -15,24 +15,24 @@ _NOT_COMPRESSED, _PLANE_FOR_EACH_CHANNEL = 1, 2
 
 def read_tiff(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
     """Fill `header` from the first directory; only its picture is read."""
-    directory = read_directory(file, max_metadata_bytes)
-    header.size, header.metadata_bytes = directory.size, directory.cost
-    header.tile = directory.size_in(_TILE_WIDTH, _TILE_HEIGHT)
+    ifd = read_ifd(file, max_metadata_bytes)
+    header.size, header.metadata_bytes = ifd.size, ifd.cost
+    header.tile = ifd.size_in(_TILE_WIDTH, _TILE_HEIGHT)
     # Libtiff notices it by itself, where it is asked.
-    raw = directory.values.get(_COMPRESSION, _NOT_COMPRESSED) == _NOT_COMPRESSED
-    if raw and directory.size and _lacks_parts(directory, directory.size):
+    raw = ifd.values.get(_COMPRESSION, _NOT_COMPRESSED) == _NOT_COMPRESSED
+    if raw and ifd.size and _lacks_parts(ifd, ifd.size):
         header.fault = "some of its strips or tiles are missing"
 
 
-def _lacks_parts(directory: Directory, size: Size) -> bool:
+def _lacks_parts(ifd: Ifd, size: Size) -> bool:
     """Whether there are fewer strips or tiles than the picture of this size consists of."""
-    parts = _STRIPS if _STRIPS in directory.counts else _TILES
+    parts = _STRIPS if _STRIPS in ifd.counts else _TILES
     if parts == _STRIPS:
-        part = Size(size.width, directory.values.get(_STRIP_ROWS, 0) or size.height)
+        part = Size(size.width, ifd.values.get(_STRIP_ROWS, 0) or size.height)
     else:
-        part = directory.size_in(_TILE_WIDTH, _TILE_HEIGHT) or size
+        part = ifd.size_in(_TILE_WIDTH, _TILE_HEIGHT) or size
     planes = 1
-    if directory.values.get(_PLANES) == _PLANE_FOR_EACH_CHANNEL:
-        planes = directory.values.get(_CHANNELS, 1)
+    if ifd.values.get(_PLANES) == _PLANE_FOR_EACH_CHANNEL:
+        planes = ifd.values.get(_CHANNELS, 1)
     wanted = -(-size.width // part.width) * -(-size.height // part.height) * planes
-    return 0 < directory.counts.get(parts, 0) < wanted
+    return 0 < ifd.counts.get(parts, 0) < wanted

@@ -5,8 +5,8 @@ from typing import BinaryIO
 
 from renditions.imaging.geometry import Size
 
-from .directories import BLOCK_OVERHEAD_BYTES
 from .header import Frames, Header, add_exif, size_of
+from .ifd import BLOCK_OVERHEAD_BYTES
 
 
 def read_webp(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:

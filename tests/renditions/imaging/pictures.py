@@ -29,9 +29,9 @@ def four_corners(width: int, height: int, colours: Sequence[Any] = CORNERS) -> I
 
 def gradient(width: int, height: int) -> Image.Image:
     """Return a smooth picture in which every place has its own colour."""
-    across = Image.linear_gradient("L").rotate(90).resize((width, height))
-    down = Image.linear_gradient("L").resize((width, height))
-    return Image.merge("RGB", [across, down, Image.blend(across, down, 0.5)])
+    x_gradient = Image.linear_gradient("L").rotate(90).resize((width, height))
+    y_gradient = Image.linear_gradient("L").resize((width, height))
+    return Image.merge("RGB", [x_gradient, y_gradient, Image.blend(x_gradient, y_gradient, 0.5)])
 
 
 def photograph(width: int, height: int) -> Image.Image:

@@ -39,9 +39,17 @@ def grey_profile(gamma: float) -> bytes:
 def cmyk_profile() -> bytes:
     """Return the profile of a press: between the inks of `_PRINTED` lies what lies between."""
     table = bytes(value for inks in product((0, 1), repeat=4) for value in _eight_bit_lab(*inks))
-    straight = bytes(range(256))
+    identity_curve = bytes(range(256))
     identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
-    lut = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + identity + straight * 4 + table + straight * 3
+    lut = (
+        b"mft1"
+        + bytes(4)
+        + bytes((4, 3, 2, 0))
+        + identity
+        + identity_curve * 4
+        + table
+        + identity_curve * 3
+    )
     return _profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": lut})
 
 
@@ -64,10 +72,10 @@ def table_of_16_bits(grid: int = 9, points: int | None = None) -> bytes:
 
 def table_of_version_4(grid: int = 9) -> bytes:
     """Return the same as version 4 has it, its curves being the same bytes."""
-    straight = b"curv" + bytes(8)
+    identity_curve = b"curv" + bytes(8)
     start = b"mAB " + bytes(4) + bytes((3, 3, 0, 0)) + struct.pack(">5I", 32, 0, 0, 68, 32)
     table = bytes([grid] * 3 + [0] * 13) + b"\2\0\0\0" + _lightness(grid, 0xFFFF, 0x8080)
-    return start + straight * 3 + table
+    return start + identity_curve * 3 + table
 
 
 def _lightness(grid: int, white: int, neutral: int) -> bytes:

@@ -136,10 +136,10 @@ def test_what_a_jpeg_cannot_hold_lies_on_the_background(mode, background):
 
 def test_pa_keeps_its_transparency():
     """Palette with alpha, as a TIFF may hold it, is no special case for the reader."""
-    from renditions.imaging.modes import plain, straight
+    from renditions.imaging.modes import to_working_mode, unpremultiply
 
     picture = four_corners(40, 40, [(*colour, 60) for colour in CORNERS])
-    image = straight(plain(picture.convert("PA")), grey=False)
+    image = unpremultiply(to_working_mode(picture.convert("PA")), grey=False)
 
     assert image.mode == "RGBA"
     assert [colour[3] for colour in corners_of(image)] == [60] * 4

@@ -203,7 +203,7 @@ def test_an_encoder_gets_a_picture_and_no_file(format_name, mode):
     for size in (None, Size(120, 90)):
         recipe = Recipe(Thumbnail(), size) if size else Recipe()
         with open_picture(file, [recipe], limits) as opened:
-            base = next(iter(opened._levels._pictures.values()))
+            base = next(iter(opened._pyramid._pictures.values()))
             assert type(base) is Image.Image
             assert b"SECRET" not in opened.render(recipe).data
 

@@ -5,7 +5,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from renditions.imaging import resampling
 from renditions.imaging.geometry import Size
-from renditions.imaging.modes import plain
+from renditions.imaging.modes import to_working_mode
 
 from .pictures import four_corners, photograph
 
@@ -38,9 +38,9 @@ def test_pillow_and_simd_agree(mode, box, monkeypatch):
 def test_alpha_is_premultiplied_on_both_sides(monkeypatch):
     """Either way a picture comes out of its alpha as it went in."""
     picture = four_corners(40, 40, [(200, 100, 50, alpha) for alpha in (40, 90, 180, 250)])
-    fast = plain(picture.copy())
+    fast = to_working_mode(picture.copy())
     monkeypatch.setattr(resampling, "simd", None)
-    slow = plain(picture.copy())
+    slow = to_working_mode(picture.copy())
 
     assert fast.mode == slow.mode == "RGBa"
     assert max(ImageStat.Stat(ImageChops.difference(fast, slow)).mean) <= 1

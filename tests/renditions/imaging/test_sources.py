@@ -14,7 +14,7 @@ from renditions import errors
 from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import Recipe, open_picture
 from renditions.imaging.sizers import Crop
-from renditions.imaging.sources import Limits, check_frames, check_whole, open_source, probe
+from renditions.imaging.sources import Limits, check_frames, check_integrity, open_source, probe
 from tests.corpus import metadata_bombs
 
 from .pictures import as_file, four_corners, photograph, render, with_orientation
@@ -152,7 +152,7 @@ def test_a_file_that_breaks_off_is_refused(format_name, share):
     file = BytesIO(data[: int(len(data) * share)])
 
     with pytest.raises((errors.SourceUnreadable, errors.FormatRefused)):
-        check_whole(file, Limits())
+        check_integrity(file, Limits())
     with pytest.raises((errors.SourceUnreadable, errors.FormatRefused)):
         render(file, Recipe(Crop(), Size(10, 10)))
 
@@ -185,7 +185,7 @@ def test_what_lies_behind_the_end_does_not_hide_what_is_missing(behind):
     }
 
     with pytest.raises(errors.SourceUnreadable, match="missing"):
-        check_whole(BytesIO(data[:half] + b"\xff\xd9" + appended[behind]), Limits())
+        check_integrity(BytesIO(data[:half] + b"\xff\xd9" + appended[behind]), Limits())
 
 
 @pytest.mark.parametrize("options", [{}, {"subsampling": 0}])
@@ -197,9 +197,9 @@ def test_a_jpeg_that_lost_its_middle_between_restart_markers_is_refused(mode, op
     marks = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", data)]
     broken = data[: marks[1]] + data[marks[9] :]
 
-    assert check_whole(BytesIO(data), Limits()).size == Size(300, 200)
+    assert check_integrity(BytesIO(data), Limits()).size == Size(300, 200)
     with pytest.raises(errors.SourceUnreadable, match="missing"):
-        check_whole(BytesIO(broken), Limits())
+        check_integrity(BytesIO(broken), Limits())
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
@@ -211,8 +211,8 @@ def test_a_grey_picture_is_not_taken_for_a_broken_one(mode, progressive, rows):
     options = {"progressive": progressive, "restart_marker_rows": rows}
     file = as_file(picture, "JPEG", quality=95, **options)
 
-    assert check_whole(file, Limits()).size == Size(90, 70)
-    assert check_whole(BytesIO(file.getvalue() * 2), Limits()).size == Size(90, 70)
+    assert check_integrity(file, Limits()).size == Size(90, 70)
+    assert check_integrity(BytesIO(file.getvalue() * 2), Limits()).size == Size(90, 70)
 
 
 def _png_of(size: tuple[int, int], kind: tuple[int, int], raster: bytes, passes: int) -> BytesIO:
@@ -243,10 +243,10 @@ def test_a_png_that_ends_early_is_refused(depth, colour, row, value):
         for missing in (0, 1, row + 1, 15 * (row + 1), 29 * (row + 1))
     ]
 
-    assert check_whole(files[0], Limits()).size == Size(37, 29)
+    assert check_integrity(files[0], Limits()).size == Size(37, 29)
     for file in files[1:]:
         with pytest.raises(errors.SourceUnreadable, match=r"missing|truncated"):
-            check_whole(file, Limits())
+            check_integrity(file, Limits())
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
@@ -259,10 +259,10 @@ def test_a_tiff_without_all_of_its_strips_is_refused(mode, rows):
     limits = Limits(formats=("TIFF",))
     assert height in data
 
-    assert check_whole(BytesIO(data), limits).size == Size(90, 64)
+    assert check_integrity(BytesIO(data), limits).size == Size(90, 64)
     taller = data.replace(height, struct.pack("<2H2I", 257, 4, 1, 640))
     with pytest.raises(errors.SourceUnreadable, match="missing"):
-        check_whole(BytesIO(taller), limits)
+        check_integrity(BytesIO(taller), limits)
 
 
 def test_a_tile_may_be_larger_than_its_picture_but_not_than_the_limits():
@@ -291,12 +291,12 @@ def test_an_interlaced_png_that_ends_early_is_refused(size, depth, colour, value
         )
         raster += (b"\0" + bytes([value]) * ((columns * bits + 7) // 8)) * rows * (columns > 0)
 
-    whole = check_whole(_png_of(size, (depth, colour), raster, 7), Limits())
+    whole = check_integrity(_png_of(size, (depth, colour), raster, 7), Limits())
 
     assert whole.size == Size(*size)
     for end in (len(raster) - 1, len(raster) // 2, 0):
         with pytest.raises(errors.SourceUnreadable, match=r"missing|truncated"):
-            check_whole(_png_of(size, (depth, colour), raster[:end], 7), Limits())
+            check_integrity(_png_of(size, (depth, colour), raster[:end], 7), Limits())
 
 
 @pytest.mark.parametrize("format_name", WEB_FORMATS)
@@ -334,7 +334,7 @@ def test_what_pillow_raises_becomes_permanent(raised, monkeypatch):
     monkeypatch.setattr(ImageFile.ImageFile, "load", load)
 
     with pytest.raises(errors.PermanentError, match="x"):
-        check_whole(as_file(four_corners(9, 9), "PNG"), Limits())
+        check_integrity(as_file(four_corners(9, 9), "PNG"), Limits())
 
 
 def test_pillows_own_limit_has_our_error(monkeypatch):
@@ -354,7 +354,7 @@ def test_too_little_memory_is_worth_another_attempt(monkeypatch):
     monkeypatch.setattr(ImageFile.ImageFile, "load", load)
 
     with pytest.raises(errors.OutOfMemory):
-        check_whole(as_file(four_corners(9, 9), "PNG"), Limits())
+        check_integrity(as_file(four_corners(9, 9), "PNG"), Limits())
 
 
 class _Failing(BytesIO):
@@ -377,4 +377,4 @@ def test_a_failing_storage_is_not_a_broken_picture(format_name, good):
     """A lost connection is tried again; a broken picture is not."""
     data = as_file(Image.effect_noise((900, 900), 99), format_name, quality=95).getvalue()
     with pytest.raises(errors.StorageFailed, match="storage went away"):
-        check_whole(_Failing(data, good), Limits())
+        check_integrity(_Failing(data, good), Limits())

@@ -9,11 +9,10 @@ from renditions.errors import SourceUnreadable
 from renditions.imaging.geometry import Size
 from renditions.imaging.headers import read_header
 from renditions.imaging.headers.av1 import FrameSizes
-from renditions.imaging.headers.samples import sample_places
+from renditions.imaging.headers.sample_table import sample_places
 from renditions.imaging.rendering import Recipe
 from tests.corpus.metadata_bombs import box
-
-from .pictures import as_file, photograph, render
+from tests.renditions.imaging.pictures import as_file, photograph, render
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])

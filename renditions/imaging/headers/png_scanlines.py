@@ -23,7 +23,7 @@ _PIECE_BYTES = 1 << 16
 _NO_LIMIT = 1 << 62  # the header was walked within one before
 
 
-def lacks_rows(file: BinaryIO) -> bool:
+def lacks_scanlines(file: BinaryIO) -> bool:
     """Whether the pixels of the PNG in `file` inflate to less than all rows; none is kept."""
     wanted = _raster_bytes(file)
     inflater = zlib.decompressobj()
@@ -41,8 +41,8 @@ def _raster_bytes(file: BinaryIO) -> int:
     width, height = (int.from_bytes(start[i : i + 4], "big") for i in (0, 4))
     bits = start[8] * _CHANNELS[start[9]]
     total = 0
-    for left, top, across, down in _PASSES if start[12] else _WHOLE:
-        columns, rows = -((left - width) // across), -((top - height) // down)
+    for left, top, x_step, y_step in _PASSES if start[12] else _WHOLE:
+        columns, rows = -((left - width) // x_step), -((top - height) // y_step)
         if columns > 0:
             total += max(rows, 0) * (1 + (columns * bits + 7) // 8)
     return total

@@ -44,8 +44,8 @@ class Level:
     """A picture of all of the original, not made yet."""
 
     size: Size
-    across: float  # its width by the original's
-    down: float
+    x_scale: float  # its width by the original's
+    y_scale: float
 
     @classmethod
     def of(cls, size: Size, stored: Size) -> Self:
@@ -53,10 +53,10 @@ class Level:
 
     @property
     def scale(self) -> float:
-        return min(self.across, self.down)
+        return min(self.x_scale, self.y_scale)
 
 
-class Levels:
+class Pyramid:
     """Pictures of all of the original, each smaller than the one before."""
 
     def __init__(
@@ -85,7 +85,7 @@ class Levels:
 
     def _resample(self, cut: StoredCut) -> Image.Image:
         level = nearest_level(self._plan, cut.scale)
-        box = cut.box.scaled(level.across, level.down)
+        box = cut.box.scaled(level.x_scale, level.y_scale)
         return resample(self._picture(level), box, cut.size, self._resizer)
 
     def _picture(self, level: Level) -> Image.Image:
@@ -118,7 +118,7 @@ def nearest_level(levels: Sequence[Level], scale: float) -> Level:
 
 def _pixels_in(level: Level, cut: StoredCut, stored: Size) -> tuple[int, int, int, int] | None:
     """Return where the very pixels of `cut` lie in `level`, if they do: same scale, same grid."""
-    exact = cut.box.scaled(level.across, level.down)
+    exact = cut.box.scaled(level.x_scale, level.y_scale)
     left, top, right, bottom = (round(edge) for edge in exact)
     if (right - left, bottom - top) != cut.size.as_tuple:
         return None

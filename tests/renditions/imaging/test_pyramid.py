@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renditions.imaging.geometry import Box, Size
-from renditions.imaging.levels import GAP, Level, StoredCut, nearest_level, plan_levels
+from renditions.imaging.pyramid import GAP, Level, StoredCut, nearest_level, plan_levels
 
 STORED = Size(6000, 4000)
 BASE = Level(STORED, 1, 1)

@@ -13,14 +13,15 @@ it is decoded; where the mark is left, the pixels are counted.
 from io import BytesIO
 from typing import BinaryIO
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageStat
 
-from .headers import lacks_restarts, pixels_end
+from .headers import end_of_image_offset, lacks_restart_markers
 
 _GREY = range(127, 129)  # inverted inks are 127
 _NEARLY_GREY = range(112, 145)  # in a progressive picture, which libjpeg smooths across blocks
 _OTHER_DATA = b"\x55\xaa" * 2048
 _MARK = (85, 171, 3, 129)  # any colour that few pictures end in
+_COMPARED_SIDE = 16  # px: small enough that encoders and resamplers no longer differ
 
 
 def has_grey_corner(image: Image.Image) -> bool:
@@ -35,10 +36,10 @@ def is_cut_short(file: BinaryIO) -> bool:
     """Whether the JPEG in `file` lacks some data; both decodes for that take little memory."""
     file.seek(0)
     data = file.read()
-    end = pixels_end(data)
+    end = end_of_image_offset(data)
     if end is None:
         return False
-    if lacks_restarts(data, end):
+    if lacks_restart_markers(data, end):
         return True
     whole = memoryview(data)
     other = b"".join((whole[:end], _OTHER_DATA, whole[end:]))
@@ -61,6 +62,17 @@ def is_mark_left(image: Image.Image) -> bool:
         last = max(last - (last + 1) % 2, 0)
     row = image.crop((0, last, image.width, last + 1))
     return row.tobytes() == _mark(image, 1).tobytes()
+
+
+def mean_difference(one: Image.Image, other: Image.Image) -> float:
+    """Return how far apart the two pictures are on average, 0-255; 0 is the same picture."""
+    difference = ImageChops.difference(_for_comparison(one), _for_comparison(other))
+    return max(ImageStat.Stat(difference).mean)
+
+
+def _for_comparison(image: Image.Image) -> Image.Image:
+    size = _COMPARED_SIDE, _COMPARED_SIDE
+    return image.convert("RGBA").resize(size, Image.Resampling.BOX)
 
 
 def _mark(image: Image.Image, rows: int) -> Image.Image:

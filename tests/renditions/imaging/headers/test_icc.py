@@ -9,12 +9,19 @@ from PIL import Image, ImageCms
 from renditions.imaging import colour
 from renditions.imaging.colour import to_srgb
 from renditions.imaging.geometry import Size
-from renditions.imaging.profiles import MAX_BYTES, read_profile
+from renditions.imaging.headers.icc import MAX_BYTES, read_profile
 from renditions.imaging.rendering import Recipe
 from renditions.imaging.sizers import Thumbnail
-
-from .pictures import CORNERS, as_file, corners_of, four_corners, near, read, render
-from .profiles import (
+from tests.renditions.imaging.pictures import (
+    CORNERS,
+    as_file,
+    corners_of,
+    four_corners,
+    near,
+    read,
+    render,
+)
+from tests.renditions.imaging.profiles import (
     ADOBE_RGB,
     DISPLAY_P3,
     cmyk_profile,

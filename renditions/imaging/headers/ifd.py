@@ -1,4 +1,4 @@
-"""TIFF directories, which EXIF has too: what reading one costs, and the size of the picture.
+"""Image file directories (IFD) of TIFF and EXIF: what reading one costs, and the size it states.
 
 Pillow keeps the data of every entry, and turns numbers into objects when it looks at them: 16 MB of
 fractions where a 1 should be are 400 MB and ten seconds.
@@ -23,8 +23,8 @@ _ByteOrder = Literal["little", "big"]
 
 
 @dataclass(slots=True)
-class Directory:
-    """What the first directory says, and what it costs."""
+class Ifd:
+    """What the first directory of a file says, and what it costs to read."""
 
     values: dict[int, int] = field(default_factory=dict)  # of tags that have one
     counts: dict[int, int] = field(default_factory=dict)  # of the values of each tag
@@ -41,7 +41,7 @@ class Directory:
         return size if size.pixels else None
 
 
-def read_directory(file: BinaryIO, max_cost: int) -> Directory:
+def read_ifd(file: BinaryIO, max_cost: int) -> Ifd:
     """Return the first directory of the TIFF structure that fills `file`.
 
     What reaches out of it, or is more than all of it, costs nothing: Pillow passes over that too.
@@ -53,27 +53,25 @@ def read_directory(file: BinaryIO, max_cost: int) -> Directory:
     big = 43 in start[2:4]  # BigTIFF: twice as wide everywhere
     pointer, offset_bytes, count_bytes = (start[8:], 8, 8) if big else (start[4:8], 4, 2)
     file.seek(min(int.from_bytes(pointer, order), end))
-    directory = Directory()
+    ifd = Ifd()
     for _ in range(int.from_bytes(file.read(count_bytes), order)):
         entry = file.read(4 + 2 * offset_bytes)
-        if len(entry) < 4 + 2 * offset_bytes or directory.cost > max_cost:
+        if len(entry) < 4 + 2 * offset_bytes or ifd.cost > max_cost:
             break
-        _add(directory, entry, offset_bytes, order, end)
-    return directory
+        _add(ifd, entry, offset_bytes, order, end)
+    return ifd
 
 
-def _add(
-    directory: Directory, entry: bytes, offset_bytes: int, order: _ByteOrder, end: int
-) -> None:
+def _add(ifd: Ifd, entry: bytes, offset_bytes: int, order: _ByteOrder, end: int) -> None:
     tag, kind = (int.from_bytes(entry[i : i + 2], order) for i in (0, 2))
     count = int.from_bytes(entry[4 : 4 + offset_bytes], order)
     place = entry[4 + offset_bytes :]
     length = count * _VALUE_BYTES.get(kind, 0)
-    directory.cost += BLOCK_OVERHEAD_BYTES
-    directory.counts.setdefault(tag, count)  # of several entries the first counts
+    ifd.cost += BLOCK_OVERHEAD_BYTES
+    ifd.counts.setdefault(tag, count)  # of several entries the first counts
     if length <= offset_bytes:
-        directory.values.setdefault(tag, int.from_bytes(place[:length], order))
+        ifd.values.setdefault(tag, int.from_bytes(place[:length], order))
         return
-    directory.data_bytes += length
-    if int.from_bytes(place, order) + length <= end and directory.data_bytes <= end:
-        directory.cost += count * _VALUE_COSTS[kind]
+    ifd.data_bytes += length
+    if int.from_bytes(place, order) + length <= end and ifd.data_bytes <= end:
+        ifd.cost += count * _VALUE_COSTS[kind]

@@ -14,12 +14,12 @@ MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 
 
-def pixels_end(data: bytes) -> int | None:
+def end_of_image_offset(data: bytes) -> int | None:
     """Return where the first picture in `data` ends: it may be followed by others."""
     return next((at for marker, at in _markers(data) if marker == END_OF_IMAGE), None)
 
 
-def lacks_restarts(data: bytes, end: int) -> bool:
+def lacks_restart_markers(data: bytes, end: int) -> bool:
     """Whether restart markers before `end` are missing, or are not in their order."""
     frame, interval = b"", 0
     for marker, at in takewhile(lambda found: found[1] < end, _markers(data)):
@@ -59,8 +59,8 @@ def _units(frame: bytes, scan: bytes) -> int:
     factors = {
         frame[i]: (frame[i + 1] >> 4, frame[i + 1] & 15) for i in range(6, len(frame) - 2, 3)
     }
-    across, down = (max((factor[i] for factor in factors.values()), default=1) or 1 for i in (0, 1))
+    max_x, max_y = (max((factor[i] for factor in factors.values()), default=1) or 1 for i in (0, 1))
     if scan[:1] != b"\1":
-        return -(-width // (_BLOCK * across)) * -(-height // (_BLOCK * down))
-    own_across, own_down = factors.get(scan[1], (across, down))
-    return -(-width * own_across // (_BLOCK * across)) * -(-height * own_down // (_BLOCK * down))
+        return -(-width // (_BLOCK * max_x)) * -(-height // (_BLOCK * max_y))
+    own_x, own_y = factors.get(scan[1], (max_x, max_y))
+    return -(-width * own_x // (_BLOCK * max_x)) * -(-height * own_y // (_BLOCK * max_y))

@@ -13,9 +13,8 @@ from renditions.imaging.headers import read_header
 from renditions.imaging.rendering import Recipe
 from renditions.imaging.sources import Limits, probe
 from tests.corpus.metadata_bombs import box, png
-
-from .pictures import CORNERS, as_file, four_corners, render
-from .test_modes import WITH_TIFF
+from tests.renditions.imaging.pictures import CORNERS, as_file, four_corners, render
+from tests.renditions.imaging.test_modes import WITH_TIFF
 
 WITH_EXIF = ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"]
 

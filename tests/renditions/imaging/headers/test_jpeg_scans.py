@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from renditions.imaging.headers import lacks_restarts, pixels_end
-
-from .pictures import as_file, photograph
+from renditions.imaging.headers import end_of_image_offset, lacks_restart_markers
+from tests.renditions.imaging.pictures import as_file, photograph
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -18,17 +17,17 @@ def test_restart_markers_are_counted_scan_by_scan(progressive, subsampling, mode
     picture = photograph(109, 83).convert(mode)
     options = {"progressive": progressive, "subsampling": subsampling}
     data = as_file(picture, "JPEG", restart_marker_blocks=blocks, **options).getvalue()
-    end = pixels_end(data + b"appended" + data)
+    end = end_of_image_offset(data + b"appended" + data)
 
     assert end == len(data) - 2
-    assert not lacks_restarts(data, end)
+    assert not lacks_restart_markers(data, end)
     for found in list(re.finditer(rb"\xff[\xd0-\xd7]", data))[::40]:
         shorter = data[: found.start()] + data[found.end() :]
-        assert lacks_restarts(shorter, end - 2)
+        assert lacks_restart_markers(shorter, end - 2)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xda\0\x08\1"])
 def test_what_has_no_end_has_none(data):
     """And nothing that stops the search for it."""
-    assert pixels_end(data) is None
-    assert not lacks_restarts(data, len(data))
+    assert end_of_image_offset(data) is None
+    assert not lacks_restart_markers(data, len(data))

@@ -1,0 +1,155 @@
+"""How a picture is written: fitted to what its format can hold, and with nothing but its pixels."""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+from renditions.errors import OutOfMemory, RenderFailed
+
+from .formats import Encoding, Format
+from .modes import GREYS, WITH_ALPHA
+
+
+def encode(
+    image: Image.Image, row: Format, encoding: Encoding, *, profile: bytes | None = None
+) -> bytes:
+    """Return a file of format `row` that holds the picture and nothing else.
+
+    Args:
+        image: Its info may be changed.
+        profile: To be embedded; of a picture that needs no fitting.
+    """
+    image = fit(image, row, encoding.background)
+    return _save(image, row, _options(image, row, encoding, profile))
+
+
+def encode_frames(
+    frames: Callable[[], Iterator[Image.Image]],
+    row: Format,
+    encoding: Encoding,
+    timing: Mapping[str, Any],
+    *,
+    transparent: bool,
+    profile: bytes | None = None,
+) -> bytes:
+    """Return a file of format `row` that holds a moving picture and nothing else.
+
+    Args:
+        frames: Gives all frames, one after another, in one mode.
+        timing: The options that Pillow's encoder takes for it; one duration for each frame.
+        transparent: Whether some frame is.
+    """
+
+    fitted = partial(fit, row=row, background=encoding.background)
+    lazy = LazyFrames(lambda: map(fitted, frames()), len(timing["duration"]))
+    options = {**_options(lazy, row, encoding, profile), **timing, "save_all": True}
+    return row.finish(_save(lazy, row, options), transparent)
+
+
+def _options(
+    fitted: Image.Image, row: Format, encoding: Encoding, profile: bytes | None
+) -> dict[str, Any]:
+    options = dict(row.save_options(encoding))
+    if "transparency" in fitted.info:
+        options["transparency"] = fitted.info["transparency"]
+    if profile:
+        options["icc_profile"] = profile
+    return options
+
+
+def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
+    buffer = BytesIO()
+    try:
+        image.save(buffer, row.name, **options)
+    except MemoryError as error:
+        raise OutOfMemory("There was not enough memory to write the rendition.") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SystemError, struct.error) as error:
+        raise RenderFailed(f"Could not write {row.name} of {image.size}: {error}") from error
+    return buffer.getvalue()
+
+
+def fit(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Image.Image:
+    """Return `image` in a mode that `row` can hold; its info says only what that needs."""
+    image.info = {}  # whatever an encoder finds there, it writes
+    if image.mode in row.modes:
+        return image
+    transparent = image.mode in WITH_ALPHA
+    if transparent and not row.alpha:
+        return flatten(image, background)
+    if row.modes[0] == "P":
+        return to_palette(image)
+    if image.mode in GREYS and not transparent and "L" in row.modes:
+        return image.convert("L")
+    return image.convert("RGBA" if transparent else row.modes[0])
+
+
+def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """Return `image` as it looks on paper of colour `background`."""
+    image = image.convert("RGBA")
+    paper = Image.new("RGB", image.size, background)
+    paper.paste(image, mask=image.getchannel("A"))
+    return paper
+
+
+def to_palette(image: Image.Image) -> Image.Image:
+    """Return `image` in 256 colours; what is more than half transparent becomes invisible."""
+    if image.mode not in WITH_ALPHA:
+        return image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT)
+    image = image.convert("RGBA")
+    invisible = image.getchannel("A").point(lambda alpha: 255 if alpha < 128 else 0)
+    result = image.convert("RGB").quantize(255, Image.Quantize.MEDIANCUT)
+    result.paste(255, mask=invisible)
+    result.info = {"transparency": 255}
+    return result
+
+
+class LazyFrames(Image.Image):
+    """A picture to seek in; each frame is made when its pixels are asked for.
+
+    Encoders go through the frames from the first to the last. Some look at their modes before, for
+    which nothing has to be made.
+    """
+
+    def __init__(self, frames: Callable[[], Iterator[Image.Image]], count: int) -> None:
+        """Begin with the first frame.
+
+        Args:
+            frames: Gives all frames from the first on, as often as it is called; of one mode and
+                size.
+            count: How many there are.
+        """
+        super().__init__()
+        self.n_frames, self.is_animated = count, count > 1
+        self._all = frames
+        self._wanted = 0
+        self._rewind()
+
+    def seek(self, frame: int) -> None:
+        if not 0 <= frame < self.n_frames:
+            raise EOFError(f"There is no frame {frame}.")
+        self._wanted = frame
+
+    def tell(self) -> int:
+        return self._wanted
+
+    def load(self) -> Any:
+        if self._wanted < self._shown:
+            self._rewind()
+        while self._shown < self._wanted:
+            self._show_next()
+        return super().load()
+
+    def _rewind(self) -> None:
+        self._left, self._shown = self._all(), -1
+        self._show_next()
+
+    def _show_next(self) -> None:
+        self._im = None  # or two frames would be in memory
+        frame = next(self._left)
+        self._shown += 1
+        self._mode, self._size = frame.mode, frame.size
+        self.im, self.palette, self.info = frame.im, frame.palette, frame.info
