@@ -20,9 +20,9 @@ from tests.app.models import Person
 from tests.conftest import four_corners
 from tests.servers import Valkey, running, wait_until
 from workers.conf import WORKER_SETTINGS
-from workers.jobs import OUTDATED, TIME_LIMIT
 from workers.ledger import POISON
 from workers.testing import work_owed
+from workers.worker import OUTDATED, TIME_LIMIT
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()

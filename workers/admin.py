@@ -20,7 +20,7 @@ from renditions.fields import VersatileImageField
 
 from . import dispatch, ledger, runs
 from .models import COUNTS, SupersededJob, WarmJob, WarmRun
-from .subjects import all_warmed_fields
+from .targets import all_warmed_fields
 
 NOTHING = "-"
 REASON_LENGTH = 90

@@ -15,11 +15,11 @@ class WorkersConfig(AppConfig):
 
     def ready(self) -> None:
         """Run once at start-up."""
-        from . import checks, lifecycle, receivers, transport
+        from . import checks, enqueue, recovery, transport
 
         transport.install()
-        receivers.connect()
-        lifecycle.connect()
+        enqueue.connect()
+        recovery.connect()
         register(checks.check_settings)
         register(checks.check_celery)
         register(checks.check_databases)

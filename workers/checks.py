@@ -17,7 +17,7 @@ from renditions.conf import limits
 
 from . import conf
 from .models import OBJECT_PK_LENGTH, WarmJob
-from .subjects import all_warmed_fields
+from .targets import all_warmed_fields
 
 WORKERS_DICT = "RENDITIONS['WORKERS']"
 # Celery takes a serializer's name and its content type alike.

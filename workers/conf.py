@@ -47,9 +47,9 @@ WORKER_SETTINGS: Mapping[str, Setting] = {
     # A message for the same job is sent again after this long at the earliest.
     "RESEND_AFTER_S": _seconds(60),
     # Messages that one sweep keeps in each queue at most.
-    "WINDOW": _count(1000),
+    "MAX_QUEUED": _count(1000),
     # Instances that one step of a bulk run looks at.
-    "CHUNK": _count(200),
+    "CHUNK_SIZE": _count(200),
 }
 
 

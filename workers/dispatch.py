@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 WARM_TASK = "renditions.warm"
 SWEEP_TASK = "renditions.sweep"
 # After a broker did not answer, savers do not wait for it again for this long.
-SILENCE_S = 5.0
+CIRCUIT_OPEN_S = 5.0
 
 _silent_until = 0.0
 
@@ -75,7 +75,7 @@ def room(queue: str) -> int:
         except connection.channel_errors:
             # The queue has not been made yet.
             waiting = 0
-    return max(0, conf.get("WINDOW") - waiting)
+    return max(0, conf.get("MAX_QUEUED") - waiting)
 
 
 def _send_or_leave_to_sweep(hint: ledger.Hint) -> None:
@@ -84,11 +84,11 @@ def _send_or_leave_to_sweep(hint: ledger.Hint) -> None:
         try:
             send(hint)
         except OperationalError as error:
-            _silent_until = time.monotonic() + SILENCE_S
+            _silent_until = time.monotonic() + CIRCUIT_OPEN_S
             logger.warning(
                 "The broker did not take a message; the sweep will send it. For %.0f s no more "
                 "are tried: %s",
-                SILENCE_S,
+                CIRCUIT_OPEN_S,
                 error,
             )
         else:

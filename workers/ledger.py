@@ -23,6 +23,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
+from .targets import JobTarget
 
 POISON = "poison"
 # Of this process, by its own clock: all there is to tell an older release from a newer one.
@@ -32,16 +33,6 @@ HALTED = (RunState.PAUSED, RunState.CANCELLED)
 # Between the UPDATE that finds no row and the INSERT that finds one, somebody's row may come, and
 # go again before the next UPDATE. That many times in a row it does not.
 INSERT_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whose renditions are owed."""
-
-    using: str  # database alias of the instance, and so of its row
-    model_label: str  # app.Model, as `_meta.label`
-    object_pk: str
-    field_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +51,9 @@ class Claim:
 
     job_id: int
     generation: int
-    subject: Subject
+    target: JobTarget
     signature: str  # of what was owed where the row was written; blank: whatever is declared
-    asked_by: datetime | None  # when the process that wrote the row had started
+    enqueuer_started_at: datetime | None  # when the process that wrote the row had started
     attempt: int  # 1 for the first
     force: bool
     run_id: int | None
@@ -81,52 +72,52 @@ class Failure:
 # ---- owing -----------------------------------------------------------------------------------
 
 
-def owe(subject: Subject, signature: str, *, force: bool = False) -> Hint:
+def enqueue(target: JobTarget, signature: str, *, force: bool = False) -> Hint:
     """Make the row say: all of this is owed, from now on and as of this save.
 
     Call it in the transaction of the save. An attempt that is going on is overtaken; one that
     failed is forgiven.
     """
-    with transaction.atomic(using=subject.using):
-        _leave_run(subject)
+    with transaction.atomic(using=target.using):
+        _leave_run(target)
         fresh = _fresh(signature)
-        jobs = _of(subject)
+        jobs = _of(target)
         # A forced job stays forced until it is done, whatever is saved between.
         raised = {**fresh, "generation": F("generation") + 1, "force": force or F("force")}
         for _ in range(INSERT_TRIES):
-            if jobs.update(**raised) or _insert(subject, {**fresh, "force": force}):
+            if jobs.update(**raised) or _insert(target, {**fresh, "force": force}):
                 break
         job_id, generation = jobs.values_list("pk", "generation").get()
-    return Hint(subject.using, job_id, generation)
+    return Hint(target.using, job_id, generation)
 
 
-def owe_for_run(subject: Subject, signature: str, run: WarmRun) -> JobState | None:
+def enqueue_for_run(target: JobTarget, signature: str, run: WarmRun) -> JobState | None:
     """Put a row for a bulk run, unless there is one; return the state of the one there was."""
-    with transaction.atomic(using=subject.using):
+    with transaction.atomic(using=target.using):
         values = {**_fresh(signature), "force": run.force, "run_id": run.pk, "hinted_at": None}
-        if _insert(subject, values):
+        if _insert(target, values):
             return None
-        state = _of(subject).values_list("state", flat=True).first()
+        state = _of(target).values_list("state", flat=True).first()
     return JobState(state) if state else JobState.QUEUED
 
 
-def forget(subject: Subject) -> None:
+def delete_job(target: JobTarget) -> None:
     """Owe nothing any more: the instance or its picture is gone."""
-    with transaction.atomic(using=subject.using):
-        _leave_run(subject)
-        _of(subject).delete()
+    with transaction.atomic(using=target.using):
+        _leave_run(target)
+        _of(target).delete()
 
 
-def signature_of(subject: Subject, *, begun: bool = True) -> str | None:
+def signature_of(target: JobTarget, *, include_warming: bool = True) -> str | None:
     """Return what is owed to a save, or None where nothing is.
 
     What only a bulk run has put there is owed to nobody: the run may be cancelled.
 
     Args:
-        begun: Also where an attempt at it is going on.
+        include_warming: Also where an attempt at it is going on.
     """
-    rows = _of(subject).filter(run__isnull=True)
-    rows = rows if begun else rows.exclude(state=JobState.WARMING)
+    rows = _of(target).filter(run__isnull=True)
+    rows = rows if include_warming else rows.exclude(state=JobState.WARMING)
     return rows.values_list("signature", flat=True).first()
 
 
@@ -134,7 +125,7 @@ def _fresh(signature: str) -> dict[str, Any]:
     return {
         "state": JobState.QUEUED,
         "signature": signature,
-        "asked_by": STARTED_AT,
+        "enqueuer_started_at": STARTED_AT,
         "attempts": 0,
         "due_at": Now(),
         "hinted_at": Now(),
@@ -146,13 +137,13 @@ def _fresh(signature: str) -> dict[str, Any]:
     }
 
 
-def _insert(subject: Subject, values: Mapping[str, Any]) -> bool:
+def _insert(target: JobTarget, values: Mapping[str, Any]) -> bool:
     try:
-        with transaction.atomic(using=subject.using):
-            WarmJob.objects.using(subject.using).create(
-                model_label=subject.model_label,
-                object_pk=subject.object_pk,
-                field_name=subject.field_name,
+        with transaction.atomic(using=target.using):
+            WarmJob.objects.using(target.using).create(
+                model_label=target.model_label,
+                object_pk=target.object_pk,
+                field_name=target.field_name,
                 **values,
             )
     except IntegrityError:
@@ -160,11 +151,11 @@ def _insert(subject: Subject, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _leave_run(subject: Subject) -> None:
+def _leave_run(target: JobTarget) -> None:
     """Take the row out of its bulk run, which counts it as superseded."""
-    for run_id in _of(subject).filter(run__isnull=False).values_list("run_id", flat=True):
-        if _of(subject).filter(run_id=run_id).update(run=None):
-            count_superseded(subject.using, run_id)
+    for run_id in _of(target).filter(run__isnull=False).values_list("run_id", flat=True):
+        if _of(target).filter(run_id=run_id).update(run=None):
+            count_superseded(target.using, run_id)
 
 
 # ---- working ---------------------------------------------------------------------------------
@@ -201,15 +192,15 @@ def claim(
             changed_at=Now(),
         )
         if not taken:
-            _bury(hint.using, waiting.filter(attempts__gte=max_attempts), max_attempts)
+            _fail_poisoned(hint.using, waiting.filter(attempts__gte=max_attempts), max_attempts)
             return None
         job = _jobs(hint.using).get(pk=hint.job_id)
     return Claim(
         job_id=job.pk,
         generation=job.generation,
-        subject=Subject(hint.using, job.model_label, job.object_pk, job.field_name),
+        target=JobTarget(hint.using, job.model_label, job.object_pk, job.field_name),
         signature=job.signature,
-        asked_by=job.asked_by,
+        enqueuer_started_at=job.enqueuer_started_at,
         attempt=job.attempts,
         force=job.force,
         run_id=job.run_id,
@@ -228,12 +219,12 @@ def settle(claim: Claim, *, counted: str) -> bool:
     Args:
         counted: The count of the bulk run that gains one: `created`, `current` or `blank`.
     """
-    with transaction.atomic(using=claim.subject.using):
+    with transaction.atomic(using=claim.target.using):
         # The UPDATE takes the row's lock, so no save can come between it and the DELETE.
         if not _held(claim).update(lease_until=None):
             return False
-        _jobs(claim.subject.using).filter(pk=claim.job_id).delete()
-        count(claim.subject.using, claim.run_id, **{counted: 1})
+        _jobs(claim.target.using).filter(pk=claim.job_id).delete()
+        count(claim.target.using, claim.run_id, **{counted: 1})
     return True
 
 
@@ -245,20 +236,20 @@ def postpone(claim: Claim, failures: Sequence[Failure], *, delay_s: float) -> bo
 
 def give_up(claim: Claim, failures: Sequence[Failure]) -> bool:
     """Keep the row as failed, with the reasons. False where the claim no longer stands."""
-    with transaction.atomic(using=claim.subject.using):
+    with transaction.atomic(using=claim.target.using):
         kept = _held(claim).update(**_ended(JobState.FAILED, failures), run=None)
         if kept:
-            count(claim.subject.using, claim.run_id, failed=1)
+            count(claim.target.using, claim.run_id, failed=1)
     return bool(kept)
 
 
-def hand_back(claim: Claim) -> Hint | None:
+def release_overtaken(claim: Claim) -> Hint | None:
     """Free the lease of a claim that was overtaken; return a hint of what is owed now, if any."""
-    row = _jobs(claim.subject.using).filter(pk=claim.job_id)
+    row = _jobs(claim.target.using).filter(pk=claim.job_id)
     if not row.filter(lease_token=claim.token).update(**_unleased(), hinted_at=Now()):
         return None
     generation = row.values_list("generation", flat=True).first()
-    return Hint(claim.subject.using, claim.job_id, generation) if generation else None
+    return Hint(claim.target.using, claim.job_id, generation) if generation else None
 
 
 def release_task(using: str, task_id: str, *, delay_s: float, reason: str = "") -> int:
@@ -299,7 +290,7 @@ def _release(job: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int:
     )
 
 
-def _bury(using: str, jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
+def _fail_poisoned(using: str, jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
     for run_id, last in list(jobs.values_list("run_id", "error")):
         buried = jobs.filter(run_id=run_id) if run_id else jobs.filter(run__isnull=True)
         error = (
@@ -378,7 +369,7 @@ def mark_unhinted(hint: Hint) -> None:
     _jobs(hint.using).filter(pk=hint.job_id, generation=hint.generation).update(hinted_at=None)
 
 
-def mend_times(using: str, *, lease_s: float, delay_s: float) -> int:
+def clamp_times(using: str, *, lease_s: float, delay_s: float) -> int:
     """Bring back times that lie further ahead than anybody writes them; return how many rows.
 
     The database's clock was set back since: without this a job would wait for it to catch up.
@@ -412,12 +403,12 @@ def count_superseded(using: str, run_id: int) -> None:
     SupersededJob.objects.using(using).create(run_id=run_id)
 
 
-def forget_hints(using: str, run_id: int) -> None:
+def clear_hints(using: str, run_id: int) -> None:
     """Let the jobs of a run be sent at once, whatever was sent for them before."""
     _update_free(_jobs(using).filter(run_id=run_id), hinted_at=None)
 
 
-def drop(using: str, run_id: int) -> None:
+def delete_run_jobs(using: str, run_id: int) -> None:
     """Owe nothing more of a run, but for what workers have in hand, which ends as it does."""
     waiting = _jobs(using).filter(run_id=run_id, state=JobState.QUEUED)
     with transaction.atomic(using=using):
@@ -453,16 +444,16 @@ def _jobs(using: str) -> models.QuerySet[WarmJob]:
     return WarmJob.objects.using(using)
 
 
-def _of(subject: Subject) -> models.QuerySet[WarmJob]:
-    return _jobs(subject.using).filter(
-        model_label=subject.model_label,
-        object_pk=subject.object_pk,
-        field_name=subject.field_name,
+def _of(target: JobTarget) -> models.QuerySet[WarmJob]:
+    return _jobs(target.using).filter(
+        model_label=target.model_label,
+        object_pk=target.object_pk,
+        field_name=target.field_name,
     )
 
 
 def _held(claim: Claim) -> models.QuerySet[WarmJob]:
-    return _jobs(claim.subject.using).filter(
+    return _jobs(claim.target.using).filter(
         pk=claim.job_id,
         generation=claim.generation,
         lease_token=claim.token,

@@ -115,7 +115,7 @@ class WarmJob(models.Model):
     # Digest of what is owed, to tell a save that changes it from one that does not.
     signature = models.CharField(max_length=64, blank=True, default="")
     # When the process that asked for it had started: who started earlier may not know what it is.
-    asked_by = models.DateTimeField(null=True)
+    enqueuer_started_at = models.DateTimeField(null=True)
     force = models.BooleanField(default=False)  # the original was replaced: make all again
 
     attempts = models.PositiveIntegerField(default=0)  # begun, in this generation
@@ -142,7 +142,7 @@ class WarmJob(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["model_label", "object_pk", "field_name"], name="rendition_warmjob_subject"
+                fields=["model_label", "object_pk", "field_name"], name="rendition_warmjob_target"
             )
         ]
         indexes = [

@@ -17,16 +17,17 @@ from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.records import Recorder, RenditionRecord
 
-from . import conf, databases, dispatch, ledger
-from .ledger import Subject
+from . import conf, dispatch, ledger
 from .models import UNFINISHED, JobState, RunState, WarmRun
-from .subjects import (
+from .targets import (
+    JobTarget,
     all_warmed_fields,
     declares_the_same,
     field_of,
     image_of,
+    in_each_ledger,
     signature,
-    subject_of,
+    target_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -39,49 +40,49 @@ SHARE_OF_TIME = 0.5
 def start(field: VersatileImageField, *, using: str | None = None, force: bool = False) -> WarmRun:
     """Begin a run over all instances of `field`, or return the one that is going on or paused."""
     run, begun = unfinished(field, using=using).get_or_create(
-        **_subject(field), defaults={"force": force}
+        **_model_and_field(field), defaults={"force": force}
     )
     if begun:
-        _send_on_after_commit(run)
+        _send_next_step_after_commit(run)
     return run
 
 
-def over(field: VersatileImageField, *, using: str | None = None) -> models.QuerySet[WarmRun]:
+def of_field(field: VersatileImageField, *, using: str | None = None) -> models.QuerySet[WarmRun]:
     """Return all runs over `field`, the last one first."""
     using = using or router.db_for_write(field.model)
-    return WarmRun.objects.using(using).filter(**_subject(field))
+    return WarmRun.objects.using(using).filter(**_model_and_field(field))
 
 
 def unfinished(field: VersatileImageField, *, using: str | None = None) -> models.QuerySet[WarmRun]:
     """Return the run over `field` that is going on or paused; there is one at most."""
-    return over(field, using=using).filter(state__in=UNFINISHED)
+    return of_field(field, using=using).filter(state__in=UNFINISHED)
 
 
-def _subject(field: VersatileImageField) -> dict[str, str]:
+def _model_and_field(field: VersatileImageField) -> dict[str, str]:
     return {"model_label": field.model._meta.label, "field_name": field.name}
 
 
 def start_all() -> list[WarmRun]:
     """Begin a run for every field that declares something to warm, in each of its databases."""
-    return [run for field in all_warmed_fields() for run in start_everywhere(field)]
+    return [run for field in all_warmed_fields() for run in start_in_each_database(field)]
 
 
-def start_everywhere(field: VersatileImageField, *, force: bool = False) -> list[WarmRun]:
+def start_in_each_database(field: VersatileImageField, *, force: bool = False) -> list[WarmRun]:
     """Begin a run over all instances of `field` in each of its databases."""
-    return databases.in_each(lambda using: start(field, using=using, force=force), field.model)
+    return in_each_ledger(lambda using: start(field, using=using, force=force), field.model)
 
 
 def pause(run: WarmRun) -> bool:
     """Begin nothing more of `run` until it is resumed; False where it does not run."""
-    return _turn(run, (RunState.RUNNING,), RunState.PAUSED)
+    return _change_state(run, (RunState.RUNNING,), RunState.PAUSED)
 
 
 def resume(run: WarmRun) -> bool:
     """Go on where `run` was paused; False where it is not."""
-    if not _turn(run, (RunState.PAUSED,), RunState.RUNNING):
+    if not _change_state(run, (RunState.PAUSED,), RunState.RUNNING):
         return False
-    ledger.forget_hints(run._state.db or "default", run.pk)
-    _send_on_after_commit(run)
+    ledger.clear_hints(run._state.db or "default", run.pk)
+    _send_next_step_after_commit(run)
     return True
 
 
@@ -90,13 +91,13 @@ def cancel(run: WarmRun) -> bool:
 
     What a save owes is none of its business: that is still made.
     """
-    if not _turn(run, UNFINISHED, RunState.CANCELLED):
+    if not _change_state(run, UNFINISHED, RunState.CANCELLED):
         return False
-    ledger.drop(run._state.db or "default", run.pk)
+    ledger.delete_run_jobs(run._state.db or "default", run.pk)
     return True
 
 
-def _turn(run: WarmRun, before: Collection[RunState], after: RunState) -> bool:
+def _change_state(run: WarmRun, before: Collection[RunState], after: RunState) -> bool:
     here = WarmRun.objects.using(run._state.db).filter(pk=run.pk, state__in=before)
     return bool(here.update(state=after, changed_at=Now()))
 
@@ -108,9 +109,9 @@ def advance(using: str, run_id: int) -> None:
     only from where the step left it.
     """
     run = WarmRun.objects.using(using).filter(pk=run_id, state=RunState.RUNNING).first()
-    if run is None or run.walked or run.outstanding >= conf.get("WINDOW"):
+    if run is None or run.walked or run.outstanding >= conf.get("MAX_QUEUED"):
         return
-    field = field_of(Subject(using, run.model_label, "", run.field_name))
+    field = field_of(JobTarget(using, run.model_label, "", run.field_name))
     # A field that code no longer has has nothing left to look at.
     instances = _next_chunk(run, field.model) if field else []
     if field and not run.cursor:
@@ -121,19 +122,19 @@ def advance(using: str, run_id: int) -> None:
         finish_if_done(using)
         return
     if _walk(run, field, instances):
-        _send_on(run)
+        _send_next_step(run)
 
 
-def nudge(using: str) -> None:
+def continue_all(using: str) -> None:
     """Send on every run that is under way: its last message may be lost, or its window full."""
     runs = WarmRun.objects.using(using)
     # What a worker had in hand at the cancellation may have been postponed since.
     for run in runs.filter(state=RunState.CANCELLED, jobs__state=JobState.QUEUED).distinct():
-        ledger.drop(using, run.pk)
+        ledger.delete_run_jobs(using, run.pk)
     finish_if_done(using)
     for run in runs.filter(state=RunState.RUNNING, walked=False):
-        if run.outstanding < conf.get("WINDOW"):
-            _send_on(run)
+        if run.outstanding < conf.get("MAX_QUEUED"):
+            _send_next_step(run)
 
 
 def finish_if_done(using: str) -> None:
@@ -157,7 +158,7 @@ def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.M
         # an end that says why.
         elif not run.force and is_current(image.storage, image.plans(), records):
             counts["current"] += 1
-        elif _move(run, instance, counts, owing=field):
+        elif _move(run, instance, counts, enqueuing=field):
             counts.clear()
         else:
             return False
@@ -170,7 +171,7 @@ def _move(
     run: WarmRun,
     last: models.Model,
     counts: Counter[str],
-    owing: VersatileImageField | None = None,
+    enqueuing: VersatileImageField | None = None,
 ) -> bool:
     """Count all up to `last`, and owe that one; False where another step was first."""
     using = run._state.db or "default"
@@ -178,8 +179,8 @@ def _move(
     # One instance in each transaction, its row before the run's: a step that waits for somebody's
     # save has nothing in its hands that the save, or a worker, could be waiting for.
     with transaction.atomic(using=using):
-        if owing:
-            counts.update(_owe(run, last, owing))
+        if enqueuing:
+            counts.update(_enqueue(run, last, enqueuing))
         numbers = {name: F(name) + number for name, number in counts.items()}
         if not here.update(cursor=str(last.pk), changed_at=Now(), **numbers):
             transaction.set_rollback(True, using=using)
@@ -188,20 +189,20 @@ def _move(
     return True
 
 
-def _owe(run: WarmRun, instance: models.Model, field: VersatileImageField) -> dict[str, int]:
+def _enqueue(run: WarmRun, instance: models.Model, field: VersatileImageField) -> dict[str, int]:
     """Put the instance's row for the run; return what is to be counted already."""
     using = run._state.db or "default"
-    subject = subject_of(instance, field, using)
-    there = ledger.owe_for_run(subject, signature(field), run)
+    target = target_of(instance, field, using)
+    there = ledger.enqueue_for_run(target, signature(field), run)
     if there is None:
         return {}
-    is_stale = not declares_the_same(ledger.signature_of(subject) or "", field)
+    is_stale = not declares_the_same(ledger.signature_of(target) or "", field)
     if there is JobState.FAILED and not (run.force or is_stale):
         return {"failed": 1}
     if run.force or is_stale:
         # What is owed already, or failed, is not everything.
-        image = image_of(subject)
-        ledger.owe(subject, signature(field, image.plans() if image else ()), force=run.force)
+        image = image_of(target)
+        ledger.enqueue(target, signature(field, image.plans() if image else ()), force=run.force)
     ledger.count_superseded(using, run.pk)
     return {}
 
@@ -215,15 +216,15 @@ def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:
     instances = model._base_manager.using(run._state.db).order_by("pk")
     if run.cursor:
         instances = instances.filter(pk__gt=run.cursor)
-    return list(instances[: conf.get("CHUNK")])
+    return list(instances[: conf.get("CHUNK_SIZE")])
 
 
-def _send_on_after_commit(run: WarmRun) -> None:
+def _send_next_step_after_commit(run: WarmRun) -> None:
     """Send for the first step when the run is committed, or its message would find none."""
-    transaction.on_commit(lambda: _send_on(run), using=run._state.db, robust=True)
+    transaction.on_commit(lambda: _send_next_step(run), using=run._state.db, robust=True)
 
 
-def _send_on(run: WarmRun) -> None:
+def _send_next_step(run: WarmRun) -> None:
     """Send the jobs of the last step, and the next one behind them: workers set its pace."""
     using = run._state.db or "default"
     try:

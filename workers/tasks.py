@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import Task, shared_task
 
-from . import jobs, runs, sweeping
+from . import recovery, runs, worker
 from .ledger import Hint
 
 
@@ -14,13 +14,13 @@ from .ledger import Hint
 def warm(self: "Task[Any, Any]", using: str, job_id: int, generation: int) -> None:
     """Make what the job still owes, or end at once if somebody else has it."""
     request = self.request
-    jobs.work(Hint(using, job_id, generation), str(request.id), str(request.hostname))
+    worker.run_job(Hint(using, job_id, generation), str(request.id), str(request.hostname))
 
 
 @shared_task(name="renditions.sweep", ignore_result=True, acks_late=False)
 def sweep() -> None:
     """Send again whatever is due and in nobody's hands, and push bulk runs on."""
-    sweeping.sweep()
+    recovery.sweep()
 
 
 @shared_task(name="renditions.rewarm_all", ignore_result=True, acks_late=False)

@@ -2,7 +2,7 @@
 
 from django.db import DEFAULT_DB_ALIAS
 
-from . import conf, jobs, ledger
+from . import conf, ledger, worker
 
 __all__ = ["work_owed"]
 
@@ -16,7 +16,7 @@ def work_owed(using: str = DEFAULT_DB_ALIAS) -> int:
     begun = 0
     while hints := _due(using):
         for hint in hints:
-            jobs.work(hint, task_id="work_owed", worker="work_owed")
+            worker.run_job(hint, task_id="work_owed", worker="work_owed")
         begun += len(hints)
     return begun
 
@@ -26,5 +26,5 @@ def _due(using: str) -> list[ledger.Hint]:
     return [
         hint
         for bulk in (False, True)
-        for hint in ledger.due(using, conf.get("WINDOW"), bulk=bulk, resend_after_s=-1)
+        for hint in ledger.due(using, conf.get("MAX_QUEUED"), bulk=bulk, resend_after_s=-1)
     ]

@@ -33,23 +33,23 @@ def unfinished_sweep() -> None:
 
 def sweep() -> None:
     """Nothing but the first message asks for a job."""
-    from workers import dispatch, sweeping
+    from workers import dispatch, recovery
 
-    sweeping.sweep = lambda: 0
+    recovery.sweep = lambda: 0
     dispatch.send_sweep = lambda: None
 
 
 def hand_over() -> None:
     """A worker that ends, or takes another's place, frees no lease."""
-    from workers import sweeping
+    from workers import recovery
 
-    sweeping.release_worker = sweeping.release_killed_worker = lambda worker: 0
-    sweeping.release_task = lambda task_id, reason: None
+    recovery.release_worker = recovery.release_killed_worker = lambda worker: 0
+    recovery.release_task = lambda task_id, reason: None
 
 
 def attempts() -> None:
     """An attempt is not counted before it is begun."""
-    from workers import jobs, ledger
+    from workers import ledger
 
     claim = ledger.claim
 
@@ -57,17 +57,16 @@ def attempts() -> None:
         return claim(hint, **{**more, "max_attempts": 1_000_000})
 
     ledger.claim = uncounted
-    del jobs
 
 
 def memory() -> None:
     """A job has no budget, and a MemoryError leaves the task."""
-    from workers import jobs
+    from workers import worker
 
     def let_travel(claim: Any, kind: str, reason: str) -> None:
         raise MemoryError
 
-    jobs._cut_off = let_travel
+    worker._cut_off = let_travel
     _let_memory_errors_out()
 
 
@@ -96,7 +95,7 @@ def short_timeouts() -> None:
     app.conf.task_publish_retry_policy = {}
     from workers import dispatch
 
-    dispatch.SILENCE_S = 0
+    dispatch.CIRCUIT_OPEN_S = 0
 
 
 def json_only() -> None:
@@ -121,23 +120,23 @@ def forgetful_records() -> None:
 
 def retry() -> None:
     """No failure is taken for one that may pass."""
-    from workers import jobs
+    from workers import worker
 
-    jobs._is_final = lambda report: True
+    worker._is_final = lambda report: True
 
 
 def finality() -> None:
     """Every failure is taken for one that may pass."""
-    from workers import jobs
+    from workers import worker
 
-    jobs._is_final = lambda report: False
+    worker._is_final = lambda report: False
 
 
 def one_commit() -> None:
     """A save outside of a transaction commits the row first and its debt afterwards."""
-    from workers import receivers
+    from workers import enqueue
 
-    receivers._save_in_one_transaction = lambda: None
+    enqueue._save_in_one_transaction = lambda: None
 
 
 def after_commit() -> None:
@@ -152,7 +151,7 @@ def generation() -> None:
     from workers import ledger
 
     def held(claim: Any) -> Any:
-        return ledger._jobs(claim.subject.using).filter(pk=claim.job_id)
+        return ledger._jobs(claim.target.using).filter(pk=claim.job_id)
 
     ledger._held = held
 
@@ -197,7 +196,7 @@ def mended_times() -> None:
     """Nobody brings back what lies impossibly far ahead."""
     from workers import ledger
 
-    ledger.mend_times = lambda using, **more: 0
+    ledger.clamp_times = lambda using, **more: 0
 
 
 GUARDS: dict[str, Callable[[], None]] = {

@@ -105,7 +105,7 @@ RENDITIONS = {
         "HARD_TIME_LIMIT_S": 10,
         "LEASE_S": 12,
         "RESEND_AFTER_S": 3,
-        "CHUNK": 50,
+        "CHUNK_SIZE": 50,
         **PLACE.workers,
     }
 }

@@ -24,7 +24,7 @@ class Witness:
         if self._claim:
             claim = self._claim
             more |= {"job": claim.job_id, "generation": claim.generation, "attempt": claim.attempt}
-            more |= {"pk": claim.subject.object_pk, "model": claim.subject.model_label}
+            more |= {"pk": claim.target.object_pk, "model": claim.target.model_label}
         line = json.dumps({"at": time.monotonic(), "pid": os.getpid(), "what": what, **more})
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
@@ -89,11 +89,11 @@ def attach(path: Path) -> None:
     """Look over the shoulder of everything that this process does."""
     from renditions.engine import warming
     from renditions.storage import disk as unfinished
-    from workers import jobs
+    from workers import worker
 
     witness = Witness(path)
-    jobs.work = witness.watch_work(jobs.work)
-    jobs._make = witness.watch_attempt(jobs._make)
+    worker.run_job = witness.watch_work(worker.run_job)
+    worker._attempt = witness.watch_attempt(worker._attempt)
     warming.open_picture = witness.watch_decode(warming.open_picture)
     warming.publish = witness.watch_publish(warming.publish)
     put = unfinished._put_through

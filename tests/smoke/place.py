@@ -67,8 +67,8 @@ class Place:
                     "HARD_TIME_LIMIT_S": HARD_TIME_LIMIT_S,
                     "LEASE_S": LEASE_S,
                     "RESEND_AFTER_S": RESEND_AFTER_S,
-                    "WINDOW": 40,
-                    "CHUNK": 10,
+                    "MAX_QUEUED": 40,
+                    "CHUNK_SIZE": 10,
                     **workers,
                 }
             },

@@ -12,7 +12,7 @@ from renditions.records import RecordState
 from tests.app.models import Person
 from workers import dispatch, ledger
 from workers.models import WarmJob
-from workers.subjects import signature, subject_of
+from workers.targets import signature, target_of
 
 from .filters import ORDINARY, SLOW
 from .nodes import Worker
@@ -137,8 +137,8 @@ def test_uploads_go_before_bulk(
     bulk = [Person(headshot=picture(f"{i}.jpg", *ORDINARY)) for i in range(12)]
     Person.objects.bulk_create(bulk)
     for person in bulk:
-        owed = ledger.owe(
-            subject_of(person, FIELD, "default"), signature(FIELD, person.headshot.plans())
+        owed = ledger.enqueue(
+            target_of(person, FIELD, "default"), signature(FIELD, person.headshot.plans())
         )
         dispatch.send(replace(owed, bulk=True))
     uploads = [save() for _ in range(6)]

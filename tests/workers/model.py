@@ -1,7 +1,7 @@
 """The ledger as a state machine that can be walked through completely.
 
 One picture, two workers. Rows and transitions mirror `workers.ledger` and are compared with it one
-by one; what workers do between two transitions mirrors `workers.jobs` and
+by one; what workers do between two transitions mirrors `workers.worker` and
 `renditions.engine.warming`.
 Each save replaces the content under its old name, which is the hardest case: a path says nothing
 about whose content lies there. A deletion takes the files along.

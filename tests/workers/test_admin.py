@@ -12,8 +12,9 @@ from tests import servers
 from tests.workers.broker import celery_on, drain
 from workers import ledger
 from workers.conf import BULK_QUEUE, QUEUE
-from workers.ledger import Failure, Hint, Subject
+from workers.ledger import Failure, Hint
 from workers.models import JobState, WarmJob, WarmRun
+from workers.targets import JobTarget
 
 LIST = reverse("admin:rendition_workers_warmjob_changelist")
 HOSTILE = "<script>alert('\"&{{x}}')</script>\u202egpj.jpg"
@@ -21,10 +22,10 @@ HOSTILE = "<script>alert('\"&{{x}}')</script>\u202egpj.jpg"
 pytestmark = pytest.mark.django_db
 
 
-def fail(pk: str = "1", reason: str = "truncated", path: str = "a-1x1.jpg", **subject) -> WarmJob:
+def fail(pk: str = "1", reason: str = "truncated", path: str = "a-1x1.jpg", **target) -> WarmJob:
     """Put a failed job."""
-    subject = {"model_label": "auth.User", "field_name": "headshot", **subject}
-    owed = ledger.owe(Subject("default", object_pk=pk, **subject), "s")
+    target = {"model_label": "auth.User", "field_name": "headshot", **target}
+    owed = ledger.enqueue(JobTarget("default", object_pk=pk, **target), "s")
     hint = Hint("default", owed.job_id, owed.generation)
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4)
     assert claim
@@ -115,7 +116,7 @@ def test_a_link_leads_to_the_object_whatever_its_key(admin_client, pk):
 def test_the_list_can_be_searched_and_filtered(admin_client):
     """A job is found by its object, its reason, a failed path, its state and kind."""
     fail(pk="17", reason="truncated", path="people/ada-1x1.jpg")
-    ledger.owe(Subject("default", "app.Person", "18", "headshot"), "s")
+    ledger.enqueue(JobTarget("default", "app.Person", "18", "headshot"), "s")
 
     def found(query: str) -> set[str]:
         response = admin_client.get(f"{LIST}?{query}")
@@ -133,9 +134,9 @@ def test_the_list_can_be_searched_and_filtered(admin_client):
 
 def test_failed_paths_are_found_in_every_database(ledger_db):
     """The search for a failed path works on SQLite and on PostgreSQL."""
-    subject = Subject(ledger_db, "app.Person", "1", "headshot")
+    target = JobTarget(ledger_db, "app.Person", "1", "headshot")
     claim = ledger.claim(
-        ledger.owe(subject, "s"), task_id="t", worker="w", lease_s=9, max_attempts=4
+        ledger.enqueue(target, "s"), task_id="t", worker="w", lease_s=9, max_attempts=4
     )
     assert claim
     ledger.give_up(claim, [Failure("people/ada-1x1.jpg", "render", "no")])
@@ -150,7 +151,7 @@ def test_retrying_the_selection_queues_what_had_failed(
 ):
     """The action queues the failed ones of the selection, counts them and asks for a sweep."""
     first, second, third = fail("1"), fail("2"), fail("3")
-    ledger.owe(Subject("default", "auth.User", "4", "headshot"), "s")
+    ledger.enqueue(JobTarget("default", "auth.User", "4", "headshot"), "s")
     queued = WarmJob.objects.get(object_pk="4")
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -183,7 +184,7 @@ def test_retrying_all_that_match_reaches_beyond_the_page(admin_client):
 
 def test_retrying_what_has_not_failed_warns(admin_client):
     """A selection without a failure is left alone, and the message says so."""
-    ledger.owe(Subject("default", "auth.User", "4", "headshot"), "s")
+    ledger.enqueue(JobTarget("default", "auth.User", "4", "headshot"), "s")
     job = WarmJob.objects.get()
 
     page = retry(admin_client, job).content.decode()
@@ -302,7 +303,7 @@ def test_runs_are_listed_with_their_counts(admin_client):
     run = WarmRun.objects.create(
         model_label="app.Person", field_name="headshot", planned=1234, blank=77
     )
-    ledger.owe_for_run(Subject("default", "app.Person", "1", "headshot"), "s", run)
+    ledger.enqueue_for_run(JobTarget("default", "app.Person", "1", "headshot"), "s", run)
 
     page = admin_client.get(reverse("admin:rendition_workers_warmrun_changelist"))
     url = reverse("admin:rendition_workers_warmrun_change", args=[run.pk])

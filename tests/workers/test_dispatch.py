@@ -14,10 +14,11 @@ from renditions.storage import disk as unfinished
 from tests import servers
 from tests.workers.broker import celery_on, drain
 from tests.workers.conftest import connection_to, migrated, registered
-from workers import databases, dispatch, ledger, sweeping
+from workers import dispatch, ledger, recovery
 from workers.conf import BULK_QUEUE, QUEUE
-from workers.ledger import Hint, Subject
+from workers.ledger import Hint
 from workers.models import WarmJob, WarmRun
+from workers.targets import JobTarget, databases_with_ledger
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def hint(number: int, *, bulk: bool = False) -> Hint:
 
 
 def owe(number: int, using: str = "default") -> Hint:
-    hint = ledger.owe(Subject(using, "app.Person", str(number), "headshot"), "s")
+    hint = ledger.enqueue(JobTarget(using, "app.Person", str(number), "headshot"), "s")
     WarmJob.objects.using(using).update(hinted_at=None)
     return hint
 
@@ -47,7 +48,7 @@ def test_a_queue_that_nobody_has_used_has_all_its_room(broker):
 
 def test_messages_take_room(broker, settings):
     """What waits in a queue is taken from its room, which is never less than none."""
-    settings.RENDITIONS = {"WORKERS": {"WINDOW": 3}}
+    settings.RENDITIONS = {"WORKERS": {"MAX_QUEUED": 3}}
     for number in range(2):
         dispatch.send(hint(number))
     assert dispatch.room(QUEUE) == 1
@@ -116,7 +117,7 @@ def test_what_no_broker_took_waits_for_no_more_than_the_next_sweep(
         for hint in hints:
             dispatch.send_after_commit(hint)
 
-    assert sweeping.sweep() == 2
+    assert recovery.sweep() == 2
 
 
 @pytest.mark.django_db
@@ -124,10 +125,10 @@ def test_a_sweep_sends_what_is_due_to_its_queue(broker):
     """A sweep sends uploads and bulk jobs, each to its queue, and notes that it did."""
     upload = owe(1)
     run = WarmRun.objects.create(model_label="app.Person", field_name="headshot", walked=True)
-    ledger.owe_for_run(Subject("default", "app.Person", "2", "headshot"), "s", run)
+    ledger.enqueue_for_run(JobTarget("default", "app.Person", "2", "headshot"), "s", run)
 
-    assert sweeping.sweep() == 2
-    assert sweeping.sweep() == 0
+    assert recovery.sweep() == 2
+    assert recovery.sweep() == 0
 
     assert [kwargs["job_id"] for _, kwargs in drain(QUEUE)] == [upload.job_id]
     assert len(drain(BULK_QUEUE)) == 1
@@ -136,27 +137,27 @@ def test_a_sweep_sends_what_is_due_to_its_queue(broker):
 @pytest.mark.django_db
 def test_a_sweep_sends_no_more_than_there_is_room_for(broker, settings):
     """However much is owed, a queue holds no more than a window; the rest follows."""
-    settings.RENDITIONS = {"WORKERS": {"WINDOW": 2}}
+    settings.RENDITIONS = {"WORKERS": {"MAX_QUEUED": 2}}
     for number in range(5):
         owe(number)
 
-    assert sweeping.sweep() == 2
-    assert sweeping.sweep() == 0
+    assert recovery.sweep() == 2
+    assert recovery.sweep() == 0
     assert len(drain(QUEUE)) == 2
-    assert sweeping.sweep() == 2
+    assert recovery.sweep() == 2
     drain(QUEUE)
-    assert sweeping.sweep() == 1
+    assert recovery.sweep() == 1
 
 
 @pytest.mark.django_db
 def test_a_flushed_broker_is_filled_again(broker, settings):
     """Messages that a broker lost are sent again once they have had time to arrive."""
     owe(1)
-    assert sweeping.sweep() == 1
+    assert recovery.sweep() == 1
     drain(QUEUE)
     WarmJob.objects.update(hinted_at="2000-01-01T00:00:00Z")
 
-    assert sweeping.sweep() == 1
+    assert recovery.sweep() == 1
     assert len(drain(QUEUE)) == 1
 
 
@@ -168,9 +169,9 @@ def test_a_sweep_without_a_broker_loses_nothing(broker):
         celery_on(f"redis://127.0.0.1:{servers.closed_port()}/0"),
         pytest.raises(OperationalError),
     ):
-        sweeping.sweep()
+        recovery.sweep()
 
-    assert sweeping.sweep() == 1
+    assert recovery.sweep() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -179,7 +180,7 @@ def test_a_sweep_visits_every_database(broker, ledger_db):
     owe(1)
     owe(2, ledger_db)
 
-    assert sweeping.sweep() == 2
+    assert recovery.sweep() == 2
 
     assert {kwargs["using"] for _, kwargs in drain(QUEUE)} == {"default", ledger_db}
 
@@ -190,7 +191,7 @@ def test_a_lost_worker_is_lost_in_every_database(ledger_db):
     for using in ("default", ledger_db):
         assert ledger.claim(owe(1, using), task_id="t1", worker="w1", lease_s=90, max_attempts=4)
 
-    assert sweeping.release_worker("w1") == 2
+    assert recovery.release_worker("w1") == 2
 
 
 @pytest.mark.django_db
@@ -200,7 +201,7 @@ def test_a_storage_that_cannot_be_listed_stops_no_sweep(broker, settings, tmp_pa
     media = tmp_path / "media"
     media.write_text("a file where the folder of all pictures should be")
 
-    assert sweeping.sweep() == 1
+    assert recovery.sweep() == 1
 
 
 @pytest.mark.django_db
@@ -213,7 +214,7 @@ def test_a_folder_that_may_not_be_tidied_stops_no_sweep(broker, monkeypatch, cap
     owe(1)
     monkeypatch.setattr(unfinished, "sweep", refusing)
 
-    assert sweeping.sweep() == 1
+    assert recovery.sweep() == 1
     assert "Operation not permitted" in caplog.text
 
 
@@ -243,12 +244,12 @@ def test_a_database_that_fails_stops_nothing_in_the_others(
         # Behind the one that fails.
         connections.settings[ledger_db] = connections.settings.pop(ledger_db)
 
-        assert sweeping.sweep() == 1
+        assert recovery.sweep() == 1
         assert "'replica'" in caplog.text
         assert ledger.claim(owed, task_id="t1", worker="w1", lease_s=90, max_attempts=4)
-        assert sweeping.release_worker("w1") == 1
+        assert recovery.release_worker("w1") == 1
         taken = ledger.claim(owed, task_id="t1", worker="w1", lease_s=90, max_attempts=4)
-        sweeping.release_task("t1", "it was killed")
+        recovery.release_task("t1", "it was killed")
         assert not ledger.holds(taken)
 
 
@@ -266,5 +267,5 @@ def test_a_database_without_a_ledger_is_not_swept(broker, ledger_db, settings):
     owe(2, ledger_db)
     settings.DATABASE_ROUTERS = [NoLedgerThere()]
 
-    assert list(databases.with_ledger()) == ["default"]
-    assert sweeping.sweep() == 0
+    assert list(databases_with_ledger()) == ["default"]
+    assert recovery.sweep() == 0

@@ -5,8 +5,9 @@ import pytest
 from tests.app.models import Person
 from tests.workers.concurrency import Killed, dies_at
 from tests.workers.hooks import hooked, raises
-from workers import jobs, ledger
+from workers import ledger, worker
 from workers.models import WarmJob, WarmRun
+from workers.targets import JobTarget
 from workers.testing import work_owed
 
 
@@ -23,8 +24,8 @@ def start_again(using: str) -> None:
 
 def owed_by_run(using: str, run: WarmRun, person: Person) -> ledger.Hint:
     WarmJob.objects.using(using).all().delete()
-    subject = ledger.Subject(using, "app.Person", str(person.pk), "headshot")
-    ledger.owe_for_run(subject, "", run)
+    target = JobTarget(using, "app.Person", str(person.pk), "headshot")
+    ledger.enqueue_for_run(target, "", run)
     job = WarmJob.objects.using(using).get()
     return ledger.Hint(using, job.pk, job.generation)
 
@@ -38,7 +39,7 @@ def test_a_job_that_is_killed_at_any_statement_is_finished_by_another(ledger_db,
         person.save(using=ledger_db)
         hint = owed_by_run(ledger_db, run, person)
 
-        died = dies_at(point, ledger_db, lambda hint=hint: jobs.work(hint, "t1", "w1"))
+        died = dies_at(point, ledger_db, lambda hint=hint: worker.run_job(hint, "t1", "w1"))
         start_again(ledger_db)
 
         assert is_whole(person)
@@ -70,7 +71,7 @@ def test_a_job_that_is_killed_between_two_renditions_makes_only_the_rest(setting
         job = WarmJob.objects.get()
         raises(Killed())
         with pytest.raises(Killed):
-            jobs.work(ledger.Hint("default", job.pk, 1), "t1", "w1")
+            worker.run_job(ledger.Hint("default", job.pk, 1), "t1", "w1")
         storage = person.headshot.storage
         made = [plan.path for plan in person.headshot.plans() if storage.exists(plan.path)]
         stamps = {path: storage.get_modified_time(path) for path in made}

@@ -11,9 +11,9 @@ from PIL import Image
 
 from tests.app.models import Person
 from tests.workers.hooks import does, hooked
-from workers import jobs, ledger
+from workers import ledger, worker
+from workers.enqueue import enqueue_all
 from workers.models import WarmJob
-from workers.owing import owe_all
 from workers.testing import work_owed
 
 TALL, WIDE = (100, 300), (300, 100)
@@ -59,7 +59,7 @@ def test_bulk_created_instances_show_their_own(tall, picture):
     tall.delete()
     Person.objects.bulk_create([Person(headshot=put_wide(picture))])
 
-    assert owe_all(Person.objects.all()) == 1
+    assert enqueue_all(Person.objects.all()) == 1
     work_owed()
 
     assert shown(Person.objects.get()) == (50, 17)
@@ -152,11 +152,11 @@ def test_a_copy_keeps_the_renditions_that_it_shares(settings, picture):
         of_first, of_copy = WarmJob.objects.order_by("pk")
 
         def finish_copy_and_delete_first() -> None:
-            jobs.work(ledger.Hint("default", of_copy.pk, 1), "t2", "w2")
+            worker.run_job(ledger.Hint("default", of_copy.pk, 1), "t2", "w2")
             Person.objects.get(pk=first.pk).delete()
 
         does(finish_copy_and_delete_first)
-        jobs.work(ledger.Hint("default", of_first.pk, 1), "t1", "w1")
+        worker.run_job(ledger.Hint("default", of_first.pk, 1), "t1", "w1")
 
         assert not WarmJob.objects.exists()
         assert all(STORAGE.exists(plan.path) for plan in copy.headshot.plans())

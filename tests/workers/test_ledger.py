@@ -11,8 +11,9 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from workers import ledger
-from workers.ledger import Claim, Failure, Hint, Subject
+from workers.ledger import Claim, Failure, Hint
 from workers.models import JobState, WarmJob, WarmRun
+from workers.targets import JobTarget
 
 MAX_ATTEMPTS = 4
 BROKEN = [Failure("a-100x100.jpg", "unreadable", "truncated")]
@@ -39,25 +40,25 @@ killed    Q2.0+X W1.4+X      -      F1.4   W1.4+X -      Q1.4+D   F1.4    .     
 """  # noqa: E501
 
 
-def subject_in(using: str, pk: str = "1") -> Subject:
-    return Subject(using, "app.Person", pk, "headshot")
+def target_in(using: str, pk: str = "1") -> JobTarget:
+    return JobTarget(using, "app.Person", pk, "headshot")
 
 
-def rows(subject: Subject):
-    return WarmJob.objects.using(subject.using).filter(object_pk=subject.object_pk)
+def rows(target: JobTarget):
+    return WarmJob.objects.using(target.using).filter(object_pk=target.object_pk)
 
 
-def hint_of(subject: Subject, generation: int = 0) -> Hint:
+def hint_of(target: JobTarget, generation: int = 0) -> Hint:
     """Return a hint of a row as it is, `generation` away from its own."""
-    job = rows(subject).first()
+    job = rows(target).first()
     if job is None:
-        return Hint(subject.using, 1, 1)
-    return Hint(subject.using, job.pk, job.generation + generation)
+        return Hint(target.using, 1, 1)
+    return Hint(target.using, job.pk, job.generation + generation)
 
 
-def claim(subject: Subject, *, worker: str = "w1", task: str = "t1", stale: bool = False):
+def claim(target: JobTarget, *, worker: str = "w1", task: str = "t1", stale: bool = False):
     return ledger.claim(
-        hint_of(subject, -1 if stale else 0),
+        hint_of(target, -1 if stale else 0),
         task_id=task,
         worker=worker,
         lease_s=90,
@@ -65,18 +66,18 @@ def claim(subject: Subject, *, worker: str = "w1", task: str = "t1", stale: bool
     )
 
 
-def let_lease_expire(subject: Subject) -> None:
+def let_lease_expire(target: JobTarget) -> None:
     past = Now() - timedelta(seconds=1)
-    assert rows(subject).filter(lease_until__isnull=False).update(lease_until=past)
+    assert rows(target).filter(lease_until__isnull=False).update(lease_until=past)
 
 
-def let_be_due(subject: Subject) -> None:
-    rows(subject).update(due_at=Now() - timedelta(seconds=1))
+def let_be_due(target: JobTarget) -> None:
+    rows(target).update(due_at=Now() - timedelta(seconds=1))
 
 
-def described(subject: Subject) -> str:
+def described(target: JobTarget) -> str:
     """Return the row in the words of the table."""
-    job = rows(subject).annotate(now=Now()).first()
+    job = rows(target).annotate(now=Now()).first()
     if job is None:
         return "-"
     text = f"{job.state[0].upper()}{job.generation}.{job.attempts}"
@@ -89,67 +90,67 @@ def described(subject: Subject) -> str:
     return text + ("+D" if job.due_at > job.now else "")
 
 
-def absent(subject: Subject) -> None:
+def absent(target: JobTarget) -> None:
     """Nothing is owed."""
 
 
-def queued(subject: Subject) -> None:
-    ledger.owe(subject, "first")
+def queued(target: JobTarget) -> None:
+    ledger.enqueue(target, "first")
 
 
-def warming(subject: Subject) -> Claim:
-    queued(subject)
-    return claim(subject)
+def warming(target: JobTarget) -> Claim:
+    queued(target)
+    return claim(target)
 
 
-def expired(subject: Subject) -> Claim:
-    taken = warming(subject)
-    let_lease_expire(subject)
+def expired(target: JobTarget) -> Claim:
+    taken = warming(target)
+    let_lease_expire(target)
     return taken
 
 
-def overtaken(subject: Subject) -> Claim:
-    taken = warming(subject)
-    ledger.owe(subject, "second")
+def overtaken(target: JobTarget) -> Claim:
+    taken = warming(target)
+    ledger.enqueue(target, "second")
     return taken
 
 
-def retaken(subject: Subject) -> Claim:
+def retaken(target: JobTarget) -> Claim:
     """The lease of the first worker ran out and a second one has the row."""
-    first = expired(subject)
-    assert claim(subject, worker="w1", task="t2")
+    first = expired(target)
+    assert claim(target, worker="w1", task="t2")
     return first
 
 
-def later(subject: Subject) -> Claim:
-    taken = warming(subject)
+def later(target: JobTarget) -> Claim:
+    taken = warming(target)
     assert ledger.postpone(taken, BROKEN, delay_s=60)
     return taken
 
 
-def failed(subject: Subject) -> Claim:
-    taken = warming(subject)
+def failed(target: JobTarget) -> Claim:
+    taken = warming(target)
     assert ledger.give_up(taken, BROKEN)
     return taken
 
 
-def killed(subject: Subject) -> Claim:
+def killed(target: JobTarget) -> Claim:
     """The last attempt's worker vanished and its lease ran out."""
-    queued(subject)
+    queued(target)
     for _ in range(MAX_ATTEMPTS):
-        taken = claim(subject)
-        let_lease_expire(subject)
+        taken = claim(target)
+        let_lease_expire(target)
     return taken
 
 
-def spent(subject: Subject) -> Claim:
+def spent(target: JobTarget) -> Claim:
     """The last attempt's worker is known to be gone."""
-    taken = killed(subject)
-    ledger.release_worker(subject.using, "w1")
+    taken = killed(target)
+    ledger.release_worker(target.using, "w1")
     return taken
 
 
-STATES: dict[str, Callable[[Subject], Claim | None]] = {
+STATES: dict[str, Callable[[JobTarget], Claim | None]] = {
     state.__name__: state
     for state in (
         absent, queued, warming, expired, overtaken, retaken, later, failed, spent, killed,
@@ -163,16 +164,16 @@ def new_run(using: str, **values: object) -> WarmRun:
     )
 
 
-TRANSITIONS: dict[str, Callable[[Subject, Claim | None], object]] = {
-    "owe": lambda s, c: ledger.owe(s, "new"),
-    "owe_for_run": lambda s, c: ledger.owe_for_run(s, "new", new_run(s.using)),
-    "forget": lambda s, c: ledger.forget(s),
+TRANSITIONS: dict[str, Callable[[JobTarget, Claim | None], object]] = {
+    "owe": lambda s, c: ledger.enqueue(s, "new"),
+    "owe_for_run": lambda s, c: ledger.enqueue_for_run(s, "new", new_run(s.using)),
+    "forget": lambda s, c: ledger.delete_job(s),
     "claim": lambda s, c: claim(s, worker="w9", task="t9"),
     "stale": lambda s, c: claim(s, worker="w9", task="t9", stale=True),
     "settle": lambda s, c: ledger.settle(c, counted="created"),
     "postpone": lambda s, c: ledger.postpone(c, BROKEN, delay_s=60),
     "give_up": lambda s, c: ledger.give_up(c, BROKEN),
-    "hand_back": lambda s, c: ledger.hand_back(c),
+    "hand_back": lambda s, c: ledger.release_overtaken(c),
     "task_lost": lambda s, c: ledger.release_task(s.using, "t1", delay_s=10),
     "worker_lost": lambda s, c: ledger.release_worker(s.using, "w1"),
     "retry": lambda s, c: ledger.retry(rows(s)),
@@ -193,13 +194,13 @@ def cells() -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("state", "transition", "result"), cells())
 def test_transition(ledger_db, state, transition, result):
     """Each transition does to a row in each state what the table says, and nothing else."""
-    subject, bystander = subject_in(ledger_db), subject_in(ledger_db, "2")
-    ledger.owe(bystander, "other")
-    taken = STATES[state](subject)
+    target, bystander = target_in(ledger_db), target_in(ledger_db, "2")
+    ledger.enqueue(bystander, "other")
+    taken = STATES[state](target)
 
-    TRANSITIONS[transition](subject, taken)
+    TRANSITIONS[transition](target, taken)
 
-    assert described(subject) == result
+    assert described(target) == result
     assert described(bystander) == "Q1.0"
 
 
@@ -212,7 +213,7 @@ def test_the_table_is_whole():
 @pytest.mark.parametrize("state", ["overtaken", "retaken", "later", "failed", "spent"])
 def test_a_claim_that_no_longer_stands_is_told_so(ledger_db, state):
     """A worker that was overtaken learns it from every answer."""
-    taken = STATES[state](subject_in(ledger_db))
+    taken = STATES[state](target_in(ledger_db))
 
     assert not ledger.holds(taken)
     assert not ledger.settle(taken, counted="created")
@@ -223,7 +224,7 @@ def test_a_claim_that_no_longer_stands_is_told_so(ledger_db, state):
 @pytest.mark.parametrize("state", ["warming", "expired"])
 def test_a_claim_stands_until_somebody_takes_it_over(ledger_db, state):
     """A worker that is late, but whose row nobody took, may still finish."""
-    taken = STATES[state](subject_in(ledger_db))
+    taken = STATES[state](target_in(ledger_db))
 
     assert ledger.holds(taken)
     assert ledger.settle(taken, counted="created")
@@ -231,32 +232,32 @@ def test_a_claim_stands_until_somebody_takes_it_over(ledger_db, state):
 
 def test_a_claim_says_all_that_work_needs(ledger_db):
     """Whoever has a claim needs not read the row again."""
-    subject = subject_in(ledger_db)
-    hint = ledger.owe(subject, "first", force=True)
+    target = target_in(ledger_db)
+    hint = ledger.enqueue(target, "first", force=True)
 
-    taken = claim(subject)
+    taken = claim(target)
 
-    assert (taken.job_id, taken.generation, taken.subject) == (hint.job_id, 1, subject)
+    assert (taken.job_id, taken.generation, taken.target) == (hint.job_id, 1, target)
     assert (taken.attempt, taken.force, taken.run_id) == (1, True, None)
 
 
 def test_the_lease_lasts_as_long_as_was_asked(ledger_db):
     """A lease ends after its seconds by the database's clock."""
-    subject = subject_in(ledger_db)
-    ledger.owe(subject, "first")
+    target = target_in(ledger_db)
+    ledger.enqueue(target, "first")
 
-    claim(subject)
+    claim(target)
 
-    job = rows(subject).annotate(left=F("lease_until") - Now()).get()
+    job = rows(target).annotate(left=F("lease_until") - Now()).get()
     assert timedelta(seconds=85) < job.left <= timedelta(seconds=90)
     assert job.lease_worker == "w1"
 
 
 def test_two_deliveries_of_one_message_have_two_tokens(ledger_db):
     """A task that was delivered twice can't finish for its double."""
-    subject = subject_in(ledger_db)
-    first = expired(subject)
-    second = claim(subject, task="t1")
+    target = target_in(ledger_db)
+    first = expired(target)
+    second = claim(target, task="t1")
 
     assert first.token != second.token
     assert not ledger.settle(first, counted="created")
@@ -265,54 +266,54 @@ def test_two_deliveries_of_one_message_have_two_tokens(ledger_db):
 
 def test_a_forced_job_stays_forced_until_it_is_done(ledger_db):
     """A save that moves the focal point does not forget that the picture was replaced."""
-    subject = subject_in(ledger_db)
-    ledger.owe(subject, "replaced", force=True)
-    ledger.owe(subject, "moved", force=False)
+    target = target_in(ledger_db)
+    ledger.enqueue(target, "replaced", force=True)
+    ledger.enqueue(target, "moved", force=False)
 
-    taken = claim(subject)
+    taken = claim(target)
 
     assert taken.force
     assert ledger.settle(taken, counted="created")
-    ledger.owe(subject, "moved again", force=False)
-    assert not claim(subject).force
+    ledger.enqueue(target, "moved again", force=False)
+    assert not claim(target).force
 
 
 def test_a_new_save_forgives_what_failed(ledger_db):
     """After a new save nothing of the old failure is left."""
-    subject = subject_in(ledger_db)
-    failed(subject)
+    target = target_in(ledger_db)
+    failed(target)
 
-    ledger.owe(subject, "second")
+    ledger.enqueue(target, "second")
 
-    job = rows(subject).get()
+    job = rows(target).get()
     assert (job.state, job.attempts, job.kind, job.error, job.failures) == (
         JobState.QUEUED, 0, "", "", [],
     )  # fmt: skip
-    assert ledger.signature_of(subject) == "second"
+    assert ledger.signature_of(target) == "second"
 
 
 def test_a_failure_is_kept_with_path_kind_and_reason(ledger_db):
     """A failed row says what failed and why."""
-    subject = subject_in(ledger_db)
+    target = target_in(ledger_db)
 
-    failed(subject)
+    failed(target)
 
-    job = rows(subject).get()
+    job = rows(target).get()
     assert (job.kind, job.error) == ("unreadable", "truncated")
     assert job.failures == [{"path": "a-100x100.jpg", "kind": "unreadable", "reason": "truncated"}]
 
 
 def test_a_picture_that_kills_its_workers_is_poison(ledger_db):
     """A picture whose worker never comes back is begun four times and no more."""
-    subject = subject_in(ledger_db)
-    killed(subject)
+    target = target_in(ledger_db)
+    killed(target)
 
-    assert claim(subject) is None
+    assert claim(target) is None
 
-    job = rows(subject).get()
+    job = rows(target).get()
     assert (job.state, job.attempts, job.kind) == (JobState.FAILED, 4, "poison")
     assert "4 times" in job.error
-    assert claim(subject) is None
+    assert claim(target) is None
 
 
 @pytest.mark.parametrize(
@@ -324,77 +325,77 @@ def test_a_picture_that_kills_its_workers_is_poison(ledger_db):
 )  # fmt: skip
 def test_the_sweep_finds_what_nobody_has_in_hand(ledger_db, state, is_due):
     """What is due and not leased is sent again, with its present generation; nothing else is."""
-    subject = subject_in(ledger_db)
-    STATES[state](subject)
+    target = target_in(ledger_db)
+    STATES[state](target)
 
     hints = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
 
-    assert hints == ([hint_of(subject)] if is_due else [])
+    assert hints == ([hint_of(target)] if is_due else [])
 
 
 def test_what_was_sent_a_moment_ago_is_not_sent_again(ledger_db):
     """A sweep leaves alone what has a message on its way, but not for ever."""
-    subject = subject_in(ledger_db)
-    queued(subject)
+    target = target_in(ledger_db)
+    queued(target)
     hints = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
 
     ledger.mark_hinted(ledger_db, hints)
     assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == []
 
-    rows(subject).update(hinted_at=Now() - timedelta(seconds=61))
+    rows(target).update(hinted_at=Now() - timedelta(seconds=61))
     assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == hints
 
 
 @pytest.mark.parametrize("transition", ["task_lost", "worker_lost", "retry", "postpone"])
 def test_what_is_queued_again_is_sent_by_the_next_sweep(ledger_db, transition):
     """A job that goes back to the queue does not wait for a message that is gone."""
-    subject = subject_in(ledger_db)
-    taken = (failed if transition == "retry" else warming)(subject)
-    TRANSITIONS[transition](subject, taken)
-    let_be_due(subject)
+    target = target_in(ledger_db)
+    taken = (failed if transition == "retry" else warming)(target)
+    TRANSITIONS[transition](target, taken)
+    let_be_due(target)
 
-    assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == [hint_of(subject)]
+    assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == [hint_of(target)]
 
 
 def test_the_oldest_is_sent_first_and_only_so_many(ledger_db):
     """Who waits longest is served first, and a sweep sends no more than it may."""
-    subjects = [subject_in(ledger_db, str(number)) for number in range(5)]
-    for age, subject in enumerate(subjects):
-        ledger.owe(subject, "s")
-        rows(subject).update(due_at=Now() - timedelta(seconds=age + 1))
+    targets = [target_in(ledger_db, str(number)) for number in range(5)]
+    for age, target in enumerate(targets):
+        ledger.enqueue(target, "s")
+        rows(target).update(due_at=Now() - timedelta(seconds=age + 1))
 
     hints = ledger.due(ledger_db, 2, bulk=False, resend_after_s=-1)
 
-    assert hints == [hint_of(subjects[4]), hint_of(subjects[3])]
+    assert hints == [hint_of(targets[4]), hint_of(targets[3])]
 
 
 def test_uploads_and_bulk_runs_are_swept_apart(ledger_db):
     """A bulk run's jobs never stand before those of a fresh save."""
     run = new_run(ledger_db)
-    ledger.owe(subject_in(ledger_db, "1"), "s")
-    ledger.owe_for_run(subject_in(ledger_db, "2"), "s", run)
+    ledger.enqueue(target_in(ledger_db, "1"), "s")
+    ledger.enqueue_for_run(target_in(ledger_db, "2"), "s", run)
 
     uploads = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
     bulk = ledger.due(ledger_db, 10, bulk=True, resend_after_s=-1)
 
     assert [(hint.job_id, hint.bulk) for hint in uploads] == [
-        (hint_of(subject_in(ledger_db, "1")).job_id, False)
+        (hint_of(target_in(ledger_db, "1")).job_id, False)
     ]
     assert [(hint.job_id, hint.bulk) for hint in bulk] == [
-        (hint_of(subject_in(ledger_db, "2")).job_id, True)
+        (hint_of(target_in(ledger_db, "2")).job_id, True)
     ]
 
 
 def test_a_lost_task_frees_its_own_lease_only(ledger_db):
     """A task id that another one begins with frees nothing of that other."""
     for number, task in enumerate(["t1", "t10"]):
-        ledger.owe(subject_in(ledger_db, str(number)), "s")
-        assert claim(subject_in(ledger_db, str(number)), task=task)
+        ledger.enqueue(target_in(ledger_db, str(number)), "s")
+        assert claim(target_in(ledger_db, str(number)), task=task)
 
     assert ledger.release_task(ledger_db, "t1", delay_s=0) == 1
 
-    assert described(subject_in(ledger_db, "0")) == "Q1.1"
-    assert described(subject_in(ledger_db, "1")) == "W1.1+L"
+    assert described(target_in(ledger_db, "0")) == "Q1.1"
+    assert described(target_in(ledger_db, "1")) == "W1.1+L"
 
 
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
@@ -416,10 +417,10 @@ def test_a_lost_task_is_found_by_an_index(ledger_db):
 
 def test_a_task_may_have_any_name(ledger_db):
     """A project may name its tasks as it likes."""
-    subject = subject_in(ledger_db)
-    ledger.owe(subject, "s")
+    target = target_in(ledger_db)
+    ledger.enqueue(target, "s")
 
-    assert claim(subject, task="%_" + 200 * "t")
+    assert claim(target, task="%_" + 200 * "t")
 
     assert ledger.release_task(ledger_db, "%" + 201 * "t", delay_s=0) == 0
     assert ledger.release_task(ledger_db, "%_" + 200 * "t", delay_s=0) == 1
@@ -427,20 +428,20 @@ def test_a_task_may_have_any_name(ledger_db):
 
 def test_jobs_that_a_bad_one_takes_down_are_not_beside_it_every_time(ledger_db):
     """Of what is cut off when a worker is killed, all that was cut off before waits by chance."""
-    first, *again = (subject_in(ledger_db, str(number)) for number in range(6))
-    for subject in (first, *again):
-        ledger.owe(subject, "s")
-    for subject in again:
-        assert claim(subject)
+    first, *again = (target_in(ledger_db, str(number)) for number in range(6))
+    for target in (first, *again):
+        ledger.enqueue(target, "s")
+    for target in again:
+        assert claim(target)
     ledger.release_worker(ledger_db, "w1")
-    for subject in (first, *again):
-        assert claim(subject)
+    for target in (first, *again):
+        assert claim(target)
 
     assert ledger.release_worker(ledger_db, "w1", spread_s=60) == 6
 
     assert claim(first)
-    assert not all(claim(subject) for subject in again)
-    waits = {rows(subject).get().due_at for subject in again}
+    assert not all(claim(target) for target in again)
+    waits = {rows(target).get().due_at for target in again}
     assert len(waits) == len(again)
     assert max(waits) - min(waits) < timedelta(seconds=60)
 
@@ -448,13 +449,13 @@ def test_jobs_that_a_bad_one_takes_down_are_not_beside_it_every_time(ledger_db):
 def test_a_lost_worker_frees_its_own_leases_only(ledger_db):
     """What other workers have in hand stays in their hands."""
     for number, worker in enumerate(["w1", "w1", "w2"]):
-        ledger.owe(subject_in(ledger_db, str(number)), "s")
-        assert claim(subject_in(ledger_db, str(number)), worker=worker)
-    ledger.owe(subject_in(ledger_db, "3"), "s")
+        ledger.enqueue(target_in(ledger_db, str(number)), "s")
+        assert claim(target_in(ledger_db, str(number)), worker=worker)
+    ledger.enqueue(target_in(ledger_db, "3"), "s")
 
     assert ledger.release_worker(ledger_db, "w1") == 2
 
-    assert [described(subject_in(ledger_db, str(number))) for number in range(4)] == [
+    assert [described(target_in(ledger_db, str(number))) for number in range(4)] == [
         "Q1.1", "Q1.1", "W1.1+L", "Q1.0",
     ]  # fmt: skip
 
@@ -462,11 +463,11 @@ def test_a_lost_worker_frees_its_own_leases_only(ledger_db):
 def test_retrying_counts_and_touches_failed_ones_only(ledger_db):
     """Retrying everything queues what had failed and tells how many that were."""
     for pk, state in enumerate([queued, warming, failed, failed]):
-        state(subject_in(ledger_db, str(pk)))
+        state(target_in(ledger_db, str(pk)))
 
     assert ledger.retry(WarmJob.objects.using(ledger_db)) == 2
 
-    assert [described(subject_in(ledger_db, str(pk))) for pk in range(4)] == [
+    assert [described(target_in(ledger_db, str(pk))) for pk in range(4)] == [
         "Q1.0", "W1.1+L", "Q2.0", "Q2.0",
     ]  # fmt: skip
 
@@ -499,33 +500,33 @@ def counts(run: WarmRun) -> dict[str, int]:
 )
 def test_a_job_of_a_run_is_counted_when_it_leaves_it(ledger_db, transition, counted):
     """Each job of a bulk run is in exactly one of its counts, or still outstanding."""
-    subject, run = subject_in(ledger_db), new_run(ledger_db)
-    assert ledger.owe_for_run(subject, "s", run) is None
-    taken = claim(subject)
+    target, run = target_in(ledger_db), new_run(ledger_db)
+    assert ledger.enqueue_for_run(target, "s", run) is None
+    taken = claim(target)
 
-    TRANSITIONS[transition](subject, taken)
+    TRANSITIONS[transition](target, taken)
     assert counts(run) == counted
 
     # Doing it all again, as a doubled message would, counts nothing twice.
     ledger.settle(taken, counted="created")
     ledger.give_up(taken, BROKEN)
-    ledger.forget(subject)
+    ledger.delete_job(target)
     assert sum(counts(run).values()) == 1
 
 
 def test_a_poisoned_job_of_a_run_is_counted_as_failed(ledger_db):
     """A picture that kills its workers is one of the run's failures, once."""
-    subject, run = subject_in(ledger_db), new_run(ledger_db)
-    ledger.owe_for_run(subject, "s", run)
+    target, run = target_in(ledger_db), new_run(ledger_db)
+    ledger.enqueue_for_run(target, "s", run)
     for _ in range(MAX_ATTEMPTS):
-        claim(subject)
-        let_lease_expire(subject)
+        claim(target)
+        let_lease_expire(target)
 
-    assert claim(subject) is None
-    assert claim(subject) is None
+    assert claim(target) is None
+    assert claim(target) is None
 
     assert counts(run) == {"failed": 1}
-    assert described(subject) == "F1.4"
+    assert described(target) == "F1.4"
 
 
 @pytest.mark.parametrize(
@@ -539,22 +540,22 @@ def test_a_poisoned_job_of_a_run_is_counted_as_failed(ledger_db):
 )
 def test_a_run_leaves_a_row_that_is_there_alone(ledger_db, state, there):
     """What a save owes is not taken over by a bulk run, which learns how it stands."""
-    subject, run = subject_in(ledger_db), new_run(ledger_db)
-    STATES[state](subject)
-    before = described(subject)
+    target, run = target_in(ledger_db), new_run(ledger_db)
+    STATES[state](target)
+    before = described(target)
 
-    assert ledger.owe_for_run(subject, "s", run) is there
+    assert ledger.enqueue_for_run(target, "s", run) is there
 
-    assert described(subject) == before
-    assert rows(subject).get().run_id is None
+    assert described(target) == before
+    assert rows(target).get().run_id is None
 
 
 def test_a_run_that_is_deleted_leaves_its_jobs_owed(ledger_db):
     """Deleting a bulk run loses its counts, never a rendition."""
-    subject, run = subject_in(ledger_db), new_run(ledger_db)
-    ledger.owe_for_run(subject, "s", run)
+    target, run = target_in(ledger_db), new_run(ledger_db)
+    ledger.enqueue_for_run(target, "s", run)
 
     run.delete(using=ledger_db)
 
-    assert described(subject) == "Q1.0"
-    assert ledger.settle(claim(subject), counted="created")
+    assert described(target) == "Q1.0"
+    assert ledger.settle(claim(target), counted="created")

@@ -16,8 +16,9 @@ from django.db.models.functions import Now
 from tests.workers import model
 from tests.workers.model import FAILED, QUEUED, Row, Rules, Walk, World
 from workers import ledger
-from workers.ledger import Claim, Failure, Hint, Subject
+from workers.ledger import Claim, Failure, Hint
 from workers.models import WarmJob
+from workers.targets import JobTarget
 
 # How often each thing may go wrong.
 BOUNDS, AT_LEAST = World(saves=2, deaths=2, failures=1, retries=1, deletions=1, losses=0), 28_000
@@ -117,15 +118,15 @@ def _in_hand(work: model.Work | None, world: World, *, by_message: bool) -> Iter
     return (work.generation,) if work else ()
 
 
-def put(using: str, row: Row | None) -> Subject:
+def put(using: str, row: Row | None) -> JobTarget:
     """Put `row` on the real ledger."""
-    subject = Subject(using, "app.Person", "1", "headshot")
+    target = JobTarget(using, "app.Person", "1", "headshot")
     jobs = WarmJob.objects.using(using)
     if row is None:
         jobs.all()._raw_delete(using)
-        return subject
+        return target
     if not jobs.exists():
-        ledger.owe(subject, "s")
+        ledger.enqueue(target, "s")
     second, hour = timedelta(seconds=1), timedelta(hours=1)
     lease = row.lease is not None
     jobs.update(
@@ -138,7 +139,7 @@ def put(using: str, row: Row | None) -> Subject:
         lease_until=(Now() - second if row.expired else Now() + hour) if lease else None,
         due_at=Now() - second if row.due else Now() + hour,
     )
-    return subject
+    return target
 
 
 def read(using: str) -> Row | None:
@@ -156,19 +157,19 @@ def read(using: str) -> Row | None:
     )
 
 
-def really(name: str, subject: Subject, generation: int, worker: int) -> None:
+def really(name: str, target: JobTarget, generation: int, worker: int) -> None:
     """Do to the real ledger what the model's transition of this name does to a row."""
-    using, failures = subject.using, [Failure("", "storage", "away")]
-    held = Claim(1, generation, subject, "s", None, 1, False, None, f"t{worker}")
+    using, failures = target.using, [Failure("", "storage", "away")]
+    held = Claim(1, generation, target, "s", None, 1, False, None, f"t{worker}")
     message = {"task_id": f"t{worker}", "worker": f"w{worker}"}
     limits = {"lease_s": 3600, "max_attempts": model.MAX_ATTEMPTS}
     transitions = {
-        "owe": lambda: ledger.owe(subject, "new"),
+        "owe": lambda: ledger.enqueue(target, "new"),
         "claim": lambda: ledger.claim(Hint(using, 1, generation), **message, **limits),
         "settle": lambda: ledger.settle(held, counted="created"),
         "postpone": lambda: ledger.postpone(held, failures, delay_s=3600),
         "give_up": lambda: ledger.give_up(held, failures),
-        "hand_back": lambda: ledger.hand_back(held),
+        "hand_back": lambda: ledger.release_overtaken(held),
         "release": lambda: ledger.release_worker(using, f"w{worker}"),
         "retry": lambda: ledger.retry(WarmJob.objects.using(using)),
     }
@@ -195,9 +196,9 @@ def test_the_model_does_what_the_ledger_does(ledger_db, name):
     states = set()
     with transaction.atomic(using=ledger_db):
         for row, generation, worker in met(name):
-            subject = put(ledger_db, row)
+            target = put(ledger_db, row)
 
-            really(name, subject, generation, worker)
+            really(name, target, generation, worker)
 
             assert read(ledger_db) == modelled(name, row, generation, worker), row
             states.add(row and row.state)

@@ -8,7 +8,7 @@ from tests.workers.broker import drain
 from workers import runs
 from workers.conf import BULK_QUEUE
 from workers.models import WarmRun
-from workers.subjects import all_warmed_fields
+from workers.targets import all_warmed_fields
 
 LABEL = "app.Person.headshot"
 

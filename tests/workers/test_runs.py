@@ -21,6 +21,7 @@ from tests.workers.test_dispatch import replica_that_fails
 from workers import conf, ledger, runs
 from workers.conf import BULK_QUEUE, QUEUE
 from workers.models import JobState, RunState, WarmJob, WarmRun
+from workers.targets import JobTarget
 from workers.testing import work_owed
 
 COUNTS = ("created", "current", "blank", "failed", "superseded", "cancelled")
@@ -63,8 +64,8 @@ def settings_of_workers(settings, **values: int) -> None:
     settings.RENDITIONS = {"WORKERS": values}
 
 
-def _subject(person: Person, using: str = "default") -> ledger.Subject:
-    return ledger.Subject(using, "app.Person", str(person.pk), "headshot")
+def target_of(person: Person, using: str = "default") -> JobTarget:
+    return JobTarget(using, "app.Person", str(person.pk), "headshot")
 
 
 def deliver() -> int:
@@ -98,7 +99,7 @@ def finish(run: WarmRun) -> dict[str, int]:
         counts(run)
         work_owed(run._state.db)
         counts(run)
-        runs.nudge(run._state.db)
+        runs.continue_all(run._state.db)
         run.refresh_from_db()
         if run.state == RunState.DONE:
             return counts(run)
@@ -139,11 +140,11 @@ def test_every_instance_is_in_exactly_one_count(people, settings):
     WarmRun.objects.all().delete()
     drain(BULK_QUEUE)
     for person in (made, failed, queued):
-        ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "")
+        ledger.enqueue(JobTarget("default", "app.Person", str(person.pk), "headshot"), "")
     Path(failed.headshot.path).write_bytes(b"no picture")
     WarmJob.objects.filter(object_pk=queued.pk).delete()
     work_owed()
-    ledger.owe(ledger.Subject("default", "app.Person", str(queued.pk), "headshot"), "")
+    ledger.enqueue(JobTarget("default", "app.Person", str(queued.pk), "headshot"), "")
 
     run = start(HEADSHOT)
     deliver()
@@ -162,8 +163,8 @@ def test_an_empty_table_is_done_at_once(db):
 
 
 def test_a_run_reads_in_chunks(people, settings):
-    """A step looks at as many instances as CHUNK says, from where the last one ended."""
-    settings_of_workers(settings, CHUNK=2)
+    """A step looks at as many instances as CHUNK_SIZE says, from where the last one ended."""
+    settings_of_workers(settings, CHUNK_SIZE=2)
     people(5)
     run = start(HEADSHOT)
 
@@ -180,7 +181,7 @@ def test_a_run_reads_in_chunks(people, settings):
 
 def test_workers_set_the_pace_of_a_run(people, settings):
     """A step's jobs are sent at once, and the next step behind them: no sweep is waited for."""
-    settings_of_workers(settings, CHUNK=2)
+    settings_of_workers(settings, CHUNK_SIZE=2)
     people(3)
     start(HEADSHOT)
 
@@ -280,7 +281,7 @@ def test_a_database_that_fails_keeps_no_other_from_its_run(ledger_db, how, tmp_p
         started = runs.start_all()
 
     assert {run._state.db for run in started} == {"default", ledger_db}
-    assert "The ledger in 'replica' was left out" in caplog.text
+    assert "database 'replica' was skipped" in caplog.text
 
 
 def test_what_failed_before_its_keys_were_declared_is_tried_again(people, settings):
@@ -322,7 +323,7 @@ def test_a_step_asks_for_its_records_once(people, monkeypatch):
 
 def test_a_run_puts_no_more_than_its_window(people, settings):
     """However many pictures there are, a run keeps only so many outstanding."""
-    settings_of_workers(settings, CHUNK=2, WINDOW=2)
+    settings_of_workers(settings, CHUNK_SIZE=2, MAX_QUEUED=2)
     people(7)
     run = start(HEADSHOT)
 
@@ -331,7 +332,7 @@ def test_a_run_puts_no_more_than_its_window(people, settings):
         deliver()
         most = max(most, counts(run).get("outstanding", 0))
         work_owed()
-        runs.nudge("default")
+        runs.continue_all("default")
 
     assert 2 <= most <= 3
     assert counts(run) == {"created": 7}
@@ -341,22 +342,22 @@ def test_a_run_puts_no_more_than_its_window(people, settings):
 
 def test_a_full_window_is_not_pushed(people, settings):
     """A sweep sends a run on only when there is room."""
-    settings_of_workers(settings, CHUNK=2, WINDOW=2)
+    settings_of_workers(settings, CHUNK_SIZE=2, MAX_QUEUED=2)
     people(4)
     start(HEADSHOT)
     deliver()
 
-    runs.nudge("default")
+    runs.continue_all("default")
     assert sent_steps() == []
 
     work_owed()
-    runs.nudge("default")
+    runs.continue_all("default")
     assert len(sent_steps()) == 1
 
 
 def test_doubled_messages_count_nobody_twice(people, settings):
     """Every message delivered three times gives the same counts as one."""
-    settings_of_workers(settings, CHUNK=2)
+    settings_of_workers(settings, CHUNK_SIZE=2)
     people(5)
     run = start(HEADSHOT)
 
@@ -369,7 +370,7 @@ def test_doubled_messages_count_nobody_twice(people, settings):
 
 def test_steps_at_once_count_nobody_twice(ledger_db, people, settings):
     """Two workers that take the same step at the same moment plan each instance once."""
-    settings_of_workers(settings, CHUNK=3)
+    settings_of_workers(settings, CHUNK_SIZE=3)
     made = people(8, ledger_db)
     run = start(HEADSHOT, using=ledger_db)
 
@@ -389,18 +390,18 @@ def test_a_step_waits_with_nothing_in_its_hands(ledger_db, people):
     """A step that meets a picture being saved holds up neither workers nor the saver."""
     first, second = people(2, ledger_db)
     warmed, run = people(1, ledger_db)[0], start(HEADSHOT, using=ledger_db)
-    ledger.owe_for_run(_subject(warmed, ledger_db), "s", run)
+    ledger.enqueue_for_run(target_of(warmed, ledger_db), "s", run)
     WarmRun.objects.using(ledger_db).update(planned=1)
     [hint] = ledger.due(ledger_db, 1, bulk=True, resend_after_s=0)
     taken = ledger.claim(hint, task_id="t", worker="w", lease_s=90, max_attempts=4)
 
     with transaction.atomic(using=ledger_db):
-        ledger.owe(_subject(second, ledger_db), "saved")
+        ledger.enqueue(target_of(second, ledger_db), "saved")
         step = Call(lambda: runs.advance(ledger_db, run.pk))
         wait_until(run.jobs.using(ledger_db).filter(object_pk=first.pk).exists)
         assert step.is_waiting()
         assert Call(lambda: ledger.settle(taken, counted="created")).result()
-        ledger.owe(_subject(first, ledger_db), "saved")
+        ledger.enqueue(target_of(first, ledger_db), "saved")
 
     step.result()
     assert counts(run) == {"created": 1, "superseded": 2, "outstanding": 1}
@@ -427,7 +428,7 @@ def test_a_run_that_is_done_makes_room_for_the_next(db):
 
 def test_a_paused_run_begins_nothing_and_goes_on_where_it_was(ledger_db, people, settings):
     """Neither messages on their way nor sweeps move a paused run; resumed, it does the rest."""
-    settings_of_workers(settings, CHUNK=2)
+    settings_of_workers(settings, CHUNK_SIZE=2)
     people(5, ledger_db)
     run = start(HEADSHOT, using=ledger_db)
     [step] = sent_steps()
@@ -437,7 +438,7 @@ def test_a_paused_run_begins_nothing_and_goes_on_where_it_was(ledger_db, people,
     assert runs.pause(run)
 
     assert deliver() > 0
-    runs.nudge(ledger_db)
+    runs.continue_all(ledger_db)
     assert work_owed(ledger_db) == 0
     assert ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4) is None
     assert sent_steps() == []
@@ -467,7 +468,7 @@ def test_a_resumed_run_sends_again_what_was_sent_before(people):
 
 def test_a_cancelled_run_ends_but_for_what_is_in_hand(ledger_db, people, settings):
     """Nothing is begun any more, what a worker has in hand is made, and the counts add up."""
-    settings_of_workers(settings, CHUNK=4)
+    settings_of_workers(settings, CHUNK_SIZE=4)
     in_hand, *waiting = people(5, ledger_db)
     run = start(HEADSHOT, using=ledger_db)
     [step] = sent_steps()
@@ -481,7 +482,7 @@ def test_a_cancelled_run_ends_but_for_what_is_in_hand(ledger_db, people, setting
 
     assert counts(run) == {"cancelled": 3, "outstanding": 1}
     deliver()
-    runs.nudge(ledger_db)
+    runs.continue_all(ledger_db)
     assert work_owed(ledger_db) == 0
     assert ledger.settle(claim, counted="created")
     assert counts(run) == {"created": 1, "cancelled": 3}
@@ -503,7 +504,7 @@ def test_a_job_that_fails_after_the_cancellation_is_not_tried_again(people):
     ledger.postpone(claim, [ledger.Failure("", "storage", "away")], delay_s=0)
 
     assert counts(run) == {"outstanding": 1}
-    runs.nudge("default")
+    runs.continue_all("default")
 
     assert counts(run) == {"cancelled": 1}
 
@@ -601,7 +602,7 @@ def test_a_forced_run_makes_again_what_a_save_owes(people, settings):
     with hooked(settings) as hook:
         [person] = people(1)
         finish(start(HEADSHOT))
-        ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "s")
+        ledger.enqueue(JobTarget("default", "app.Person", str(person.pk), "headshot"), "s")
 
         finish(start(HEADSHOT, force=True))
 
@@ -728,7 +729,7 @@ def test_a_run_over_a_field_that_is_gone_ends(people):
 @pytest.mark.parametrize("ledger_db", ["sqlite"], indirect=True)
 def test_a_step_that_is_killed_anywhere_counts_nobody_twice(ledger_db, people, settings):
     """A worker that dies at any statement of a step leaves counts that add up, and nobody out."""
-    settings_of_workers(settings, CHUNK=3)
+    settings_of_workers(settings, CHUNK_SIZE=3)
     people(2, ledger_db)
     Person.objects.using(ledger_db).create(name="blank")
 

@@ -86,18 +86,18 @@ class _ChangedMind(Exception):
 @contextmanager
 def _dying() -> Iterator[None]:
     """Raise when the row is inserted and its debt is not yet written."""
-    from workers import owing
+    from workers import enqueue
 
-    owe_saved = owing.owe_saved
+    owe_saved = enqueue.enqueue_saved
 
     def die(*args: object, **kwargs: object) -> None:
         raise _ChangedMind
 
-    owing.owe_saved = die
+    enqueue.enqueue_saved = die
     try:
         yield
     finally:
-        owing.owe_saved = owe_saved
+        enqueue.enqueue_saved = owe_saved
 
 
 def _never_early(chaos: Chaos) -> None:

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from renditions.fields import VersatileImageField
 
-from ... import databases, runs
+from ... import runs
 from ...models import WarmRun
-from ...subjects import all_warmed_fields
+from ...targets import all_warmed_fields, in_each_ledger
 
 _TURNS: dict[str, Callable[[WarmRun], bool]] = {
     "pause": runs.pause,
@@ -43,7 +43,9 @@ class Command(BaseCommand):
         action, fields = options["action"], _warmed(options["fields"])
         if action == "start":
             force = options["force"]
-            found = [run for field in fields for run in runs.start_everywhere(field, force=force)]
+            found = [
+                run for field in fields for run in runs.start_in_each_database(field, force=force)
+            ]
         else:
             found = [run for field in fields for run in _last_runs(field)]
         if action in _TURNS:
@@ -62,7 +64,7 @@ class Command(BaseCommand):
 
 def _last_runs(field: VersatileImageField) -> list[WarmRun]:
     """Return the last run over `field` in each database."""
-    last = databases.in_each(lambda using: runs.over(field, using=using).first(), field.model)
+    last = in_each_ledger(lambda using: runs.of_field(field, using=using).first(), field.model)
     return [run for run in last if run]
 
 

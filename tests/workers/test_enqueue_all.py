@@ -7,8 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from tests.app.models import Article, Person
 from tests.workers.broker import drain
 from workers.conf import QUEUE
+from workers.enqueue import enqueue_all
 from workers.models import JobState, WarmJob
-from workers.owing import owe_all
 from workers.testing import work_owed
 
 
@@ -21,40 +21,40 @@ def unsignalled(db, picture) -> list[Person]:
 
 
 def test_bulk_create_owes_by_owe_all(unsignalled):
-    """After bulk_create nothing is owed until owe_all says so; blank pictures owe nothing."""
+    """After bulk_create nothing is owed until enqueue_all says so; blank pictures owe nothing."""
     assert not WarmJob.objects.exists()
 
-    assert owe_all(Person.objects.all()) == 3
+    assert enqueue_all(Person.objects.all()) == 3
 
     assert work_owed() == 3
     assert not WarmJob.objects.exists()
-    assert owe_all(Person.objects.all()) == 0
+    assert enqueue_all(Person.objects.all()) == 0
 
 
 def test_update_owes_by_owe_all(unsignalled):
     """After update() only what has changed is owed."""
-    owe_all(Person.objects.all())
+    enqueue_all(Person.objects.all())
     work_owed()
     Person.objects.filter(pk=unsignalled[0].pk).update(headshot_ppoi=(0.0, 0.0))
 
-    assert owe_all(Person.objects.all()) == 1
+    assert enqueue_all(Person.objects.all()) == 1
 
     assert WarmJob.objects.get().object_pk == str(unsignalled[0].pk)
 
 
 def test_owe_all_owes_what_the_queryset_holds(unsignalled):
     """Instances outside of the queryset are left alone."""
-    assert owe_all(Person.objects.filter(pk=unsignalled[1].pk)) == 1
+    assert enqueue_all(Person.objects.filter(pk=unsignalled[1].pk)) == 1
 
     assert WarmJob.objects.get().object_pk == str(unsignalled[1].pk)
 
 
 def test_owe_all_is_no_hammer(unsignalled):
     """What is owed, or failed, already is not begun anew."""
-    owe_all(Person.objects.all())
+    enqueue_all(Person.objects.all())
     WarmJob.objects.filter(object_pk=unsignalled[0].pk).update(state=JobState.FAILED)
 
-    assert owe_all(Person.objects.all()) == 0
+    assert enqueue_all(Person.objects.all()) == 0
 
     assert set(WarmJob.objects.values_list("generation", flat=True)) == {1}
 
@@ -62,7 +62,7 @@ def test_owe_all_is_no_hammer(unsignalled):
 def test_owe_all_hints_after_the_commit(unsignalled, django_capture_on_commit_callbacks):
     """Each row that was put has its message."""
     with django_capture_on_commit_callbacks(execute=True):
-        owe_all(Person.objects.all())
+        enqueue_all(Person.objects.all())
         assert drain(QUEUE) == []
 
     assert len(drain(QUEUE)) == 3
@@ -72,13 +72,13 @@ def test_owe_all_of_a_model_that_declares_nothing(db, picture):
     """A model without `warm` has nothing to owe."""
     Article.objects.create(lead=picture())
 
-    assert owe_all(Article.objects.all()) == 0
+    assert enqueue_all(Article.objects.all()) == 0
 
 
 def test_owe_all_reads_the_instances_once(unsignalled):
     """However many instances there are, they are read by one query."""
     with CaptureQueriesContext(connection) as queries:
-        owe_all(Person.objects.all())
+        enqueue_all(Person.objects.all())
 
     assert sum('FROM "app_person"' in query["sql"] for query in queries) == 1
 
@@ -107,7 +107,7 @@ def test_owe_all_writes_where_saves_are_written(picture, ledger_db, settings):
     WarmJob.objects.using(ledger_db).all().delete()
 
     settings.DATABASE_ROUTERS = [ReplicaRouter()]
-    assert owe_all(Person.objects.all()) == 1
+    assert enqueue_all(Person.objects.all()) == 1
 
     assert WarmJob.objects.using("default").count() == 1
     assert not WarmJob.objects.using(ledger_db).exists()

@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from tests.app.models import Person
-from workers import jobs, ledger
-from workers.budget import memory_budget
+from workers import ledger, worker
 from workers.models import JobState, WarmJob
+from workers.worker import memory_budget
 
 resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems keep no such limit")
@@ -63,8 +63,8 @@ def test_a_job_that_runs_out_of_memory_outside_of_rendering_is_postponed(picture
     def hungry(*args: object, **kwargs: object) -> None:
         bytearray(1 << 40)
 
-    monkeypatch.setattr(jobs, "warm", hungry)
-    jobs.work(ledger.Hint("default", job.pk, job.generation), "task", "worker")
+    monkeypatch.setattr(worker, "warm", hungry)
+    worker.run_job(ledger.Hint("default", job.pk, job.generation), "task", "worker")
 
     job.refresh_from_db()
     assert (job.state, job.kind, job.attempts) == (JobState.QUEUED, "memory", 1)

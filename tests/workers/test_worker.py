@@ -24,9 +24,10 @@ from tests.app.models import Person
 from tests.workers.broker import drain
 from tests.workers.concurrency import before_statement
 from tests.workers.hooks import does, hooked, raises
-from workers import conf, jobs, ledger
+from workers import conf, ledger, worker
 from workers.conf import QUEUE
 from workers.models import JobState, WarmJob, WarmRun
+from workers.targets import JobTarget
 from workers.testing import work_owed
 
 
@@ -42,10 +43,10 @@ def person(db, hook, picture) -> Person:
     return Person.objects.create(name="Ada", headshot=picture())
 
 
-def work(task_id: str = "t1", worker: str = "w1") -> None:
+def work(task_id: str = "t1", node: str = "w1") -> None:
     """Do what a worker does that got the message of the one job there is."""
     job = WarmJob.objects.get()
-    jobs.work(ledger.Hint("default", job.pk, job.generation), task_id, worker)
+    worker.run_job(ledger.Hint("default", job.pk, job.generation), task_id, node)
 
 
 def files() -> dict[str, Path]:
@@ -99,7 +100,7 @@ def test_a_message_that_comes_again_does_nothing(person, hook):
     hint = ledger.Hint("default", job.pk, job.generation)
 
     for delivery in range(3):
-        jobs.work(hint, f"t{delivery}", "w1")
+        worker.run_job(hint, f"t{delivery}", "w1")
 
     assert hook.calls == 1
 
@@ -108,9 +109,9 @@ def test_a_message_that_comes_meanwhile_does_nothing(person, hook):
     """While one worker is at it, the message's double finds nothing to do."""
     job = WarmJob.objects.get()
     hint = ledger.Hint("default", job.pk, job.generation)
-    does(lambda: jobs.work(hint, "t2", "w2"))
+    does(lambda: worker.run_job(hint, "t2", "w2"))
 
-    jobs.work(hint, "t1", "w1")
+    worker.run_job(hint, "t1", "w1")
 
     assert hook.calls == 1
     assert set(files()) == planned(person)
@@ -120,7 +121,7 @@ def test_what_is_there_is_not_made_again(person, hook):
     """A job whose renditions exist already touches none of them."""
     work()
     before = {path: file.stat().st_mtime_ns for path, file in files().items()}
-    ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "")
+    ledger.enqueue(JobTarget("default", "app.Person", str(person.pk), "headshot"), "")
 
     work()
 
@@ -133,7 +134,7 @@ def test_files_that_nobody_remembers_are_taken_over(person, hook):
     """After the cache is lost, a worker finds the files and decodes no original for them."""
     work()
     caches["default"].clear()
-    ledger.owe(ledger.Subject("default", "app.Person", str(person.pk), "headshot"), "")
+    ledger.enqueue(JobTarget("default", "app.Person", str(person.pk), "headshot"), "")
 
     work()
 
@@ -144,8 +145,8 @@ def test_files_that_nobody_remembers_are_taken_over(person, hook):
 def test_a_forced_job_makes_all_again(person, hook):
     """A replaced original's renditions are made again though files of their names are there."""
     work()
-    subject = ledger.Subject("default", "app.Person", str(person.pk), "headshot")
-    ledger.owe(subject, "", force=True)
+    target = JobTarget("default", "app.Person", str(person.pk), "headshot")
+    ledger.enqueue(target, "", force=True)
 
     work()
 
@@ -357,7 +358,7 @@ def test_a_job_whose_settings_are_wrong_says_so(person, settings):
 @given(st.integers(1, 40))
 def test_waits_double_up_to_a_bound(attempt):
     """Each wait is about twice the one before, 20 % either way, and never above the bound."""
-    wait = jobs.backoff_s(attempt)
+    wait = worker.backoff_s(attempt)
 
     middle = min(10 * 2 ** (attempt - 1), 900)
     assert 0.8 * middle <= wait <= 1.2 * middle
@@ -365,7 +366,7 @@ def test_waits_double_up_to_a_bound(attempt):
 
 def test_waits_differ():
     """Jobs that failed together do not come back together."""
-    assert len({jobs.backoff_s(1) for _ in range(20)}) > 10
+    assert len({worker.backoff_s(1) for _ in range(20)}) > 10
 
 
 # ---- overtaken -------------------------------------------------------------------------------
@@ -510,7 +511,7 @@ def test_an_attempt_that_is_cut_off_after_it_was_overtaken_leaves_nothing(person
 def owe_by_run(person: Person, field: str = "headshot", model: str = "app.Person") -> WarmRun:
     WarmJob.objects.all().delete()
     run = WarmRun.objects.create(model_label=model, field_name=field)
-    ledger.owe_for_run(ledger.Subject("default", model, str(person.pk), field), "", run)
+    ledger.enqueue_for_run(JobTarget("default", model, str(person.pk), field), "", run)
     return run
 
 
@@ -586,7 +587,7 @@ def test_a_worker_of_an_older_release_leaves_the_job_to_a_newer_one(person, newe
     work()
 
     job = WarmJob.objects.get()
-    assert (job.state, job.kind, job.attempts) == (JobState.QUEUED, jobs.OUTDATED, 1)
+    assert (job.state, job.kind, job.attempts) == (JobState.QUEUED, worker.OUTDATED, 1)
     assert set(files()) == planned(person)
     let_be_due()
     with newer():
@@ -629,7 +630,7 @@ def test_a_job_that_no_worker_understands_fails_and_is_taken_as_it_is_by_a_retry
     work()
 
     job = WarmJob.objects.get()
-    assert (job.state, job.kind) == (JobState.FAILED, jobs.OUTDATED)
+    assert (job.state, job.kind) == (JobState.FAILED, worker.OUTDATED)
     ledger.retry(WarmJob.objects.all())
     work()
     assert not WarmJob.objects.exists()
@@ -639,8 +640,8 @@ def test_a_job_that_no_worker_understands_fails_and_is_taken_as_it_is_by_a_retry
 def test_a_picture_that_comes_while_a_blank_one_is_settled_has_its_turn(ledger_db, picture):
     """A worker that found no picture lets go of the row when one was uploaded meanwhile."""
     person = Person.objects.using(ledger_db).create(name="Ada")
-    subject = ledger.Subject(ledger_db, "app.Person", str(person.pk), "headshot")
-    hint = ledger.owe(subject, "")
+    target = JobTarget(ledger_db, "app.Person", str(person.pk), "headshot")
+    hint = ledger.enqueue(target, "")
 
     def upload() -> None:
         again = Person.objects.using(ledger_db).get(pk=person.pk)
@@ -650,7 +651,7 @@ def test_a_picture_that_comes_while_a_blank_one_is_settled_has_its_turn(ledger_d
     # The first transaction is the claim's, the second is the one that settles.
     begins = "BEGIN" if ledger_db == "sqlite" else 'UPDATE "rendition_workers_warmjob"'
     with before_statement(ledger_db, begins, upload, skip=1):
-        jobs.work(hint, "t1", "w1")
+        worker.run_job(hint, "t1", "w1")
 
     job = WarmJob.objects.using(ledger_db).get()
     assert (job.state, job.generation, job.lease_until) == (JobState.QUEUED, 2, None)

@@ -10,9 +10,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from renditions.storage import disk as unfinished
-from workers import dispatch, ledger, sweeping
-from workers.ledger import Hint, Subject
+from workers import dispatch, ledger, recovery
+from workers.ledger import Hint
 from workers.models import WarmJob
+from workers.targets import JobTarget
 
 
 def jump_back(using: str, hours: int) -> None:
@@ -24,12 +25,12 @@ def jump_back(using: str, hours: int) -> None:
 
 
 def mend(using: str) -> int:
-    return ledger.mend_times(using, lease_s=90, delay_s=900)
+    return ledger.clamp_times(using, lease_s=90, delay_s=900)
 
 
 def test_a_clock_that_was_set_back_holds_up_no_job(ledger_db):
     """What was due is due again at once, and its message is sent again."""
-    ledger.owe(Subject(ledger_db, "app.Person", "1", "headshot"), "s")
+    ledger.enqueue(JobTarget(ledger_db, "app.Person", "1", "headshot"), "s")
     jump_back(ledger_db, 3)
     assert not ledger.due(ledger_db, 10, bulk=False, resend_after_s=60)
 
@@ -40,7 +41,7 @@ def test_a_clock_that_was_set_back_holds_up_no_job(ledger_db):
 
 def test_a_lease_from_before_the_jump_lasts_no_longer_than_a_lease(ledger_db):
     """Its worker may be alive: it keeps the job as long as anybody may."""
-    hint = ledger.owe(Subject(ledger_db, "app.Person", "1", "headshot"), "s")
+    hint = ledger.enqueue(JobTarget(ledger_db, "app.Person", "1", "headshot"), "s")
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=90, max_attempts=4)
     assert claim
     jump_back(ledger_db, 3)
@@ -54,7 +55,7 @@ def test_a_lease_from_before_the_jump_lasts_no_longer_than_a_lease(ledger_db):
 
 def test_times_that_can_be_are_left_alone(ledger_db):
     """No jump, nothing to mend: a wait before the next attempt is waited for."""
-    hint = ledger.owe(Subject(ledger_db, "app.Person", "1", "headshot"), "s")
+    hint = ledger.enqueue(JobTarget(ledger_db, "app.Person", "1", "headshot"), "s")
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=90, max_attempts=4)
     assert claim
     ledger.postpone(claim, [ledger.Failure("", "storage", "away")], delay_s=890)
@@ -73,6 +74,6 @@ def test_a_sweep_removes_what_killed_workers_were_writing(monkeypatch):
     dead.write_bytes(b"half")
     os.utime(dead, (0, 0))
 
-    sweeping.sweep()
+    recovery.sweep()
 
     assert not dead.exists()

@@ -1,0 +1,142 @@
+"""What happens when a worker dies or a message is lost: the sweep, and Celery's signals.
+
+The sweep sends again what is due. The signals release the leases of a worker that is gone, so its
+jobs do not wait for their leases to expire. Only the loss of a whole machine needs the expiry.
+"""
+
+import logging
+from typing import Any
+
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.signals import (
+    task_failure,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
+from django.db import connections
+
+from renditions.storage import disk as unfinished
+
+from . import conf, dispatch, ledger, runs
+from .targets import all_warmed_fields, in_each_ledger
+from .worker import LONGEST_JITTER
+
+logger = logging.getLogger(__name__)
+
+# ---- sweep -------------------------------------------------------------------------------------
+
+
+def sweep() -> int:
+    """Send hints for the jobs that are due, as far as the queues have room; return how many.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker is away; the next sweep tries again.
+    """
+    sent = sum(in_each_ledger(_sweep_ledger))
+    _sweep_storages()
+    return sent
+
+
+def _sweep_ledger(using: str) -> int:
+    longest_wait_s = conf.get("BACKOFF_MAX_S") * LONGEST_JITTER
+    ledger.clamp_times(using, lease_s=conf.get("LEASE_S"), delay_s=longest_wait_s)
+    sent = sum(dispatch.send_due(using, bulk=bulk) for bulk in (False, True))
+    runs.continue_all(using)
+    return sent
+
+
+def _sweep_storages() -> None:
+    """Delete unfinished files older than a lease: no process can still be writing them."""
+    for storage in {id(field.storage): field.storage for field in all_warmed_fields()}.values():
+        try:
+            unfinished.sweep(storage, older_than_s=conf.get("LEASE_S"))
+        except OSError as error:
+            logger.warning("Unfinished files could not be deleted from a storage: %s", error)
+
+
+# ---- workers that are gone ---------------------------------------------------------------------
+
+
+def release_worker(worker: str) -> int:
+    """Release the leases of the worker with this node name; return how many."""
+    return sum(in_each_ledger(lambda using: ledger.release_worker(using, worker)))
+
+
+def release_killed_worker(worker: str) -> int:
+    """Release the leases of a worker that was killed, and spread the next attempts over time.
+
+    One of its jobs may have killed it.
+    """
+    spread_s = 2 * conf.get("BACKOFF_S")
+    return sum(
+        in_each_ledger(lambda using: ledger.release_worker(using, worker, spread_s=spread_s))
+    )
+
+
+def release_task(task_id: str, reason: str) -> None:
+    """Release the lease of a task that is gone; its next attempt waits for the first backoff."""
+    delay_s = conf.get("BACKOFF_S")
+    in_each_ledger(
+        lambda using: ledger.release_task(using, task_id, delay_s=delay_s, reason=reason)
+    )
+
+
+# ---- Celery's signals --------------------------------------------------------------------------
+
+
+def connect() -> None:
+    """Listen to Celery's signals; they are sent in worker processes only."""
+    worker_init.connect(on_worker_init, weak=False)
+    worker_ready.connect(on_worker_ready, weak=False)
+    worker_shutdown.connect(on_worker_shutdown, weak=False)
+    worker_shutting_down.connect(on_worker_shutting_down, weak=False)
+    task_failure.connect(on_task_failure, weak=False)
+
+
+def on_worker_init(sender: Any, **kwargs: Any) -> None:
+    """Release the leases of a killed worker that had the node name of this one.
+
+    Node names are unique among running workers, so a lease under this name has no owner.
+    """
+    release_killed_worker(str(sender.hostname))
+    # The pool is forked after this, and forked processes must not share a connection.
+    connections.close_all()
+
+
+def on_worker_ready(sender: Any, **kwargs: Any) -> None:
+    """Send what became due while no worker was running."""
+    dispatch.send_sweep()
+
+
+def on_worker_shutdown(sender: Any, **kwargs: Any) -> None:
+    """Release what the shutdown cut off."""
+    _release_own(str(sender.hostname))
+
+
+def on_worker_shutting_down(sender: str, how: str, **kwargs: Any) -> None:
+    """Release what a cold or soft shutdown cut off: Celery sends no `worker_shutdown` after it.
+
+    At a warm shutdown the jobs go on to their end.
+    """
+    if how == "Cold":
+        _release_own(sender)
+
+
+def _release_own(worker: str) -> None:
+    freed = release_worker(worker)
+    connections.close_all()
+    if freed:
+        dispatch.send_sweep()
+
+
+def on_task_failure(sender: Any, task_id: str, exception: BaseException, **kwargs: Any) -> None:
+    """Release the lease of a task whose process was killed, timed out, or raised an error."""
+    # Compare names: each Celery app of a project has a task object of its own.
+    if sender.name != dispatch.WARM_TASK:
+        return
+    release_task(task_id, f"{type(exception).__name__}: {exception}")
+    if isinstance(exception, WorkerLostError | TimeLimitExceeded):
+        # These two are reported in the main process, which forks new pool processes.
+        connections.close_all()
