@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDescriptor
 
 from . import conf
-from .accessors import FilterLibrary, Renderable, RenditionFile, sizes_of
+from .accessors import Filters, Picture, RenditionFile, sizes_of
 from .engine import removal as deletion
 from .imaging.geometry import CENTRE, FocalPoint
 from .planning.keys import RenditionKey, RenditionKeySet
@@ -94,9 +94,9 @@ class VersatileImageMixIn(Base):
         self._create_on_demand = value
 
     @property
-    def filters(self) -> FilterLibrary:
+    def filters(self) -> Filters:
         """The registered filters, applied to this picture."""
-        return FilterLibrary.of(self.picture)
+        return Filters(self.picture)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not registry.has_sizer(name):
@@ -133,12 +133,12 @@ class VersatileImageMixIn(Base):
         return self.field.placeholder
 
     @property
-    def picture(self) -> Renderable:
+    def picture(self) -> Picture:
         """What is shown: the picture, else the placeholder, else nothing."""
         shown = self.original if self.name else self.placeholder
         if shown and not self.name and self.create_on_demand:
             self.field.publish_placeholder()
-        return Renderable(self.storage, shown, self.create_on_demand)
+        return Picture(self.storage, shown, self.create_on_demand)
 
     def plan(self, key: RenditionKey) -> RenditionPlan:
         """Return the plan of one rendition; touches neither storage nor cache."""

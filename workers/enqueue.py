@@ -12,7 +12,7 @@ from django.db import models, router, transaction
 from django.db.models.signals import post_delete, post_save
 
 from renditions import conf as library
-from renditions.engine.warming import is_known_current
+from renditions.engine.status import Look, are_made
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.records import Recorder
@@ -187,4 +187,5 @@ def _is_enqueued_or_made(
     on_ledger = ledger.signature_of(target, include_warming=is_known)
     if on_ledger is not None:
         return on_ledger == wanted
-    return is_known_current(image.plans(), None if is_known else image.storage)
+    look = Look.RECORDS if is_known else Look.ORIGINAL
+    return are_made(image.storage, image.plans(), look)

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from renditions import conf as library
-from renditions.engine.warming import is_current
+from renditions.engine.status import Look, are_made
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.records import Recorder, RenditionRecord
@@ -156,7 +156,7 @@ def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.M
             counts["blank"] += 1
         # A look that fails, or takes all of a step's time, is left to a job: that has attempts, and
         # an end that says why.
-        elif not run.force and is_current(image.storage, image.plans(), records):
+        elif not run.force and are_made(image.storage, image.plans(), Look.FILES, records):
             counts["current"] += 1
         elif _move(run, instance, counts, enqueuing=field):
             counts.clear()

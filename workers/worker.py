@@ -13,7 +13,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 
 from renditions.engine.removal import prune
-from renditions.engine.warming import Result, WarmReport, warm
+from renditions.engine.warming import Result, WarmReport, warm_once
 from renditions.errors import OutOfMemory, PermanentError
 from renditions.planning.plans import RenditionPlan
 
@@ -84,11 +84,11 @@ def _attempt(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
         published.append(plan)
         return True
 
-    report = warm(
+    report = warm_once(
         image.storage,
         image.plans(),
         force=claim.force,
-        wanted=is_wanted,
+        still_wanted=is_wanted,
         interrupts=(SoftTimeLimitExceeded, DatabaseError),
     )
     if report.failures:

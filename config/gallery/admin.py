@@ -19,7 +19,7 @@ class PhotoAdmin(admin.ModelAdmin):
     @admin.display(description="preview")
     def preview(self, photo: Photo) -> str:
         """Return a small picture of it, once there is one."""
-        url = progress_of(photo).card_url
+        url = progress_of(photo).made_urls.get("card", "")
         return format_html('<img src="{}" alt="" width="90" height="60">', url) if url else "-"
 
     @admin.display(description="renditions")

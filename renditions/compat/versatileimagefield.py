@@ -11,10 +11,10 @@ from PIL import Image, ImageOps
 from renditions.imaging.filters import Invert
 from renditions.imaging.geometry import FocalPoint, Size, cover_box
 from renditions.imaging.sizers import Crop, Thumbnail
-from renditions.imaging.whole_image import SaveOptions
 from renditions.validators import PPOI
 
 from .datastructures import FilteredImage, SizedImage
+from .datastructures.base import SaveOptions
 
 __all__ = [
     "CroppedImage",

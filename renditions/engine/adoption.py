@@ -1,29 +1,21 @@
 """Files that exist already: is this one a rendition that can be taken over as it is?"""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from django.core.files.storage import Storage
 
 from renditions import conf
 from renditions.errors import PermanentError, RenditionError
-from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import open_picture
 from renditions.imaging.sources import SourceInfo, check_integrity, difference, probe
-from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import RenditionPlan
 from renditions.records import Recorder
 from renditions.storage import publish
 from renditions.storage.originals import source_version
-
-if TYPE_CHECKING:
-    from renditions.fields import VersatileImageField
-    from renditions.files import VersatileImageMixIn
-
-CHUNK_ROWS = 500
 
 # Mean difference of two renditions of one picture by two encoders; unlike ones are beyond 20.
 _SAME_PICTURE = 6.0
@@ -48,29 +40,24 @@ class Verdict(StrEnum):
         return self not in (Verdict.ADOPTED, Verdict.MISSING)
 
 
-def adopt_all(
-    field: "VersatileImageField", key_set: RenditionKeySet, *, dry_run: bool
-) -> Iterator[tuple[RenditionPlan, Verdict]]:
-    """Take over, for every instance, what lies where the renditions of `key_set` should lie.
+def adopt(
+    storage: Storage, plans: Sequence[RenditionPlan], *, dry_run: bool
+) -> dict[RenditionPlan, Verdict]:
+    """Take over the files that are at the paths of `plans`, all of one original; render nothing.
 
-    Instances are walked in constant memory, and no folder is listed. Nothing is rendered. Whoever
-    asks for it vouches for files without a date: the name is all the proof there is.
+    The caller vouches for files on a storage that tells no dates: there the name is all the proof.
 
     Args:
         dry_run: Change nothing.
     """
-    recorder = Recorder(conf.store())
-    for instance in field.model._base_manager.order_by("pk").iterator(chunk_size=CHUNK_ROWS):
-        image: VersatileImageMixIn = getattr(instance, field.name)
-        plans = image.plans(key_set)
-        if not plans:
-            continue
-        examination = Examination(image.storage, plans[0].original.name, needs_dates=False)
-        verdicts = {plan: examination.settled(plan, dry_run=dry_run) for plan in plans}
-        yield from verdicts.items()
-        adopted = [plan for plan, verdict in verdicts.items() if verdict is Verdict.ADOPTED]
-        if adopted and not dry_run:
-            recorder.record_created(adopted, examination.source_version)
+    if not plans:
+        return {}
+    examination = Examination(storage, plans[0].original.name, needs_dates=False)
+    verdicts = {plan: examination.settled(plan, dry_run=dry_run) for plan in plans}
+    adopted = [plan for plan, verdict in verdicts.items() if verdict is Verdict.ADOPTED]
+    if adopted and not dry_run:
+        Recorder(conf.store()).record_created(adopted, examination.source_version)
+    return verdicts
 
 
 class Examination:
@@ -169,12 +156,5 @@ class Examination:
 def _compare(found: SourceInfo, plan: RenditionPlan, original: SourceInfo) -> Verdict:
     if found.format != (plan.recipe.format or original.format):
         return Verdict.WRONG_FORMAT
-    wanted = _wanted_size(plan, original)
+    wanted = plan.recipe.size_of(original.size)
     return Verdict.ADOPTED if wanted in (None, found.size) else Verdict.WRONG_SIZE
-
-
-def _wanted_size(plan: RenditionPlan, original: SourceInfo) -> Size | None:
-    """Return the size of a finished rendition; None where only an old sizer or filter knows."""
-    if plan.recipe.needs_whole_image:
-        return None
-    return plan.recipe.cut(original.size).size

@@ -14,7 +14,7 @@ from renditions.planning.paths import split_extension
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.planning.registry import registry
 from renditions.records import Recorder
-from renditions.storage import storage_label, withdraw
+from renditions.storage import delete_file, storage_label
 
 # What a processor makes of these tells whether its results are equally long.
 _SAMPLES = ("x", "thumbnail-1x1", "crop-c0-5__0-5-100x100-70")
@@ -28,7 +28,7 @@ def prune(storage: Storage, plans: Iterable[RenditionPlan]) -> None:
     """
     recorder = Recorder(conf.store())
     for plan in plans:
-        withdraw(storage, plan.path)
+        delete_file(storage, plan.path)
         recorder.forget(plan.storage, [plan.path])
 
 
@@ -106,7 +106,7 @@ def _names_of_key_sets(original: Original) -> set[str]:
 
 def _filtered(original: Original) -> str:
     stem = re.escape(split_extension(posixpath.basename(original.name))[0])
-    filters = "|".join(map(re.escape, registry.filter_names()))
+    filters = "|".join(map(re.escape, registry.filter_classes))
     return rf"{stem}__({filters})__"
 
 
@@ -127,5 +127,5 @@ def _delete(storage: Storage, folder: str, is_meant: Callable[[str], object]) ->
         return
     paths = [posixpath.join(folder, name) for name in names if is_meant(name)]
     for path in paths:
-        withdraw(storage, path)
+        delete_file(storage, path)
     Recorder(conf.store()).forget(storage_label(storage), paths)

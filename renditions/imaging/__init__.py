@@ -15,6 +15,6 @@ The pipeline, one module per question:
     formats       what can each output format hold, and with which options is it written
     encoding      a picture becomes a file
     animation     the same for every frame that is kept
-    whole_image   old sizers and filters that want the whole picture
+    full_size     sizers and filters that make a whole file from the whole picture
     rendering     all of it, in order
 """

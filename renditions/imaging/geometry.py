@@ -66,6 +66,10 @@ class FocalPoint:
     x: float
     y: float
 
+    @property
+    def as_tuple(self) -> tuple[float, float]:
+        return self.x, self.y
+
 
 CENTRE = FocalPoint(0.5, 0.5)
 

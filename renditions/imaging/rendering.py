@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
 
 from PIL import Image
 
@@ -17,14 +17,15 @@ from renditions.errors import OutOfMemory, RenderFailed, RenditionTooLarge
 from .animation import Animation, frame_bytes, read_animation
 from .colour import to_srgb, usable_profile
 from .encoding import encode, encode_frames
-from .filters import Filter
+from .filters import AnyFilter, FileFilter, Filter
 from .formats import FORMATS, Encoding, Format, format_named
+from .full_size import FullSizePicture, upright_for_files
 from .geometry import CENTRE, Box, FocalPoint, Size
 from .headers.icc import read_profile
 from .modes import GREYS, scale_transparency, to_working_mode, unpremultiply
 from .orientation import make_upright, stored_box
 from .pyramid import Pyramid, StoredCut
-from .sizers import Cut, Sizer
+from .sizers import AnySizer, Cut, FileSizer, Sizer
 from .sources import (
     Limits,
     Source,
@@ -34,14 +35,13 @@ from .sources import (
     probe,
     reading_pixels,
 )
-from .whole_image import WholeImage, WholeImageFilter, WholeImageSizer, for_old_code
 
 # A JPEG is decoded to at least this many times what its largest rendition needs.
 DECODE_GAP = 1.0
 
 _MAX_FRAMES = 5000  # of a moving rendition; however small one is, it takes half a millisecond
-# A larger picture is decoded anew for each old sizer or filter: they may change what they get, and
-# there would be two of it.
+# A larger picture is decoded again for each file sizer or filter. They may change their copy, so
+# two of it would be in memory.
 _MAX_KEPT_PIXELS = 20_000_000
 
 _ALL_FORMATS = tuple(row.name for row in FORMATS)
@@ -51,21 +51,35 @@ _ALL_FORMATS = tuple(row.name for row in FORMATS)
 class Recipe:
     """What to make of a picture."""
 
-    sizer: Sizer | WholeImageSizer | None = None  # None: the size stays
+    sizer: AnySizer | None = None  # None: the size stays
     size: Size | None = None  # given exactly where `sizer` is
     ppoi: FocalPoint = CENTRE
-    filter: Filter | WholeImageFilter | None = None
+    filter: AnyFilter | None = None
     format: str | None = None  # a name in the table of formats; None: the original's own
     encoding: Encoding = field(default_factory=Encoding)
 
     @property
-    def needs_whole_image(self) -> bool:
-        return isinstance(self.sizer, WholeImageSizer) or isinstance(self.filter, WholeImageFilter)
+    def shares_decode(self) -> bool:
+        """Whether it can be cut from the picture that other recipes are cut from."""
+        return all(part.shares_decode for part in (self.sizer, self.filter) if part)
+
+    def bind(self, name: str, storage: Any) -> Self:
+        """Return the recipe for the original `name` on `storage`."""
+        return replace(
+            self,
+            sizer=self.sizer and self.sizer.bind(name, storage),
+            filter=self.filter and self.filter.bind(name, storage),
+        )
 
     def cut(self, source: Size) -> Cut:
+        """Return what to take from the upright `source`, of a recipe that shares the decode."""
         if not isinstance(self.sizer, Sizer) or self.size is None:
             return Cut(Box.of(source), source)
         return self.sizer.cut(source, self.size, self.ppoi)
+
+    def size_of(self, source: Size) -> Size | None:
+        """Return the size of the rendition; None where only its file tells."""
+        return self.cut(source).size if self.shares_decode else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +116,34 @@ class Picture:
         self.decoded_size = self.info.stored_size
         self._profile = read_profile(self.info.icc_profile)
         self._animation: Animation | None = None
-        self._whole: WholeImage | None = None
+        self._full_size: FullSizePicture | None = None
         self._pyramid: Pyramid | None = None
         if any(recipe.encoding.animation == "keep" for recipe in recipes):
             self._animation = read_animation(source, limits)
         cuts = [self._stored(cut) for cut in _possible_cuts(recipes, self.info.size)]
-        whole = any(recipe.needs_whole_image for recipe in recipes)
-        if whole and self.info.size.pixels > _MAX_KEPT_PIXELS:
-            self._whole = WholeImage(lambda: _decode_anew(file, limits), self.info)
-        if cuts or self._whole is None:
+        full_size = any(not recipe.shares_decode for recipe in recipes)
+        if full_size and self.info.size.pixels > _MAX_KEPT_PIXELS:
+            self._full_size = FullSizePicture(lambda: _decode_again(file, limits), self.info)
+        if cuts or self._full_size is None:
             in_srgb = all(recipe.encoding.color == "srgb" for recipe in recipes)
-            self._decode(source, cuts, in_srgb=in_srgb, keep_whole=whole and self._whole is None)
+            self._decode(
+                source, cuts, in_srgb=in_srgb, keep_full_size=full_size and self._full_size is None
+            )
 
     def _decode(
-        self, source: Source, cuts: Sequence[StoredCut], *, in_srgb: bool, keep_whole: bool
+        self, source: Source, cuts: Sequence[StoredCut], *, in_srgb: bool, keep_full_size: bool
     ) -> None:
         if self._animation:
             image, scale = self._animation.first, 1.0
         else:
-            least = None if keep_whole else _least_size(self.info.stored_size, cuts)
+            least = None if keep_full_size else _least_size(self.info.stored_size, cuts)
             scale_transparency(source.image)
             image, scale = decode(source, self._limits, least)
         self.decoded_size = Size(*image.size)
         with reading_pixels():
-            if keep_whole:
-                kept = for_old_code(image.copy(), self.info)
-                self._whole = WholeImage(kept.copy, self.info)
+            if keep_full_size:
+                kept = upright_for_files(image.copy(), self.info)
+                self._full_size = FullSizePicture(kept.copy, self.info)
             pixels = to_working_mode(image)
             if in_srgb and _cheaper_at_once(pixels, cuts):
                 pixels, self._profile = to_srgb(pixels, self._profile), None
@@ -135,7 +151,7 @@ class Picture:
 
     def close(self) -> None:
         """Let go of the pixels."""
-        self._pyramid = self._whole = self._animation = None
+        self._pyramid = self._full_size = self._animation = None
 
     def render(self, recipe: Recipe) -> RenderedImage:
         """Return the rendition that `recipe` asks for; the picture stays as it was.
@@ -146,8 +162,8 @@ class Picture:
         """
         row = format_named(recipe.format or self.info.format)
         with rendering():
-            if recipe.needs_whole_image:
-                return self._render_whole(recipe, row)
+            if not recipe.shares_decode:
+                return self._render_file(recipe, row)
             cut = recipe.cut(self.info.size)
             self._check(cut)
             if self._animation and row.animated and recipe.encoding.animation == "keep":
@@ -228,23 +244,24 @@ class Picture:
                 f"{limits.max_decode_bytes:,} bytes of memory."
             )
 
-    def _render_whole(self, recipe: Recipe, row: Format) -> RenderedImage:
-        """Let an old filter or sizer do its work, and whatever the recipe asks for besides."""
-        if self._whole is None:
+    def _render_file(self, recipe: Recipe, row: Format) -> RenderedImage:
+        """Let a sizer or filter make its file, and do what the recipe asks for besides."""
+        if self._full_size is None:
             raise RenderFailed("The picture was opened without the recipe that needs all of it.")
-        if isinstance(recipe.filter, WholeImageFilter):
-            data = self._whole.filtered(recipe.filter, row, recipe.encoding)
+        if isinstance(recipe.filter, FileFilter):
+            data = self._full_size.filtered(recipe.filter, row, recipe.encoding)
             if recipe.sizer is None:
                 return self._rendered(data)
             rest = replace(recipe, filter=None)
             limits = replace(self._limits, formats=_ALL_FORMATS)
             with open_picture(BytesIO(data), [rest], limits) as filtered:
                 return filtered.render(rest)
-        assert isinstance(recipe.sizer, WholeImageSizer)
+        assert isinstance(recipe.sizer, FileSizer)
+        before = recipe.filter if isinstance(recipe.filter, Filter) else None
         assert recipe.size is not None
         return self._rendered(
-            self._whole.sized(
-                recipe.sizer, recipe.size, recipe.ppoi, recipe.filter, row, recipe.encoding
+            self._full_size.sized(
+                recipe.sizer, recipe.size, recipe.ppoi, before, row, recipe.encoding
             )
         )
 
@@ -253,16 +270,16 @@ class Picture:
         return RenderedImage(data, format_named(info.format).mime, info.size)
 
 
-def _decode_anew(file: BinaryIO, limits: Limits) -> Image.Image:
+def _decode_again(file: BinaryIO, limits: Limits) -> Image.Image:
     source = open_source(file, limits)
-    return for_old_code(decode(source, limits).image, source.info)
+    return upright_for_files(decode(source, limits).image, source.info)
 
 
 def _possible_cuts(recipes: Sequence[Recipe], source: Size) -> Iterator[Cut]:
     """Yield the cuts that share the decode; an impossible one is reported when it is rendered."""
     for recipe in recipes:
         with suppress(Exception):
-            if not recipe.needs_whole_image:
+            if recipe.shares_decode:
                 yield recipe.cut(source)
 
 

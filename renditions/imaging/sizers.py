@@ -1,9 +1,13 @@
 """Which part of a picture becomes a rendition, and how large."""
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
+from PIL import Image
+
+from .formats import Encoding, Format
 from .geometry import Box, FocalPoint, Size, cover_box, fit_size
 
 
@@ -15,18 +19,44 @@ class Cut:
     size: Size  # of the rendition
 
 
-class Sizer(ABC):
-    """Geometry only, and stateless, so that all sizes of a picture share one decode.
+class AnySizer(ABC):
+    """What every sizer has: a part in file names, and a place among the attributes of a picture.
 
     `filename_key` names the sizer in file names; `filename_key_regex` finds those files again.
     """
 
     filename_key: ClassVar[str]
     filename_key_regex: ClassVar[str]
+    # False: the focal point changes neither the cut nor the pixels, so moving it makes no work.
+    uses_ppoi: ClassVar[bool] = True
+    # False: it makes a whole file from a whole picture, and shares no decode.
+    shares_decode: ClassVar[bool]
+
+    @property
+    def filename_pattern(self) -> str:
+        """A regular expression of all that `key_in_filename` may return."""
+        return getattr(self, "filename_key_regex", None) or re.escape(self.filename_key)
 
     def key_in_filename(self, ppoi: FocalPoint) -> str:
         """Return what a file name says of this sizer: its key, and whatever changes the cut."""
         return self.filename_key
+
+    def bind(self, name: str, storage: Any) -> Self:
+        """Return the sizer to use for the original `name` on `storage`.
+
+        A sizer is stateless and works on any picture, unless it adapts code that wants to know.
+        """
+        return self
+
+    def accessor(self, sizes: Any) -> Any:
+        """Return what `image.<name>` is: `sizes`, or an object of an adapter's own around it."""
+        return sizes
+
+
+class Sizer(AnySizer):
+    """Geometry only, and stateless, so that all sizes of a picture share one decode."""
+
+    shares_decode = True
 
     @abstractmethod
     def cut(self, source: Size, target: Size, ppoi: FocalPoint) -> Cut:
@@ -36,6 +66,31 @@ class Sizer(ABC):
             source: Upright size of the original, px.
             target: The size in the rendition key, px.
             ppoi: 0-1 from the top left.
+        """
+
+
+class FileSizer(AnySizer):
+    """Makes the whole file of a rendition itself; only that file tells its size."""
+
+    shares_decode = False
+
+    @abstractmethod
+    def make_file(
+        self,
+        image: Image.Image,
+        size: Size,
+        ppoi: FocalPoint,
+        row: Format,
+        encoding: Encoding,
+    ) -> bytes:
+        """Return the file of the rendition.
+
+        Args:
+            image: Upright, at full size, a copy for this call, with `format` set.
+            size: The size in the rendition key, px.
+            ppoi: 0-1 from the top left.
+            row: The format to write.
+            encoding: How to write it.
         """
 
 
@@ -57,6 +112,7 @@ class Thumbnail(Sizer):
 
     filename_key = "thumbnail"
     filename_key_regex = "thumbnail"
+    uses_ppoi = False
 
     def cut(self, source: Size, target: Size, ppoi: FocalPoint) -> Cut:
         return Cut(Box.of(source), fit_size(source, target))

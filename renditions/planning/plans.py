@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from renditions.errors import UnknownFormat
+from renditions.imaging.filters import AnyFilter
 from renditions.imaging.formats import Encoding, format_for_extension, format_named
 from renditions.imaging.geometry import FocalPoint
 from renditions.imaging.rendering import Recipe
-from renditions.imaging.sizers import Thumbnail
+from renditions.imaging.sizers import AnySizer
 
 from .keys import InvalidSizeKey, RenditionKey, RenditionKeySet
 from .paths import Layout, filtered_path, sized_path, split_extension
-from .registry import AnyFilter, AnySizer, NotRegistered, registry
+from .registry import NotRegistered, registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ class RenditionPlan:
         return digest.hexdigest()
 
     def _ppoi(self) -> str:
-        # A sizer of a project's own may look at it and not say so in the file name.
-        looks = self.recipe.sizer is not None and type(self.recipe.sizer) is not Thumbnail
-        return repr(self.original.ppoi) if looks else ""
+        # A project's own sizer may use the focal point and not put it into the file name.
+        uses_ppoi = self.recipe.sizer is not None and self.recipe.sizer.uses_ppoi
+        return repr(self.original.ppoi) if uses_ppoi else ""
 
     def _encoding(self) -> str:
         """Return what changes the bytes of this format: another format's quality does not."""

@@ -1,24 +1,13 @@
-"""Sizers and filters by name.
+"""Sizers and filters by name."""
 
-A project adds its own in an app's `renditions.py` (or `versatileimagefield.py`):
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-    from renditions.imaging.sizers import Sizer
-    from .registry import registry
-
-    registry.register_sizer("square", Square)
-"""
-
-import re
-from typing import Any, TypeVar
-
-from renditions.imaging.filters import Filter, Invert
-from renditions.imaging.sizers import Crop, Sizer, Thumbnail
-from renditions.imaging.whole_image import WholeImageFilter, WholeImageSizer
+from renditions.imaging.filters import AnyFilter, Invert
+from renditions.imaging.sizers import AnySizer, Crop, Thumbnail
 
 T = TypeVar("T")
-AnySizer = Sizer | WholeImageSizer
-AnyFilter = Filter | WholeImageFilter
-Registered = tuple[dict[str, type[AnySizer]], dict[str, type[AnyFilter]]]
 
 
 class AlreadyRegistered(Exception):
@@ -45,6 +34,17 @@ class UnallowedFilterName(Exception):
     """The name begins with an underscore."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[T]):
+    registered: type[Any]  # the class that the project named
+    made: T  # the one instance that plans and renditions use: plans of one key are equal
+
+
+Snapshot = tuple[dict[str, _Entry[AnySizer]], dict[str, _Entry[AnyFilter]]]
+# From a name and a class to the sizer or filter that stands for it.
+Adapter = Callable[[str, type[Any]], Any]
+
+
 class Registry:
     """The sizers and filters that rendition keys may name."""
 
@@ -63,13 +63,16 @@ class Registry:
         "writelines", "xreadlines",
     )  # fmt: skip
 
-    def __init__(self, name: str = "versatileimage_registry") -> None:
-        self.name = name
-        self._sizedimage_registry: dict[str, type[AnySizer]] = {}
-        self._filter_registry: dict[str, type[AnyFilter]] = {}
-        self._instances: dict[tuple[str, type[Any]], Any] = {}
+    def __init__(self) -> None:
+        self._sizers: dict[str, _Entry[AnySizer]] = {}
+        self._filters: dict[str, _Entry[AnyFilter]] = {}
+        self._adapters: dict[type[Any], Adapter] = {}
 
-    def register_sizer(self, attr_name: str, sizedimage_cls: type[AnySizer]) -> None:
+    def adapt(self, base: type[Any], adapter: Adapter) -> None:
+        """Let subclasses of `base` be registered, each by way of what `adapter` returns."""
+        self._adapters[base] = adapter
+
+    def register_sizer(self, attr_name: str, sizedimage_cls: type[Any]) -> None:
         """Let keys and `image.<attr_name>` name `sizedimage_cls`.
 
         Raises:
@@ -80,18 +83,19 @@ class Registry:
                 f"No sizer may be named {attr_name!r}: names that begin with an underscore and "
                 f"these are taken: {', '.join(self.unallowed_sizer_names)}."
             )
-        if not _is_class(sizedimage_cls, Sizer | WholeImageSizer):
+        made = self._made(attr_name, sizedimage_cls)
+        if not isinstance(made, AnySizer):
             raise InvalidSizedImageSubclass(
-                f"{sizedimage_cls!r} is no sizer. Subclass renditions.imaging.sizers.Sizer, "
+                f"{sizedimage_cls!r} is not a sizer. Subclass renditions.imaging.sizers.Sizer, "
                 "or SizedImage for code written for django-versatileimagefield."
             )
-        _add(self._sizedimage_registry, attr_name, sizedimage_cls, "sizer")
+        _add(self._sizers, attr_name, _Entry(sizedimage_cls, made), "sizer")
 
     def unregister_sizer(self, attr_name: str) -> None:
-        """Take the sizer's name away, or raise NotRegistered."""
-        _remove(self._sizedimage_registry, attr_name, "sizer")
+        """Free the name, or raise NotRegistered."""
+        _remove(self._sizers, attr_name, "sizer")
 
-    def register_filter(self, attr_name: str, filterimage_cls: type[AnyFilter]) -> None:
+    def register_filter(self, attr_name: str, filterimage_cls: type[Any]) -> None:
         """Let keys and `image.filters.<attr_name>` name `filterimage_cls`.
 
         Raises:
@@ -101,112 +105,94 @@ class Registry:
             raise UnallowedFilterName(
                 f"No filter may be named {attr_name!r}: it begins with an underscore."
             )
-        if not _is_class(filterimage_cls, Filter | WholeImageFilter):
+        made = self._made(attr_name, filterimage_cls)
+        if not isinstance(made, AnyFilter):
             raise InvalidFilteredImageSubclass(
-                f"{filterimage_cls!r} is no filter. Subclass renditions.imaging.filters.Filter, "
+                f"{filterimage_cls!r} is not a filter. Subclass renditions.imaging.filters.Filter, "
                 "or FilteredImage for code written for django-versatileimagefield."
             )
-        _add(self._filter_registry, attr_name, filterimage_cls, "filter")
+        _add(self._filters, attr_name, _Entry(filterimage_cls, made), "filter")
 
     def unregister_filter(self, attr_name: str) -> None:
-        """Take the filter's name away, or raise NotRegistered."""
-        _remove(self._filter_registry, attr_name, "filter")
+        """Free the name, or raise NotRegistered."""
+        _remove(self._filters, attr_name, "filter")
 
     def sizer(self, name: str) -> AnySizer:
         """Return the sizer called `name`, or raise NotRegistered with the names there are."""
-        made: AnySizer = self._instance(name, self.sizer_class(name))
-        return made
+        return _look_up(self._sizers, name, "sizer").made
 
     def filter(self, name: str) -> AnyFilter:
         """Return the filter called `name`, or raise NotRegistered with the names there are."""
-        made: AnyFilter = self._instance(name, _look_up(self._filter_registry, name, "filter"))
-        return made
-
-    def sizer_class(self, name: str) -> type[AnySizer]:
-        """Return what was registered as sizer `name`, or raise NotRegistered."""
-        return _look_up(self._sizedimage_registry, name, "sizer")
-
-    def name_of(self, sizedimage_cls: type[AnySizer]) -> str:
-        """Return the name that a class of sizers, or its equal, has, or raise NotRegistered."""
-        equals = sizedimage_cls, vars(sizedimage_cls).get("same_as")
-        for name, registered in self._sizedimage_registry.items():
-            if registered in equals:
-                return name
-        raise NotRegistered(f"{sizedimage_cls!r} is registered under no name.")
-
-    def filename_patterns(self) -> list[str]:
-        """Return a pattern for what each sizer writes into file names."""
-        return [_filename_pattern(cls) for cls in self._sizedimage_registry.values()]
-
-    def filter_names(self) -> list[str]:
-        """Return the names of all filters."""
-        return list(self._filter_registry)
-
-    def snapshot(self) -> Registered:
-        """Return all that is registered."""
-        return dict(self._sizedimage_registry), dict(self._filter_registry)
-
-    def restore(self, snapshot: Registered) -> None:
-        """Register what was registered when `snapshot` was taken, and nothing else."""
-        self._sizedimage_registry, self._filter_registry = snapshot
-
-    def _instance(self, name: str, cls: type[Any]) -> Any:
-        # Sizers and filters hold no state: one of each makes plans of one key equal.
-        if (name, cls) not in self._instances:
-            self._instances[name, cls] = _made(name, cls)
-        return self._instances[name, cls]
+        return _look_up(self._filters, name, "filter").made
 
     def has_sizer(self, name: str) -> bool:
-        """Whether a sizer is called `name`."""
-        return name in self._sizedimage_registry
+        return name in self._sizers
 
     def has_filter(self, name: str) -> bool:
-        """Whether a filter is called `name`."""
-        return name in self._filter_registry
+        return name in self._filters
+
+    @property
+    def sizer_classes(self) -> dict[str, type[Any]]:
+        """The registered classes of sizers by name, in the order of their registration."""
+        return {name: entry.registered for name, entry in self._sizers.items()}
+
+    @property
+    def filter_classes(self) -> dict[str, type[Any]]:
+        """The registered classes of filters by name, in the order of their registration."""
+        return {name: entry.registered for name, entry in self._filters.items()}
+
+    def name_of(self, *classes: type[Any] | None) -> str:
+        """Return the first name that one of `classes` is registered under as a sizer.
+
+        Raises:
+            NotRegistered: none is.
+        """
+        for name, entry in self._sizers.items():
+            if entry.registered in classes:
+                return name
+        raise NotRegistered(f"{classes[0]!r} is not registered under any name.")
+
+    def filename_patterns(self) -> list[str]:
+        """Return a regular expression for what each sizer writes into file names."""
+        return [entry.made.filename_pattern for entry in self._sizers.values()]
+
+    def snapshot(self) -> Snapshot:
+        """Return all that is registered."""
+        return dict(self._sizers), dict(self._filters)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Register exactly what was registered when `snapshot` was taken."""
+        self._sizers, self._filters = dict(snapshot[0]), dict(snapshot[1])
+
+    def _made(self, name: str, cls: object) -> Any:
+        """Return an instance of `cls`, or what its adapter makes of it; None: neither can be."""
+        if not isinstance(cls, type):
+            return None
+        for base, adapter in self._adapters.items():
+            if issubclass(cls, base):
+                return adapter(name, cls)
+        return cls() if issubclass(cls, AnySizer | AnyFilter) else None
 
 
-def _made(name: str, cls: type[Any]) -> Any:
-    """Return an instance; of an old class that has one, its equal in the new style.
-
-    A subclass of that old class has changed something, and is taken as it is.
-    """
-    equal = vars(cls).get("same_as")
-    if equal:
-        return equal()
-    # Old classes are made for one picture, with arguments that say which.
-    unbound = getattr(cls, "unbound", None)
-    return unbound(name) if unbound else cls()
-
-
-def _filename_pattern(cls: type[Any]) -> str:
-    of_old_class = getattr(cls, "get_filename_key_regex", None)
-    pattern: str | None = of_old_class() if of_old_class else None
-    return pattern or getattr(cls, "filename_key_regex", None) or re.escape(cls.filename_key)
-
-
-def _is_class(value: object, base: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, base)
-
-
-def _add(registered: dict[str, T], name: str, cls: T, what: str) -> None:
-    if name in registered:
+def _add(entries: dict[str, _Entry[T]], name: str, entry: _Entry[T], what: str) -> None:
+    if name in entries:
         raise AlreadyRegistered(
-            f"A {what} named {name!r} is registered already: {registered[name]!r}. "
+            f"A {what} named {name!r} is registered already: {entries[name].registered!r}. "
             f"Call unregister_{what}({name!r}) first to replace it."
         )
-    registered[name] = cls
+    entries[name] = entry
 
 
-def _remove(registered: dict[str, T], name: str, what: str) -> None:
-    _look_up(registered, name, what)
-    del registered[name]
+def _remove(entries: dict[str, _Entry[T]], name: str, what: str) -> None:
+    _look_up(entries, name, what)
+    del entries[name]
 
 
-def _look_up(registered: dict[str, T], name: str, what: str) -> T:
+def _look_up(entries: dict[str, _Entry[T]], name: str, what: str) -> _Entry[T]:
     try:
-        return registered[name]
+        return entries[name]
     except KeyError:
-        known = ", ".join(registered)
+        known = ", ".join(entries)
         raise NotRegistered(f"No {what} is named {name!r}. Known: {known}.") from None
 
 

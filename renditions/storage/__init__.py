@@ -116,7 +116,7 @@ def _typed(data: bytes) -> "ContentFile[bytes]":
     return file
 
 
-def withdraw(storage: Storage, path: str) -> None:
+def delete_file(storage: Storage, path: str) -> None:
     """Take the file at `path` away; an absent one is no error.
 
     Raises:

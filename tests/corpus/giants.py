@@ -9,12 +9,13 @@ from typing import Any
 
 from PIL import Image
 
+from renditions.compat.adapters import LegacySizer
+from renditions.compat.datastructures import SizedImage
 from renditions.imaging.formats import Encoding, format_named
 from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import Recipe
 from renditions.imaging.sizers import Thumbnail
 from renditions.imaging.sources import Limits
-from renditions.imaging.whole_image import WholeImageSizer
 
 from .runner import MOVING, STILL
 
@@ -105,7 +106,7 @@ def _all_frames(*formats: str, side: int | None = None) -> list[Recipe]:
     return [Recipe(sizer, size, format=name, encoding=keep) for name in formats]
 
 
-class _OldThumbnail(WholeImageSizer):
+class _OldThumbnail(SizedImage):
     """As the old package's own, which needs as much again of what it is given."""
 
     filename_key = "old"
@@ -119,7 +120,10 @@ class _OldThumbnail(WholeImageSizer):
         return buffer
 
 
-_OLD = [Recipe(_OldThumbnail(), Size(300, 300)), Recipe(_OldThumbnail(), Size(100, 100))]
+_OLD = [
+    Recipe(LegacySizer(_OldThumbnail, "old"), Size(300, 300)),
+    Recipe(LegacySizer(_OldThumbnail, "old"), Size(100, 100)),
+]
 
 GIANTS = {
     "jpeg": Giant(_giant("JPEG", subsampling=0)),

@@ -15,10 +15,11 @@ from django.db import connection, models
 from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 
-from renditions import accessors, conf
+from renditions import conf
 from renditions.accessors import InvalidFilter, MalformedSizedImageKey
 from renditions.compat.datastructures import FilteredImage, FilterLibrary, SizedImage
 from renditions.compat.versatileimagefield import CroppedImage, InvertImage, ThumbnailImage
+from renditions.engine import status
 from renditions.files import VersatileImageFieldFile, VersatileImageFileDescriptor
 from renditions.imaging.sizers import Crop
 from renditions.planning.keys import InvalidSizeKey, RenditionKey
@@ -354,7 +355,7 @@ def test_what_was_made_is_not_looked_at_again(card, field_storage, tmp_path, mon
     card = fresh(card)
     str(card.image.crop["60x30"])
     storage.calls.clear()
-    monkeypatch.setattr(accessors, "datetime", Later)
+    monkeypatch.setattr(status, "datetime", Later)
 
     str(card.image.crop["60x30"])
 
@@ -420,6 +421,17 @@ def test_a_bad_picture_breaks_no_page(card, content):
 
 
 @pytest.mark.usefixtures("on_demand")
+@pytest.mark.parametrize("look", ["crop", "filters"])
+def test_an_accessor_makes_nothing_until_it_is_asked(card, look):
+    """A template that builds an accessor and shows no URL pays for no rendition."""
+    before = files()
+    rendition = card.image.crop["60x30"] if look == "crop" else card.image.filters.invert
+
+    assert files() == before
+    assert default_storage.exists(rendition.name)
+
+
+@pytest.mark.usefixtures("on_demand")
 def test_not_every_visitor_tries_a_bad_picture(card, field_storage, tmp_path, monkeypatch):
     """Only one in a while, less and less often."""
     default_storage.delete("cards/a.jpg")
@@ -431,7 +443,7 @@ def test_not_every_visitor_tries_a_bad_picture(card, field_storage, tmp_path, mo
     str(card.image.crop["60x30"])
     assert not storage.calls
 
-    monkeypatch.setattr(accessors, "datetime", Later)
+    monkeypatch.setattr(status, "datetime", Later)
     default_storage.save("cards/a.jpg", ContentFile(four_corners(320, 200)))
     str(card.image.crop["60x30"])
     assert storage.exists(card.image.crop["60x30"].name)
@@ -440,13 +452,14 @@ def test_not_every_visitor_tries_a_bad_picture(card, field_storage, tmp_path, mo
 class Later(datetime):
     @classmethod
     def now(cls, tz=None):
-        return datetime.now(tz) + timedelta(seconds=accessors.FAILURE_HOLDS_S + 1)
+        return datetime.now(tz) + timedelta(seconds=status.RETRY_AFTER_S + 1)
 
 
 def test_one_rendition_can_be_deleted(card):
     """File and record."""
     card.image.create_on_demand = True
     rendition = card.image.thumbnail["9x9"]
+    assert default_storage.exists(rendition.name)
     plan = card.image.plan(RenditionKey.parse("thumbnail__9x9"))
     assert Recorder(conf.store()).recall([plan])
 
@@ -460,6 +473,7 @@ def test_a_record_can_be_forgotten(card):
     """The file stays."""
     card.image.create_on_demand = True
     rendition = card.image.thumbnail["9x9"]
+    assert default_storage.exists(rendition.name)
 
     rendition.clear_cache()
 
@@ -632,7 +646,7 @@ def make_all(image, ppois=((0.5, 0.5), (0.25, 1.0))):
     for ppoi in ppois:
         image.ppoi = ppoi
         for key in ALL:
-            image.rendition(RenditionKey.parse(key))
+            assert image.rendition(RenditionKey.parse(key)).name
 
 
 def files(folder=""):

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from PIL import Image
 
 from renditions import conf
-from renditions.engine.warming import survey
+from renditions.engine.status import survey
 from renditions.records import Recorder, RecordState
 from tests.app.models import Person
 from tests.conftest import CORNERS
@@ -36,10 +36,9 @@ def assert_all_made(person: Person, media: Path) -> None:
     """Each declared rendition is a whole picture with its corners in place, and known as made."""
     plans = person.headshot.plans()
     assert len(plans) == len(conf.key_set("headshot").keys)
-    for plan, record in survey(person.headshot.storage, plans):
-        assert corners(media / plan.path) == list(CORNERS), plan.path
-        assert record, plan.path
-        assert record.state is RecordState.CREATED, plan.path
+    for status in survey(person.headshot.storage, plans):
+        assert corners(media / status.plan.path) == list(CORNERS), status.plan.path
+        assert status.is_made, (status.plan.path, status.reason)
 
 
 def recorded(person: Person) -> set[RecordState]:

@@ -228,7 +228,7 @@ def _working(world: World, worker: int, work: Work, rules: Rules) -> Iterator[tu
         case 4:
             yield "end", _settled(world, worker, work, rules)
         case 5:
-            yield "withdraw", _withdrawn(world, worker, work, rules)
+            yield "delete_file", _withdrawn(world, worker, work, rules)
         case 6:
             yield "hand back", _handed_back(world, worker, work)
 
@@ -379,6 +379,6 @@ class Walk:
 
 # What happens by itself, in an order that comes to an end.
 HEALING = (
-    *("end", "publish", "ask", "open", "version", "blank", "withdraw", "hand back"),
+    *("end", "publish", "ask", "open", "version", "blank", "delete_file", "hand back"),
     *("release", "due", "expire", "deliver", "sweep"),
 )

@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.test import TestCase
 
 from renditions import conf as library_conf
-from renditions.engine import warming
+from renditions.engine import status
 from tests.app.models import Card, Editor, Person
 from tests.servers import closed_port, wait_until
 from tests.workers.broker import celery_on, drain
@@ -204,7 +204,7 @@ def slow(monkeypatch, seconds: float, error: Exception | None = None) -> list[fl
             raise error
         return "another"
 
-    monkeypatch.setattr(warming, "source_version", look)
+    monkeypatch.setattr(status, "source_version", look)
     monkeypatch.setattr(runs, "monotonic", lambda: clock[0])
     return clock
 

@@ -1,8 +1,7 @@
 """What old sizers and filters have in common."""
 
-import copy
 from io import BytesIO
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, cast
 
 from django.core.files.storage import Storage
 from PIL import Image
@@ -11,9 +10,9 @@ from renditions import conf
 from renditions.imaging.formats import format_named
 from renditions.imaging.orientation import make_upright
 from renditions.imaging.sources import open_source, reading_pixels
-from renditions.imaging.whole_image import SaveOptions
 from renditions.storage import publish
 
+SaveOptions = dict[str, Any]
 Processed = tuple[Image.Image, SaveOptions]
 
 
@@ -39,13 +38,6 @@ class ProcessedImage:
         self.storage = storage
         self.create_on_demand = create_on_demand
         self.placeholder_image = placeholder_image
-
-    def with_picture(self, path: str, storage: Storage) -> Self:
-        """Return one like this that knows which picture it works on."""
-        other = copy.copy(self)
-        other.path_to_image = path
-        other.storage = storage
-        return other
 
     def process_image(self, *args: Any, **kwargs: Any) -> BytesIO:
         """Return the file that is made of a picture: what every subclass says for itself."""

@@ -1,20 +1,39 @@
 """Old filters: a whole picture in, a file out."""
 
 from io import BytesIO
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from django.core.files.storage import Storage
 from PIL import Image
 
 from renditions import conf
-from renditions.accessors import FilterLibrary, InvalidFilter
-from renditions.imaging.whole_image import SaveOptions, WholeImageFilter
+from renditions.accessors import Filters, InvalidFilter, Picture
 from renditions.planning.paths import filtered_path
+from renditions.validators import PPOI
 
-from .base import ProcessedImage
+from .base import ProcessedImage, SaveOptions
 from .mixins import DeleteAndClearCacheMixIn
 
 __all__ = ["DummyFilter", "FilterLibrary", "FilteredImage", "InvalidFilter"]
+
+
+class FilterLibrary(Filters):
+    """The filters of the picture at a path, as old code asks for them."""
+
+    def __init__(
+        self,
+        original_file_location: str | None,
+        storage: Storage,
+        registry: object,
+        ppoi: PPOI,
+        create_on_demand: bool,
+    ) -> None:
+        """Give the filters of the picture at `original_file_location`.
+
+        Args:
+            registry: Not used: there is one registry.
+        """
+        super().__init__(Picture.at(original_file_location, storage, create_on_demand, ppoi))
 
 
 class DummyFilter:
@@ -24,7 +43,7 @@ class DummyFilter:
     url = ""
 
 
-class FilteredImage(DeleteAndClearCacheMixIn, ProcessedImage, WholeImageFilter):
+class FilteredImage(DeleteAndClearCacheMixIn, ProcessedImage):
     """Base of old filters: `process_image`.
 
     Args:
@@ -39,11 +58,6 @@ class FilteredImage(DeleteAndClearCacheMixIn, ProcessedImage, WholeImageFilter):
     ) -> None:
         super().__init__(path_to_image, storage, create_on_demand)
         self.filename_key = filename_key
-
-    @classmethod
-    def unbound(cls, name: str) -> Self:
-        """Return one that works on no picture yet."""
-        return cls(path_to_image="", storage=None, create_on_demand=False, filename_key=name)  # type: ignore[arg-type]
 
     @property
     def name(self) -> str:  # type: ignore[override]

@@ -4,7 +4,7 @@ from django.core.files.storage import Storage
 
 from renditions import conf
 from renditions.records import Recorder
-from renditions.storage import storage_label, withdraw
+from renditions.storage import delete_file, storage_label
 
 
 class DeleteAndClearCacheMixIn:
@@ -15,7 +15,7 @@ class DeleteAndClearCacheMixIn:
 
     def delete(self) -> None:
         """Take the file away and forget what is known of it."""
-        withdraw(self.storage, self.name)
+        delete_file(self.storage, self.name)
         self.clear_cache()
 
     def clear_cache(self) -> None:

@@ -1,32 +1,30 @@
 """Old sizers: a whole picture in, a file out."""
 
-import copy
 from io import BytesIO
 from typing import Any, ClassVar, NoReturn, Self
 
 from django.core.files.storage import Storage
 from PIL import Image
 
-from renditions.accessors import MalformedSizedImageKey, Renderable, RenditionFile, Sizes
-from renditions.imaging.geometry import FocalPoint
-from renditions.imaging.whole_image import SaveOptions, WholeImageSizer
-from renditions.registry import versatileimagefield_registry
+from renditions.accessors import MalformedSizedImageKey, Picture, RenditionFile, Sizes
+from renditions.registry import registry
 from renditions.validators import PPOI
 
-from .base import ProcessedImage
+from .base import ProcessedImage, SaveOptions
 
 __all__ = ["MalformedSizedImageKey", "SizedImage", "SizedImageInstance"]
 
 SizedImageInstance = RenditionFile
 
 
-class SizedImage(ProcessedImage, WholeImageSizer):
+class SizedImage(ProcessedImage):
     """Base of old sizers: `filename_key` and `process_image`.
 
     `image.<name>` is an instance of it, from which sizes are asked: `image.<name>["400x400"]`.
     Renditions are made by the same executor as all others.
     """
 
+    filename_key: ClassVar[str]
     filename_key_regex: ClassVar[str]
     # The new-style sizer that does the same and shares the decode, not for subclasses.
     same_as: ClassVar[Any] = None
@@ -48,23 +46,10 @@ class SizedImage(ProcessedImage, WholeImageSizer):
                 f"{type(self).__name__} has neither a filename_key nor a get_filename_key()."
             ) from None
 
-    @classmethod
-    def unbound(cls, name: str) -> Self:
-        """Return one that works on no picture yet."""
-        return cls(path_to_image="", storage=None, create_on_demand=False, ppoi=(0.5, 0.5))  # type: ignore[arg-type]
-
-    @classmethod
-    def of_picture(cls, picture: Renderable, name: str, filter_name: str | None) -> Self:
-        """Return what `image.<name>` or `image.filters.<filter_name>.<name>` is."""
-        original = picture.original
-        made = cls(
-            path_to_image=original.name if original else "",
-            storage=picture.storage,
-            create_on_demand=picture.create_on_demand,
-            ppoi=(original.ppoi.x, original.ppoi.y) if original else (0.5, 0.5),
-        )
-        made._sizes = Sizes(picture, name, filter_name)
-        return made
+    def answered_by(self, sizes: Sizes) -> Self:
+        """Let `sizes` answer when this is asked for a size."""
+        self._sizes = sizes
+        return self
 
     def ppoi_as_str(self) -> str:
         """Return the focal point as it stands in file names: `0-5__0-5`."""
@@ -79,19 +64,11 @@ class SizedImage(ProcessedImage, WholeImageSizer):
         """Return a pattern of all that `get_filename_key` may return."""
         return getattr(cls, "filename_key_regex", None) or cls.filename_key
 
-    def key_in_filename(self, ppoi: FocalPoint) -> str:
-        """Return what the file name of a rendition with this focal point says of this sizer."""
-        pointed = copy.copy(self)
-        pointed.ppoi = ppoi.x, ppoi.y
-        return pointed.get_filename_key()
-
     def __getitem__(self, key: str) -> RenditionFile:
         """Return the rendition of a size like `400x400`."""
         if self._sizes is None:
-            name = versatileimagefield_registry.name_of(type(self))
-            picture = Renderable.at(
-                self.path_to_image, self.storage, self.create_on_demand, self.ppoi
-            )
+            name = registry.name_of(type(self), vars(type(self)).get("same_as"))
+            picture = Picture.at(self.path_to_image, self.storage, self.create_on_demand, self.ppoi)
             self._sizes = Sizes(picture, name)
         return self._sizes[key]
 

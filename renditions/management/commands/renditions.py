@@ -10,10 +10,12 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from renditions import conf
-from renditions.engine.adoption import adopt_all
+from renditions.engine.adoption import Verdict, adopt
 from renditions.fields import VersatileImageField
-from renditions.image_warmer import VersatileImageFieldWarmer
-from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
+from renditions.files import VersatileImageFieldFile
+from renditions.image_warmer import CHUNK_ROWS, VersatileImageFieldWarmer
+from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKeySet
+from renditions.planning.plans import RenditionPlan
 
 
 class Command(BaseCommand):
@@ -101,13 +103,22 @@ class Command(BaseCommand):
                 f"{field.label} declares nothing to warm. Give it warm='NAME', or pass --set NAME."
             )
         counts: Counter[str] = Counter()
-        for plan, verdict in adopt_all(field, key_set, dry_run=dry_run):
+        for plan, verdict in _adopted(field, key_set, dry_run=dry_run):
             counts[verdict] += 1
             if verdict.is_refusal and verbosity > 0:
                 self.stderr.write(f"{plan.path}: {verdict}")
         told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
         would = " (dry run: nothing was changed)" if dry_run else ""
         self.stdout.write(f"{field.label}: {told or 'no pictures'}.{would}")
+
+
+def _adopted(
+    field: VersatileImageField, key_set: RenditionKeySet, *, dry_run: bool
+) -> Iterator[tuple[RenditionPlan, Verdict]]:
+    """Adopt for every instance, in constant memory."""
+    for instance in field.model._base_manager.order_by("pk").iterator(chunk_size=CHUNK_ROWS):
+        image: VersatileImageFieldFile = getattr(instance, field.name)
+        yield from adopt(image.storage, image.plans(key_set), dry_run=dry_run).items()
 
 
 def _fields(labels: list[str], sets: list[str] | None) -> Iterator[VersatileImageField]:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, re_path
 from django.views.static import serve
 
-from renditions.engine.warming import survey
+from renditions.engine.status import survey
 
 from .models import Picture
 
@@ -16,10 +16,10 @@ from .models import Picture
 def page(request: HttpRequest) -> HttpResponse:
     """Show each picture's renditions and what is known of them."""
     lines = [
-        f"{rendition.url} {record.state if record else 'unknown'}"
+        f"{rendition.url} {status.record.state if status.record else 'unknown'}"
         for picture in Picture.objects.order_by("-pk")[:5]
-        for plan, record in survey(picture.image.storage, picture.image.plans())
-        for rendition in [picture.image.rendition(plan.key)]
+        for status in survey(picture.image.storage, picture.image.plans())
+        for rendition in [picture.image.rendition(status.plan.key)]
     ]
     return HttpResponse("\n".join(lines))
 

@@ -10,7 +10,8 @@ from django.test import override_settings
 from renditions import conf
 from renditions.compat.datastructures import FilteredImage, SizedImage
 from renditions.engine import warming
-from renditions.engine.warming import Result, is_current, is_known_current, survey, warm
+from renditions.engine.status import Look, are_made, survey
+from renditions.engine.warming import Result, warm, warm_once
 from renditions.errors import (
     OutOfMemory,
     PermanentError,
@@ -278,7 +279,7 @@ def test_nothing_is_published_that_is_not_wanted_any_more(disk, photo):
     """The work may be withdrawn while it is being done."""
     answers = iter([True, False, False])
 
-    report = warm(disk, plans(photo), wanted=lambda plan: next(answers))
+    report = warm_once(disk, plans(photo), still_wanted=lambda plan: next(answers))
 
     assert results(report) == [Result.CREATED, Result.UNWANTED, Result.UNWANTED]
     assert [disk.exists(plan.path) for plan in plans(photo)] == [True, False, False]
@@ -298,7 +299,7 @@ def test_an_interrupt_goes_through(disk, photo, registry):
     both = plans(photo, "crop__60x30", "filters__stopping__url")
 
     with pytest.raises(Stop):
-        warm(disk, both, interrupts=(Stop,))
+        warm_once(disk, both, interrupts=(Stop,))
 
     assert record_of(both[0]).state is RecordState.CREATED
     assert record_of(both[1]) is None
@@ -310,30 +311,23 @@ def test_no_plans_cost_nothing(disk):
     assert not disk.calls
 
 
-def test_reports_add_up():
-    """In order."""
-    report = warming.WarmReport((1,)) + warming.WarmReport((2,))
-
-    assert report.outcomes == (1, 2)
-
-
 def test_known_current_asks_no_storage(disk, photo):
     """A page or a save may ask it."""
-    assert not is_known_current(plans(photo))
+    assert not are_made(disk, plans(photo), Look.RECORDS)
     warm(disk, plans(photo))
     disk.calls.clear()
 
-    assert is_known_current(plans(photo))
+    assert are_made(disk, plans(photo), Look.RECORDS)
     assert not disk.calls
 
 
 def test_current_looks_at_the_storage(disk, photo):
     """The rendition is there, and made of the original as it is."""
     warm(disk, plans(photo))
-    assert is_current(disk, plans(photo))
+    assert are_made(disk, plans(photo), Look.FILES)
 
     disk.delete(plans(photo)[0].path)
-    assert not is_current(disk, plans(photo))
+    assert not are_made(disk, plans(photo), Look.FILES)
 
 
 def test_current_needs_an_original(disk, photo):
@@ -341,7 +335,7 @@ def test_current_needs_an_original(disk, photo):
     warm(disk, plans(photo))
     disk.delete(photo)
 
-    assert not is_current(disk, plans(photo))
+    assert not are_made(disk, plans(photo), Look.FILES)
 
 
 def test_a_survey_makes_nothing(disk, photo):
@@ -351,7 +345,7 @@ def test_a_survey_makes_nothing(disk, photo):
     conf.cache().clear()
     warm(disk, [replace(thumbnail, original=replace(thumbnail.original, name="nowhere.jpg"))])
 
-    found = dict(survey(disk, plans(photo)))
+    found = {status.plan: status.record for status in survey(disk, plans(photo))}
 
     assert found[crop].state is RecordState.CREATED
     assert found[thumbnail].state is RecordState.FAILED
@@ -369,7 +363,7 @@ def test_a_survey_needs_no_cache(disk, photo):
     }
 
     with override_settings(CACHES={"default": away}):
-        assert all(record for _, record in survey(disk, made))
+        assert all(status.is_made for status in survey(disk, made))
 
 
 def test_a_format_in_the_key_is_the_format_of_the_file(disk, photo):

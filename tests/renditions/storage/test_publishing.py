@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, default_storage, storages
 
 from renditions.errors import StorageFailed
-from renditions.storage import PathRefused, publish, storage_label, withdraw
+from renditions.storage import PathRefused, delete_file, publish, storage_label
 from tests.conftest import four_corners
 
 
@@ -221,8 +221,8 @@ def test_what_is_withdrawn_is_gone(disk):
     """And withdrawing it again is no error."""
     disk.save("a.jpg", ContentFile(b"x"))
 
-    withdraw(disk, "a.jpg")
-    withdraw(disk, "a.jpg")
+    delete_file(disk, "a.jpg")
+    delete_file(disk, "a.jpg")
 
     assert not disk.exists("a.jpg")
 

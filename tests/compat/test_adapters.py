@@ -1,19 +1,19 @@
-"""Sizers and filters of the old contract beside new ones."""
+"""Sizers and filters written for the old package beside new ones."""
 
 from io import BytesIO
 
 import pytest
 from PIL import Image, ImageOps
 
+from renditions.compat.adapters import LegacyFilter, LegacySizer
+from renditions.compat.datastructures import FilteredImage, SizedImage
 from renditions.imaging.filters import Invert
 from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.rendering import Recipe, open_picture
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits
-from renditions.imaging.whole_image import WholeImageFilter, WholeImageSizer
-
-from .pictures import (
+from tests.renditions.imaging.pictures import (
     BLUE,
     CORNERS,
     GREEN,
@@ -30,14 +30,11 @@ from .pictures import (
 )
 
 
-class Padded(WholeImageSizer):
+class Padded(SizedImage):
     """Written as the old package's manual shows it."""
 
     filename_key = "padded"
-    seen: list
-
-    def __init__(self):
-        self.seen = []
+    seen: list = []
 
     def process_image(self, image, image_format, save_kwargs, width, height):
         self.seen.append((image.size, image.mode, image.format, image_format, self.ppoi))
@@ -49,7 +46,7 @@ class Padded(WholeImageSizer):
         return imagefile
 
 
-class Mirrored(WholeImageFilter):
+class Mirrored(FilteredImage):
     calls = 0
 
     def process_image(self, image, image_format, save_kwargs):
@@ -59,7 +56,7 @@ class Mirrored(WholeImageFilter):
         return imagefile
 
 
-class GreyJpeg(WholeImageFilter):
+class GreyJpeg(FilteredImage):
     def preprocess_JPEG(self, image):  # noqa: N802
         return image.convert("L"), {"quality": 90}
 
@@ -76,11 +73,10 @@ class InAFile:
         self.seek, self.read = file.seek, file.read
 
 
-class Own(WholeImageFilter):
+class Own(FilteredImage):
     """Has names of its own for what it is given, and options of its own for the file."""
 
-    def __init__(self, **options):
-        self.options = options
+    options: dict = {}
 
     def process_image(self, picture, name, options):
         buffer = BytesIO()
@@ -93,14 +89,22 @@ class Fine(Own):
         return image, {}
 
 
+def sizer(cls=Padded):
+    return LegacySizer(cls, "sizer")
+
+
+def a_filter(cls, **options):
+    return LegacyFilter(type("Chosen", (cls,), {"options": options}) if options else cls, "filter")
+
+
 def test_an_old_sizer_gets_the_whole_upright_picture():
     """At full size, the right way up, with its focal point and format."""
-    sizer = Padded()
+    Padded.seen.clear()
     file = with_orientation(four_corners(320, 200), 6)
 
-    rendered = render(file, Recipe(sizer, Size(50, 100), FocalPoint(0.25, 0.75)))
+    rendered = render(file, Recipe(sizer(), Size(50, 100), FocalPoint(0.25, 0.75)))
 
-    assert sizer.seen == [((200, 320), "RGB", "JPEG", "JPEG", (0.25, 0.75))]
+    assert Padded.seen == [((200, 320), "RGB", "JPEG", "JPEG", (0.25, 0.75))]
     assert (rendered.size, rendered.mime) == (Size(50, 100), "image/jpeg")
     assert near(corners_of(read(rendered))[:2], [BLUE, RED], by=20)
 
@@ -108,9 +112,9 @@ def test_an_old_sizer_gets_the_whole_upright_picture():
 def test_old_and_new_share_a_picture():
     """An old sizer that changes its picture changes nobody else's."""
     recipes = [
-        Recipe(Padded(), Size(40, 40)),
+        Recipe(sizer(), Size(40, 40)),
         Recipe(Crop(), Size(40, 40)),
-        Recipe(Padded(), Size(80, 80)),
+        Recipe(sizer(), Size(80, 80)),
         Recipe(Thumbnail(), Size(100, 100)),
     ]
     with open_picture(as_file(four_corners(100, 100), "PNG"), recipes, Limits()) as picture:
@@ -122,19 +126,22 @@ def test_old_and_new_share_a_picture():
 
 def test_the_format_hook_is_asked():
     """`preprocess_JPEG` may change the picture and the options."""
-    image = read(render(as_file(four_corners(60, 60), "JPEG"), Recipe(filter=GreyJpeg())))
+    image = read(render(as_file(four_corners(60, 60), "JPEG"), Recipe(filter=a_filter(GreyJpeg))))
 
     assert (image.mode, image.size) == ("L", (60, 60))
-    assert read(render(as_file(four_corners(9, 9), "PNG"), Recipe(filter=GreyJpeg()))).mode == "RGB"
+    assert (
+        read(render(as_file(four_corners(9, 9), "PNG"), Recipe(filter=a_filter(GreyJpeg)))).mode
+        == "RGB"
+    )
 
 
 def test_old_filters_before_new_and_old_sizers():
     """Filtered at full size first, as ever, and once for all sizes."""
     Mirrored.calls = 0
-    old = Mirrored()
+    old = a_filter(Mirrored)
     recipes = [
         Recipe(Crop(), Size(20, 20), filter=old),
-        Recipe(Padded(), Size(30, 30), filter=old),
+        Recipe(sizer(), Size(30, 30), filter=old),
         Recipe(filter=old),
     ]
     with open_picture(as_file(four_corners(100, 100), "PNG"), recipes, Limits()) as picture:
@@ -147,7 +154,7 @@ def test_old_filters_before_new_and_old_sizers():
 
 def test_a_new_filter_before_an_old_sizer():
     """The order is the key's: filter, then sizer."""
-    recipe = Recipe(Padded(), Size(30, 30), filter=Invert())
+    recipe = Recipe(sizer(), Size(30, 30), filter=Invert())
 
     image = read(render(as_file(four_corners(100, 100), "PNG"), recipe))
 
@@ -159,7 +166,7 @@ def test_an_old_sizer_saves_with_the_options_of_the_format():
     """Quality is a setting, not something that each sizer knows."""
     file = as_file(Image.effect_noise((90, 90), 90), "JPEG")
     sizes = [
-        len(render(file, Recipe(Padded(), Size(90, 90), encoding=Encoding(jpeg_quality=q))).data)
+        len(render(file, Recipe(sizer(), Size(90, 90), encoding=Encoding(jpeg_quality=q))).data)
         for q in (20, 90)
     ]
 
@@ -168,7 +175,7 @@ def test_an_old_sizer_saves_with_the_options_of_the_format():
 
 def test_an_old_filter_is_called_by_position_and_may_return_any_file():
     """What its arguments are called, and what is behind the file, was never asked."""
-    image = read(render(as_file(four_corners(60, 40), "JPEG"), Recipe(filter=Own())))
+    image = read(render(as_file(four_corners(60, 40), "JPEG"), Recipe(filter=a_filter(Own))))
 
     assert near(corners_of(image), CORNERS, by=20)
 
@@ -176,9 +183,9 @@ def test_an_old_filter_is_called_by_position_and_may_return_any_file():
 @pytest.mark.parametrize(
     ("name", "old"),
     [
-        ("PNG", Own(compress_level=9)),
-        ("WEBP", Own(method=6)),
-        ("JPEG", Fine(quality=95, progressive=True)),
+        ("PNG", a_filter(Own, compress_level=9)),
+        ("WEBP", a_filter(Own, method=6)),
+        ("JPEG", a_filter(Fine, quality=95, progressive=True)),
     ],
 )
 def test_old_code_may_add_options_that_it_was_never_given(name, old):
@@ -188,19 +195,19 @@ def test_old_code_may_add_options_that_it_was_never_given(name, old):
 
 def test_an_old_sizer_gets_a_palette_as_it_is():
     """Code that puts a GIF's palette back finds one to put back."""
-    sizer = Padded()
+    Padded.seen.clear()
     picture = four_corners(40, 40).quantize(4)
 
-    render(as_file(picture, "GIF"), Recipe(sizer, Size(20, 20)))
+    render(as_file(picture, "GIF"), Recipe(sizer(), Size(20, 20)))
 
-    assert sizer.seen[0][1] == "P"
+    assert Padded.seen[0][1] == "P"
 
 
 def test_nothing_private_goes_through_an_old_sizer():
     """Old code never carried EXIF over; comments it did."""
     file = as_file(four_corners(40, 40), "JPEG", comment=b"SECRET", xmp=b"SECRET")
 
-    assert b"SECRET" not in render(file, Recipe(Padded(), Size(20, 20))).data
+    assert b"SECRET" not in render(file, Recipe(sizer(), Size(20, 20))).data
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
@@ -208,10 +215,10 @@ def test_nothing_private_goes_through_an_old_sizer():
 def test_a_large_picture_is_decoded_anew(format_name, orientation, monkeypatch):
     """What is too large to be there twice becomes the same; new recipes beside it, too."""
     recipes = [
-        Recipe(Padded(), Size(60, 60)),
+        Recipe(sizer(), Size(60, 60)),
         Recipe(Crop(), Size(40, 40)),
-        Recipe(Padded(), Size(80, 80), filter=Invert()),
-        Recipe(Thumbnail(), Size(100, 100), filter=Mirrored()),
+        Recipe(sizer(), Size(80, 80), filter=Invert()),
+        Recipe(Thumbnail(), Size(100, 100), filter=a_filter(Mirrored)),
     ]
     file = with_orientation(photograph(300, 200), orientation, format_name)
 

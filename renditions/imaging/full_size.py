@@ -1,0 +1,71 @@
+"""The picture at full size, for sizers and filters that make a whole file from it.
+
+They know nothing of a shared decode. Each gets an upright copy, with `format` set and with nothing
+in `info` that an encoder would carry over, a colour profile apart.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from PIL import Image
+
+from .colour import to_srgb
+from .filters import FileFilter, Filter
+from .formats import Encoding, Format
+from .geometry import FocalPoint, Size
+from .headers.icc import read_profile
+from .modes import GREYS, detach_from_file, to_working_mode, unpremultiply
+from .orientation import make_upright
+from .sizers import FileSizer
+from .sources import SourceInfo
+
+Info = dict[str | tuple[int, int], Any]
+
+_KEPT_INFO = ("icc_profile", "transparency", "adobe")
+
+
+class FullSizePicture:
+    """Gives each `FileSizer` and `FileFilter` a copy of its own."""
+
+    def __init__(self, copies: Callable[[], Image.Image], info: SourceInfo) -> None:
+        """Take a copy, which is already `upright_for_files`, from `copies` when one is needed."""
+        self._copies = copies
+        self._info = info
+        self._filtered: dict[tuple[FileFilter, str, Encoding], bytes] = {}
+
+    def filtered(self, chosen: FileFilter, row: Format, encoding: Encoding) -> bytes:
+        """Return the file that the filter makes; it is asked once for all sizes."""
+        key = chosen, row.name, encoding
+        if key not in self._filtered:
+            self._filtered[key] = chosen.make_file(self._copy(), row, encoding)
+        return self._filtered[key]
+
+    def sized(
+        self,
+        sizer: FileSizer,
+        size: Size,
+        ppoi: FocalPoint,
+        before: Filter | None,
+        row: Format,
+        encoding: Encoding,
+    ) -> bytes:
+        """Return the file that the sizer makes of the picture, after the filter `before`."""
+        image = self._copy()
+        if before:
+            image = unpremultiply(to_working_mode(image), grey=self._info.mode in GREYS)
+            image = before.apply(to_srgb(image, read_profile(self._info.icc_profile)))
+            image.info = {}
+        return sizer.make_file(image, size, ppoi, row, encoding)
+
+    def _copy(self) -> Image.Image:
+        image = self._copies()
+        image.format = self._info.format
+        return image
+
+
+def upright_for_files(image: Image.Image, info: SourceInfo) -> Image.Image:
+    """Return decoded `image`, which may be changed, upright and with little info."""
+    kept: Info = {key: image.info[key] for key in _KEPT_INFO if image.info.get(key) is not None}
+    image = make_upright(detach_from_file(image), info.orientation)
+    image.info = kept
+    return image
