@@ -17,7 +17,7 @@ from celery.signals import (
 )
 from django.db import connections
 
-from renditions.storage import disk as unfinished
+from renditions.storage import disk
 
 from . import conf, dispatch, ledger, runs
 from .targets import all_warmed_fields, in_each_ledger
@@ -51,7 +51,7 @@ def _sweep_storages() -> None:
     """Delete unfinished files older than a lease: no process can still be writing them."""
     for storage in {id(field.storage): field.storage for field in all_warmed_fields()}.values():
         try:
-            unfinished.sweep(storage, older_than_s=conf.get("LEASE_S"))
+            disk.sweep(storage, older_than_s=conf.get("LEASE_S"))
         except OSError as error:
             logger.warning("Unfinished files could not be deleted from a storage: %s", error)
 

@@ -24,7 +24,8 @@ from renditions.errors import (
 from renditions.imaging.rendering import Picture, open_picture
 from renditions.planning.plans import RenditionPlan
 from renditions.records import Recorder, RenditionRecord
-from renditions.storage import publish, storage_error
+from renditions.storage import publish
+from renditions.storage.failures import storage_error
 from renditions.storage.originals import source_version
 
 from .adoption import Examination, Verdict

@@ -4,7 +4,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
 
 from renditions.errors import SourceMissing
-from renditions.storage import PathRefused, storage_error
+
+from .failures import PathRefused, storage_error
 
 
 def source_version(storage: Storage, name: str) -> str:

@@ -174,10 +174,11 @@ def path_check() -> None:
 
     from django.core.files.storage import FileSystemStorage
 
-    from renditions import storage as publishing
+    from renditions import storage
+    from renditions.storage import disk
 
-    publishing.validate_file_name = lambda name, allow_relative_path: name
-    publishing._refuse_way_out = lambda storage, target: None
+    storage.validate_file_name = lambda name, allow_relative_path: name
+    disk._refuse_way_out = lambda storage, target: None
     FileSystemStorage.path = lambda self, name: posixpath.join(str(self.location), name)
 
 

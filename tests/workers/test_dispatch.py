@@ -10,7 +10,7 @@ from celery import current_app
 from django.db import connections
 from kombu.exceptions import OperationalError
 
-from renditions.storage import disk as unfinished
+from renditions.storage import disk
 from tests import servers
 from tests.workers.broker import celery_on, drain
 from tests.workers.conftest import connection_to, migrated, registered
@@ -212,7 +212,7 @@ def test_a_folder_that_may_not_be_tidied_stops_no_sweep(broker, monkeypatch, cap
         raise PermissionError(1, "Operation not permitted")
 
     owe(1)
-    monkeypatch.setattr(unfinished, "sweep", refusing)
+    monkeypatch.setattr(disk, "sweep", refusing)
 
     assert recovery.sweep() == 1
     assert "Operation not permitted" in caplog.text

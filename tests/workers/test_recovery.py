@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.db.models import F
 from django.db.models.functions import Now
 
-from renditions.storage import disk as unfinished
+from renditions.storage import disk
 from workers import dispatch, ledger, recovery
 from workers.ledger import Hint
 from workers.models import WarmJob
@@ -69,7 +69,7 @@ def test_times_that_can_be_are_left_alone(ledger_db):
 def test_a_sweep_removes_what_killed_workers_were_writing(monkeypatch):
     """Whoever was writing it for longer than a lease has been killed."""
     monkeypatch.setattr(dispatch, "room", lambda queue: 0)
-    dead = Path(default_storage.path(unfinished.FOLDER)) / f".dead{unfinished.SUFFIX}"
+    dead = Path(default_storage.path(disk.FOLDER)) / f".dead{disk.SUFFIX}"
     dead.parent.mkdir(parents=True)
     dead.write_bytes(b"half")
     os.utime(dead, (0, 0))

@@ -10,8 +10,9 @@ from django.core.files.storage import FileSystemStorage, Storage
 from django.utils.deconstruct import deconstructible
 
 from renditions.errors import StorageFailed, StorageRefused
-from renditions.storage import PathRefused, publish, storage_label
-from renditions.storage import disk as unfinished
+from renditions.storage import disk as disk_storage
+from renditions.storage import publish, storage_label
+from renditions.storage.failures import PathRefused
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def files(storage: FileSystemStorage) -> set[str]:
 
 def left_over(storage: FileSystemStorage, age_s: float) -> Path:
     """Put what a process that was killed `age_s` ago would have left."""
-    path = Path(storage.location) / unfinished.FOLDER / f".x{age_s}{unfinished.SUFFIX}"
+    path = Path(storage.location) / disk_storage.FOLDER / f".x{age_s}{disk_storage.SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"half")
     then = time.time() - age_s
@@ -60,7 +61,7 @@ def test_the_sweep_takes_the_dead_and_leaves_the_living(storage):
     """Age tells them apart: nobody writes for longer than a lease."""
     dead, live = left_over(storage, 100), left_over(storage, 5)
 
-    assert unfinished.sweep(storage, older_than_s=90) == 1
+    assert disk_storage.sweep(storage, older_than_s=90) == 1
     assert not dead.exists()
     assert live.exists()
 
@@ -73,14 +74,14 @@ def test_renditions_on_a_mount_of_their_own_are_written_beside_their_target(
     rename = Path.replace
 
     def across(self: Path, target: Path) -> Path:
-        if self.parent.name == unfinished.FOLDER:
+        if self.parent.name == disk_storage.FOLDER:
             raise OSError(code, os.strerror(code))
         return rename(self, target)
 
     monkeypatch.setattr(Path, "replace", across)
     folder = Path(storage.path("__sized__"))
     folder.mkdir(parents=True)
-    dead = folder / f".dead{unfinished.SUFFIX}"
+    dead = folder / f".dead{disk_storage.SUFFIX}"
     dead.write_bytes(b"half")
     os.utime(dead, (0, 0))
 
@@ -181,7 +182,7 @@ def test_what_may_not_be_removed_keeps_nothing_else_from_it(storage, monkeypatch
 
     monkeypatch.setattr(Path, "unlink", refusing)
 
-    assert unfinished.sweep(storage, older_than_s=60) == 1
+    assert disk_storage.sweep(storage, older_than_s=60) == 1
 
     assert [stuck] == list(stuck.parent.iterdir())
-    assert "cannot be removed" in caplog.text
+    assert "cannot be deleted" in caplog.text

@@ -9,7 +9,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, default_storage, storages
 
 from renditions.errors import StorageFailed
-from renditions.storage import PathRefused, delete_file, publish, storage_label
+from renditions.storage import delete_file, publish, storage_label
+from renditions.storage.failures import PathRefused
 from tests.conftest import four_corners
 
 
