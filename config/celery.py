@@ -8,7 +8,7 @@ from celery.signals import worker_process_init
 
 from workers.conf import CELERY
 
-from .lifeline import die_with_parent
+from .parent_death import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 

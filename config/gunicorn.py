@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from config.lifeline import die_with_parent
+from config.parent_death import die_with_parent
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"

@@ -1,6 +1,6 @@
-"""Fixtures that every test may use."""
+"""Fixtures for all tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,22 @@ from django.core.cache import caches
 from django.core.files.base import ContentFile
 from PIL import Image
 
-from tests import servers
+from tests.service import processes, servers
 from workers.conf import CELERY
 
-# Messages of tests without a worker go into this process's memory.
+# Without a broker, messages stay in the memory of this process.
 app = Celery("tests", broker="memory://", config_source=CELERY, set_as_current=True)
-# In every thread, not in this one only.
+# In all threads; `set_as_current` holds for this one only.
 app.set_default()
 
 CORNERS = {"red": (0, 0), "lime": (1, 0), "blue": (0, 1), "yellow": (1, 1)}
 
 
 def four_corners(width: int, height: int, file_format: str = "JPEG") -> bytes:
-    """Return a picture whose quarters are red, lime / blue, yellow: nothing can be swapped."""
+    """Return a picture with four different quarters, so that no two can be swapped unseen.
+
+    They are red and lime at the top, blue and yellow below.
+    """
     picture = Image.new("RGB", (width, height))
     for colour, (x, y) in CORNERS.items():
         box = (x * width // 2, y * height // 2, (x + 1) * width // 2, (y + 1) * height // 2)
@@ -35,7 +38,7 @@ def four_corners(width: int, height: int, file_format: str = "JPEG") -> bytes:
 
 @pytest.fixture
 def picture() -> Callable[..., ContentFile]:
-    """Return a maker of upload-able pictures with four different corners."""
+    """A function that returns a file to upload: a picture with four different corners."""
 
     def make(name: str = "a.jpg", width: int = 320, height: int = 200) -> ContentFile:
         extension = Path(name).suffix.lstrip(".").upper() or "JPEG"
@@ -55,13 +58,22 @@ def _fresh_media(tmp_path: Path, settings) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[servers.Valkey]:
-    """Return a real Valkey server that all tests of the session share."""
+    """A real Valkey server, shared by all tests of the session."""
     with servers.valkey() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[dict[str, Any]]:
-    """Return how to connect to a real PostgreSQL server that all tests of the session share."""
+    """The address of a real PostgreSQL server, shared by all tests of the session."""
     with servers.postgres() as address:
         yield address
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the logs of all processes that the tests have started to the report of a failed test."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"Log of {name}", text) for name, text in processes.logs().items()]
+    return report

@@ -1,4 +1,4 @@
-"""The docs leave nothing out, and what they show runs."""
+"""The docs are complete, and their examples run."""
 
 import re
 import subprocess
@@ -18,27 +18,29 @@ from renditions.imaging.geometry import FocalPoint, Size
 from renditions.registry import versatileimagefield_registry
 from tests.app.models import Person
 from tests.conftest import four_corners
-from tests.servers import Valkey, running, wait_until
+from tests.service.processes import CHECKOUT as ROOT
+from tests.service.processes import PYTHON, Process
+from tests.service.servers import Valkey
+from tests.service.waiting import wait_for
 from workers.conf import WORKER_SETTINGS
 from workers.ledger import POISON
 from workers.testing import work_owed
 from workers.worker import OUTDATED, TIME_LIMIT
 
-ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SETTINGS = {**INHERITED_SETTINGS, **OWN_SETTINGS, **WORKER_SETTINGS}
 
 
 def source(*packages: str) -> str:
-    """Return all Python text of `packages`."""
+    """Return the source code of `packages`."""
     return "\n".join(
         path.read_text() for package in packages for path in (ROOT / package).rglob("*.py")
     )
 
 
 def check_ids() -> set[str]:
-    """Return the id of every system check, those made from a table's prefix included."""
+    """Return the id of every system check, including those that the code builds from a prefix."""
     text = source("renditions", "workers")
     ids = set(re.findall(r'id="(rendition\w*\.[EW]\d{3})"', text))
     prefixes = re.findall(r'"(rendition\w*\.E\d\d)"', text)
@@ -47,23 +49,23 @@ def check_ids() -> set[str]:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_is_in_the_reference_with_its_default(name):
-    """A reader finds each setting and the value that it has without them."""
+    """The reference has each setting and its default."""
     assert f"| `{name}` | `{SETTINGS[name].default!r}` |" in REFERENCE
 
 
 @pytest.mark.parametrize("check_id", sorted(check_ids()))
 def test_every_check_is_in_the_reference(check_id):
-    """Whoever gets a check's message can look its id up."""
+    """The reference has the id of every system check."""
     assert f"| `{check_id}` |" in REFERENCE
 
 
-def test_the_reference_has_no_check_that_is_none():
-    """An id in the reference is one that the code can give."""
+def test_every_check_of_the_reference_exists():
+    """Each id in the reference is that of a system check."""
     assert set(re.findall(r"\| `(rendition\w*\.[EW]\d+)` \|", REFERENCE)) == check_ids()
 
 
 def test_every_task_is_in_the_reference():
-    """A reader finds each task by its name."""
+    """The reference has each task, and no other."""
     current_app.loader.import_module("workers.tasks")
     tasks = {name for name in current_app.tasks if name.startswith("renditions.")}
 
@@ -72,7 +74,7 @@ def test_every_task_is_in_the_reference():
 
 
 def kinds() -> set[str]:
-    """Return the kind of every error, and those that the workers give themselves."""
+    """Return the kind of every failure."""
 
     def below(error: type[RenditionError]) -> set[type[RenditionError]]:
         return {error}.union(*(below(each) for each in error.__subclasses__()))
@@ -81,15 +83,15 @@ def kinds() -> set[str]:
 
 
 def test_every_kind_of_failure_is_in_the_reference():
-    """Whoever reads a kind in the admin can look it up, and no kind is listed that is none."""
+    """The reference has each kind of failure, and no other."""
     table = REFERENCE.partition("## Kinds of failure")[2]
 
-    # The bases have no kind of their own and are never raised.
+    # "error" is the kind of the base classes, which are never raised.
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == kinds() - {"error"}
 
 
 def test_every_subcommand_is_in_the_reference():
-    """A reader finds each subcommand of manage.py renditions."""
+    """The reference has each subcommand of `manage.py renditions`."""
     text = source("renditions/management")
     for name in re.findall(r'add_parser\(\s*"(\w+)"', text):
         assert f"`manage.py renditions {name}" in REFERENCE
@@ -97,20 +99,20 @@ def test_every_subcommand_is_in_the_reference():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_python_example_compiles(page):
-    """An example can be pasted."""
+    """Each Python example is valid Python."""
     for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)):
         compile(code, f"{page.name}#{number}", "exec")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_to_a_file_leads_somewhere(page):
-    """No page links to a page or picture that is not there."""
+def test_every_link_to_a_file_works(page):
+    """Each page or picture that a page links to exists."""
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), target
 
 
 def test_the_sizer_of_the_how_to_works():
-    """The how-to's own sizer cuts what it says it cuts."""
+    """The sizer of the how-to crops as its text says."""
     text = (ROOT / "docs/howto.md").read_text()
     code = re.search(r"```python\n(# people/renditions.py.*?)```", text, re.DOTALL)
     assert code
@@ -126,7 +128,7 @@ def test_the_sizer_of_the_how_to_works():
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Project":
-    """Return what Django makes of an empty folder."""
+    """A new Django project with one app."""
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     project = Project(tmp_path)
@@ -137,7 +139,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Project":
 
 @pytest.mark.smoke
 def test_the_tutorial_works(project: "Project", valkey: Valkey):
-    """Followed to the letter in an empty folder, it ends with a page that shows every picture."""
+    """A new project that follows the tutorial ends with a page that shows every rendition."""
     project.write("tutorial", "2. Settings", "3. A model")
     warned = project.run("manage", "makemigrations", "people")
     project.run("manage", "migrate", "--verbosity", "0")
@@ -147,15 +149,15 @@ def test_the_tutorial_works(project: "Project", valkey: Valkey):
     assert "no issues" in project.run("manage", "check")
     project.use(valkey)
     (project.folder / "a.jpg").write_bytes(four_corners(1500, 1000))
-    with running(project.worker(), project.folder / "worker.log") as worker:
+    with Process(project.worker(), project.folder / "worker.log", folder=project.folder):
         project.run("manage", "shell", "-v0", "-c", SAVE)
-        wait_until(lambda: len(project.sized_files()) == 3, worker)
+        wait_for(lambda: len(project.sized_files()) == 3, 30, "the renditions are made")
     assert project.run("manage", "shell", "-v0", "-c", LOOK).split() == ["200"] * 4
 
 
 @pytest.mark.smoke
 def test_the_how_to_fits_a_project_that_has_celery(project: "Project", valkey: Valkey):
-    """What is merged satisfies the checks and keeps the project's own; the example test runs."""
+    """A project that adds our Celery settings keeps its own tasks; its example test passes."""
     project.write("tutorial", "2. Settings", "3. A model", "4. Celery")
     project.write("howto", "In a project that has Celery already", "Test a project")
     project.use(valkey)
@@ -176,7 +178,7 @@ for task in ("people.tasks.greet", "renditions.sweep", "renditions.advance_run")
 print(*sorted(app.conf.beat_schedule))
 """
 
-# The admin saves as `SAVE` does; a browser asks for what `LOOK` asks for.
+# What the admin and a browser do in the tutorial.
 SAVE = """
 from django.core.files import File
 from people.models import Person
@@ -195,13 +197,13 @@ for address in re.findall('src="(.+?)"', page.content.decode()):
 
 
 class Project:
-    """What a reader of the tutorial has made so far."""
+    """The project of a reader of the docs."""
 
     def __init__(self, folder: Path):
         self.folder = folder
 
     def write(self, page: str, *titles: str) -> None:
-        """Write each file of these sections; settings are added to those that there are."""
+        """Write the files of these sections. Settings are added to the existing ones."""
         sections = (ROOT / f"docs/{page}.md").read_text().split("\n## ")
         for title in titles:
             (section,) = (each for each in sections if each.startswith(title))
@@ -212,11 +214,11 @@ class Project:
                     file.write(code)
 
     def sized_files(self) -> list[Path]:
-        """Return the renditions that are on its storage, but for those that are filtered only."""
+        """Return the files of all renditions that have a sizer."""
         return list(self.folder.glob("media/__sized__/**/*.jpg"))
 
     def use(self, server: Valkey) -> None:
-        """Put a server of the tests in the place of the tutorial's."""
+        """Replace the addresses of the docs with those of a server of the tests."""
         for path in self.folder.glob("myproject/*.py"):
             code = path.read_text()
             for address, other in {
@@ -227,16 +229,16 @@ class Project:
             path.write_text(code)
 
     def worker(self) -> list[str]:
-        """Return the tutorial's command that starts a worker."""
+        """Return the command of the tutorial that starts a worker."""
         page = (ROOT / "docs/tutorial.md").read_text()
         (arguments,) = re.findall(r"^celery (.* worker .*)$", page, re.MULTILINE)
-        return [sys.executable, "-m", "celery", *arguments.split()]
+        return [PYTHON, "-m", "celery", *arguments.split()]
 
     def run(self, program: str, *arguments: str) -> str:
-        """Return what a command said; it must have worked."""
+        """Return the output of a command, which must succeed."""
         begin = ["manage.py"] if program == "manage" else ["-m", program]
         done = subprocess.run(
-            [sys.executable, *begin, *arguments],
+            [PYTHON, *begin, *arguments],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -247,7 +249,7 @@ class Project:
 
 
 def test_the_template_of_the_how_to_shows_what_its_key_set_makes(settings):
-    """Each address in it is that of a rendition of the set."""
+    """Each address in the template is that of a rendition of the key set."""
     text = (ROOT / "docs/howto.md").read_text().partition("## Serve WebP or AVIF")[2]
     code, template = re.findall(r"```(?:python|html)\n(.*?)```", text, re.DOTALL)[:2]
     exec(code, made := {})
@@ -264,7 +266,7 @@ def test_the_template_of_the_how_to_shows_what_its_key_set_makes(settings):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_receiver_of_the_how_to_deletes_after_the_commit(picture, monkeypatch):
-    """A deletion that is rolled back keeps every file, one that is committed keeps none."""
+    """A deletion removes all files if it is committed, and none if it is rolled back."""
     text = (ROOT / "docs/howto.md").read_text()
     code = re.search(r"```python\n(# people/receivers.py.*?)```", text, re.DOTALL)
     assert code

@@ -1,4 +1,4 @@
-"""Sample pictures, drawn here: nothing to download, and nobody's rights but ours."""
+"""Sample pictures, drawn by code: no download, and no rights of others."""
 
 import io
 import math
@@ -9,9 +9,9 @@ from typing import Any
 from django.core.files.base import ContentFile
 from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-Ground = tuple[int, int]  # width and height, px
-ORIENTATION = 0x0112  # of Exif
-STORED_TURNED_LEFT = 6  # "turn clockwise to view", as a phone held upright writes it
+PixelSize = tuple[int, int]  # width and height
+ORIENTATION = 0x0112  # Exif tag
+TURN_CLOCKWISE = 6  # value of ORIENTATION; phones that are held upright write it
 
 CENTRE = (0.5, 0.5)
 
@@ -26,7 +26,7 @@ MORNING = (
 
 
 def sample_pictures() -> Iterator[tuple[str, ContentFile, tuple[float, float]]]:
-    """Draw each picture: its title, the file, and its focal point."""
+    """Draw each picture; give its title, its file and its focal point."""
     yield (
         "Evening over the dunes",
         _jpeg("dunes.jpg", _dunes((2400, 1600), EVENING, 3)),
@@ -57,7 +57,7 @@ def _webp(name: str, image: Image.Image) -> ContentFile:
 
 def _phone(name: str, image: Image.Image) -> ContentFile:
     exif = Image.Exif()
-    exif[ORIENTATION] = STORED_TURNED_LEFT
+    exif[ORIENTATION] = TURN_CLOCKWISE
     return _jpeg(name, image.transpose(Image.Transpose.ROTATE_90), exif=exif)
 
 
@@ -67,15 +67,15 @@ def _file(name: str, image: Image.Image, image_format: str, **options: Any) -> C
     return ContentFile(data.getvalue(), name)
 
 
-def _sky(size: Ground, top: str, middle: str, bottom: str) -> Image.Image:
+def _sky(size: PixelSize, top: str, middle: str, bottom: str) -> Image.Image:
     ramp = Image.linear_gradient("L").resize((1, size[1]), Image.Resampling.BICUBIC)
     return ImageOps.colorize(ramp, top, bottom, middle).resize(size)
 
 
-def _glow(size: Ground, centre: tuple[float, float], radius: int, strength: int) -> Image.Image:
-    """Return a mask that is `strength` at `centre` and fades to 0 at `radius`."""
+def _glow(size: PixelSize, centre: tuple[float, float], radius: int, strength: int) -> Image.Image:
+    """Return a mask that has the value `strength` at `centre` and fades to 0 at `radius` px."""
     light = Image.radial_gradient("L").point(
-        # Pillow's gradient is 255 in the corners of its square, and so 181 where the circle ends.
+        # Pillow's gradient is 0 in the centre and 255 in the corners, so 181 at the circle's edge.
         lambda value: round(strength * (max(0, 181 - value) / 181) ** 1.6)
     )
     mask = Image.new("L", size)
@@ -84,15 +84,15 @@ def _glow(size: Ground, centre: tuple[float, float], radius: int, strength: int)
     return mask
 
 
-def _ridge(size: Ground, base: float, wave: Callable[[float], float]) -> list[tuple[int, int]]:
-    """Return the outline of a hill from edge to edge and round the bottom."""
+def _ridge(size: PixelSize, base: float, wave: Callable[[float], float]) -> list[tuple[int, int]]:
+    """Return a polygon: the top of a hill from edge to edge, then the bottom corners."""
     width, height = size
     line = [(x, round(height * (base + wave(x / width)))) for x in range(0, width + 8, 8)]
     return [*line, (width, height), (0, height)]
 
 
-def _dunes(size: Ground, colours: tuple[str, ...], seed: int) -> Image.Image:
-    """Draw hills in the light of a low sun; `colours` go from the zenith to the nearest hill."""
+def _dunes(size: PixelSize, colours: tuple[str, ...], seed: int) -> Image.Image:
+    """Draw hills in the light of a low sun. `colours`: three of the sky, then one for each hill."""
     picture = _sky(size, *colours[:3])
     sun, radius = (0.68, 0.38), min(size) // 11
     picture.paste("#fff1c9", mask=_glow(size, sun, radius * 6, 210))
@@ -110,7 +110,7 @@ def _dunes(size: Ground, colours: tuple[str, ...], seed: int) -> Image.Image:
     return picture
 
 
-def _tide(size: Ground) -> Image.Image:
+def _tide(size: PixelSize) -> Image.Image:
     shallow, deep = ImageColor.getrgb("#d3ecd2"), ImageColor.getrgb("#06384f")
     picture = Image.new("RGB", size, deep)
     pen = ImageDraw.Draw(picture)
@@ -127,7 +127,7 @@ def _tide(size: Ground) -> Image.Image:
     return picture
 
 
-def _specimen(size: Ground) -> Image.Image:
+def _specimen(size: PixelSize) -> Image.Image:
     picture = Image.new("RGB", size, "#f1ead9")
     pen = ImageDraw.Draw(picture)
     width, height = size
@@ -146,7 +146,7 @@ def _letters(height: float) -> Any:
     return ImageFont.load_default(height)
 
 
-def _harbour(size: Ground) -> Image.Image:
+def _harbour(size: PixelSize) -> Image.Image:
     picture = _sky(size, "#050a1c", "#122a4d", "#274a66")
     width, height = size
     horizon = round(height * 0.6)
@@ -181,8 +181,8 @@ def _ferry(picture: Image.Image, at: tuple[int, int]) -> None:
         pen.rectangle((window, y - 42, window + 26, y - 20), "#ffcf70")
 
 
-def _paper(size: Ground) -> Image.Image:
-    """Transparent at the corners: the renditions must be, too."""
+def _paper(size: PixelSize) -> Image.Image:
+    """Draw a picture with transparent corners: its renditions must have them, too."""
     picture = Image.new("RGBA", size)
     pen = ImageDraw.Draw(picture)
     colours = ("#123a4a", "#1d6a72", "#57a48d", "#b9cf8d", "#f2d98b", "#ef9a5c", "#d95d4b")

@@ -1,4 +1,4 @@
-"""The gallery, as somebody uses it."""
+"""The gallery in a browser."""
 
 from pathlib import Path
 
@@ -7,23 +7,23 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.conftest import four_corners
 
-from .conftest import ADMIN, PASSWORD, Installation
+from .conftest import ADMIN, PASSWORD, Gallery
 
 pytestmark = pytest.mark.browser
 
 RENDITIONS = 8
 
 
-def test_renditions_appear_by_themselves(page: Page, installation: Installation, tmp_path: Path):
-    """After an upload the page waits with the visitor, and shows each rendition as it is made."""
-    installation.suspend_worker()
+def test_renditions_appear_by_themselves(page: Page, gallery: Gallery, tmp_path: Path):
+    """After an upload, the page shows each rendition as it is made, without a reload."""
+    gallery.suspend_worker()
     _upload(page, "Harbour", four_corners(1800, 1200))
     expect(page.get_by_role("heading", name="Harbour")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text(f"queued 0/{RENDITIONS}")
     page.screenshot(path=tmp_path / "queued.png", full_page=True)
     page.evaluate("window.neverReloaded = true")
 
-    installation.resume_worker()
+    gallery.resume_worker()
     expect(page.get_by_role("status")).to_have_text("done")
 
     pictures = page.get_by_role("figure").get_by_role("img")
@@ -36,35 +36,31 @@ def test_renditions_appear_by_themselves(page: Page, installation: Installation,
     assert page.evaluate("window.neverReloaded") is True
 
 
-def test_gallery_shows_the_card_as_soon_as_it_is_made(
-    page: Page, installation: Installation, tmp_path: Path
-):
-    """Who looks at the list sees the picture come without doing anything."""
-    installation.suspend_worker()
+def test_gallery_shows_the_card_as_soon_as_it_is_made(page: Page, gallery: Gallery, tmp_path: Path):
+    """An open list shows the card of a new photo as it is made, without a reload."""
+    gallery.suspend_worker()
     _upload(page, "Lighthouse", four_corners(900, 600))
     page.goto("/")
     card = page.get_by_role("listitem").filter(has_text="Lighthouse")
     expect(card).to_contain_text("queued")
     expect(card.locator("img")).to_have_count(0)
 
-    installation.resume_worker()
+    gallery.resume_worker()
     expect(card).to_contain_text("done")
 
     expect(card.locator("img")).to_have_js_property("naturalWidth", 600)
     page.screenshot(path=tmp_path / "gallery.png", full_page=True)
 
 
-def test_failure_is_explained_and_retried_by_click(
-    page: Page, installation: Installation, tmp_path: Path
-):
-    """A broken picture says why; mended, a click in the admin makes it whole."""
+def test_failure_is_explained_and_retried_by_click(page: Page, gallery: Gallery, tmp_path: Path):
+    """A page says why its picture failed; a repair and a retry in the admin make its renditions."""
     whole = four_corners(1000, 700)
     _upload(page, "Storm", whole[: len(whole) // 2])
     expect(page.get_by_role("status")).to_have_text("failed")
     reason = page.get_by_role("alert").first.inner_text()
     photo = page.url
     page.screenshot(path=tmp_path / "failed.png", full_page=True)
-    (original,) = (installation.media / "photos").glob("storm*")
+    (original,) = (gallery.media / "photos").glob("storm*")
     original.write_bytes(whole)
 
     page.goto("/admin/rendition_workers/warmjob/")
@@ -85,7 +81,7 @@ def test_failure_is_explained_and_retried_by_click(
 
 
 def test_admin_shows_a_picture_as_soon_as_it_is_chosen(page: Page, tmp_path: Path):
-    """Before it is saved, so that its focal point can be set; the page's policy allows it."""
+    """An editor sees a chosen picture, and can set its focal point, before saving it."""
     page.goto("/admin/gallery/photo/add/")
     _log_in(page)
     page.get_by_label("Title").fill("Pier")
@@ -93,7 +89,7 @@ def test_admin_shows_a_picture_as_soon_as_it_is_chosen(page: Page, tmp_path: Pat
     picture = page.locator(".ppoi-picture")
     expect(picture).to_have_js_property("naturalWidth", 600)
     page.screenshot(path=tmp_path / "chosen.png", full_page=True)
-    # A second place to set it would be one that is ignored.
+    # The form has no second input for it, which would be ignored.
     expect(page.get_by_label("Focal point")).to_have_count(1)
 
     picture.click(position={"x": 30, "y": 30})
@@ -107,11 +103,11 @@ def test_admin_shows_a_picture_as_soon_as_it_is_chosen(page: Page, tmp_path: Pat
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize(
-    "title", ["A title that somebody typed without ever thinking of phones, " * 2, "x" * 120],
+    "title", ["A title that was typed without thinking of phones, " * 2, "x" * 120],
     ids=["words", "one word"],
 )  # fmt: skip
 def test_no_title_is_too_long_for_a_page(page: Page, tmp_path: Path, width: int, title: str):
-    """However long it is, nothing has to be scrolled sideways."""
+    """A page with a long title never scrolls sideways."""
     page.set_viewport_size({"width": width, "height": 844})
     sent = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": four_corners(90, 60)}
     fields = {"title": title[:120], "image": sent}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from .processes import LIFELINE
+from .processes import PARENT_DEATH
 from .run import FAULTS, Verdict
 
 COLUMNS = (
@@ -70,7 +70,7 @@ def run_apart(fault: str, database: str, seed: int, more: Sequence[str] = ()) ->
         command += ["--database", database, "--seed", str(seed), "--verdict", file.name, *more]
         try:
             subprocess.run(
-                [*LIFELINE, str(os.getpid()), *command], timeout=TIMEOUT_S, check=False,
+                [*PARENT_DEATH, str(os.getpid()), *command], timeout=TIMEOUT_S, check=False,
                 stdout=subprocess.PIPE, stderr=sys.stderr,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

@@ -6,16 +6,16 @@ from celery import Celery
 from celery.schedules import schedule
 from celery.signals import worker_process_init
 
-from config.lifeline import die_with_parent
+from config.parent_death import die_with_parent
 from workers.conf import CELERY
 
-from .place import Place
+from .environment import Place
 
 SWEEP_EVERY_S = 1
 
 _place = Place.of_this_process()
 app = Celery("tests.chaos", broker=_place.broker_url, set_as_current=True)
-# In every thread, of the web server too; `config`, whose lifeline this borrows, has an app as well.
+# In every thread, also of the web server, because `config` sets an application as well.
 app.set_default()
 app.conf.update(CELERY)
 app.conf.beat_schedule = {

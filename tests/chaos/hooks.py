@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .place import Place
+from .environment import Place
 
 
 def triple_delivery() -> None:

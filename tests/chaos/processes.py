@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-LIFELINE = (sys.executable, str(CHECKOUT / "config/lifeline.py"))
+PARENT_DEATH = (sys.executable, str(CHECKOUT / "config/parent_death.py"))
 
 
 class Process:
@@ -22,7 +22,7 @@ class Process:
         self.name = name
         self.wanted = True  # to be started again when it dies
         self.starts = 0
-        self._command = [*LIFELINE, str(os.getpid()), *command]
+        self._command = [*PARENT_DEATH, str(os.getpid()), *command]
         self._log = log
         self._environment = {**os.environ, **environment, "PYTHONPATH": str(CHECKOUT)}
         self.start()

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .place import Place
+from .environment import Place
 from .service import Options, Service, placed, report_of, seeded
 
 FAULTS = (

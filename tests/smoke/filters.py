@@ -1,21 +1,23 @@
-"""A filter that the tests watch: it notes its work, and fails as the picture's shape says."""
+"""A filter that notes each call, and that waits or fails as the shape of the picture says."""
 
 import os
 import resource
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
 
 from renditions.imaging.filters import Filter
 from renditions.registry import versatileimagefield_registry as registry
+from tests.service.waiting import NotInTime, wait_for
 
-from .place import Place
+from .environment import Environment
 
 NAME = "watched"
 
-# Widths and heights of originals. `thumbnail__64x64` keeps the shape, so the filter knows them.
+# Sizes of originals. The filter sees a thumbnail of them, which keeps the ratio of the sides.
 ORDINARY = (320, 200)
 SLOW = (640, 480)
 DEADLY = (640, 320)
@@ -24,32 +26,31 @@ TORN = (640, 600)
 
 TORN_AFTER_BYTES = 100
 
-HOLD = "hold"  # file: slow pictures wait while it is there
-NOTES = "notes"  # file: a line for each time the filter was begun
-TORN_ONCE = "torn"  # file: there once a process was killed as it wrote
+HOLD = "hold"  # file: SLOW pictures wait while it exists
+NOTES = "notes"  # file: a line for each call, with the process id
+TORN_ONCE = "torn"  # file: exists after a process was told to die while writing
 
-PATIENCE_S = 30
+MAX_WAIT_S = 30
 
 
 def note(folder: Path) -> None:
-    """Write one line whole, whoever else writes."""
+    """Append one line; a write this short is never mixed with that of another process."""
     with (folder / NOTES).open("a") as file:
         file.write(f"{os.getpid()}\n")
 
 
 class Watched(Filter):
-    """Leaves the pixels as they are."""
+    """Returns the picture unchanged, or does not return."""
 
     def apply(self, image: Image.Image) -> Image.Image:
-        """Return `image`, or do not."""
-        folder = Path(Place.of_this_process().folder)
+        folder = Path(Environment.of_this_process().folder)
         note(folder)
         if _is_like(image, DEADLY):
             os.kill(os.getpid(), signal.SIGKILL)
         if _is_like(image, STUBBORN):
-            # As a call into C that takes long: the soft limit's signal comes after it.
+            # Like a long call into C: the signal of the soft time limit has no effect.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-            time.sleep(PATIENCE_S)
+            time.sleep(MAX_WAIT_S)
         if _is_like(image, TORN) and not (folder / TORN_ONCE).exists():
             (folder / TORN_ONCE).touch()
             _die_while_writing()
@@ -59,7 +60,7 @@ class Watched(Filter):
 
 
 def register() -> None:
-    """Let rendition keys name it, in this process."""
+    """Register the filter in this process, so that rendition keys may name it."""
     if not registry.has_filter(NAME):
         registry.register_filter(NAME, Watched)
 
@@ -69,12 +70,11 @@ def _is_like(image: Image.Image, original: tuple[int, int]) -> bool:
 
 
 def _die_while_writing() -> None:
-    """Have the kernel kill this process in the middle of the next file that it writes."""
+    """Let the kernel kill this process in the middle of the next file that it writes."""
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_FSIZE, (TORN_AFTER_BYTES, TORN_AFTER_BYTES))
 
 
 def _wait_while_there(path: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while path.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    with suppress(NotInTime):
+        wait_for(lambda: not path.exists(), MAX_WAIT_S, "the test lets go")

@@ -1,4 +1,4 @@
-"""What became of a picture, as a visitor sees it: files, pixels, records, and what is owed."""
+"""The result of a save: files, pixels, records and ledger rows."""
 
 from pathlib import Path
 
@@ -13,27 +13,27 @@ from tests.conftest import CORNERS
 from workers.models import JobState, WarmJob
 
 COLOURS = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
-# Of 255, in each channel: JPEG is not exact.
+# Of 255, in each channel: JPEG loses some of a colour.
 TOLERANCE = 40
 
 
 def all_made(*people: Person) -> bool:
-    """Whether nothing is owed to any of `people`."""
+    """Whether the ledger has no row for any of `people`."""
     return not jobs_of(*people).exists()
 
 
 def jobs_of(*people: Person) -> QuerySet[WarmJob]:
-    """The rows of `people`."""
+    """Return the ledger rows of `people`."""
     return WarmJob.objects.filter(object_pk__in=[str(person.pk) for person in people])
 
 
 def failed(person: Person) -> WarmJob | None:
-    """The row of `person`, once it has failed."""
+    """Return the ledger row of `person` if it has failed."""
     return jobs_of(person).filter(state=JobState.FAILED).first()
 
 
 def assert_all_made(person: Person, media: Path) -> None:
-    """Each declared rendition is a whole picture with its corners in place, and known as made."""
+    """Check that each declared rendition is a whole picture with the right corners and a record."""
     plans = person.headshot.plans()
     assert len(plans) == len(conf.key_set("headshot").keys)
     for status in survey(person.headshot.storage, plans):
@@ -42,7 +42,7 @@ def assert_all_made(person: Person, media: Path) -> None:
 
 
 def recorded(person: Person) -> set[RecordState]:
-    """Which states the records of `person` have; fails where one has none."""
+    """Return the states of the records of `person`; each rendition must have a record."""
     plans = person.headshot.plans()
     records = Recorder(conf.store()).recall(plans)
     return {records[plan.path].state for plan in plans}
@@ -53,12 +53,12 @@ def corners(path: Path) -> list[str]:
     with Image.open(path) as image:
         pixels = image.convert("RGB")
     right, bottom = pixels.width - 3, pixels.height - 3
-    places = [(2, 2), (right, 2), (2, bottom), (right, bottom)]
-    return [_name(pixels.getpixel(place)) for place in places]
+    points = [(2, 2), (right, 2), (2, bottom), (right, bottom)]
+    return [_name(pixels.getpixel(point)) for point in points]
 
 
 def rendition_files(media: Path) -> set[str]:
-    """Return what lies under `media` and is no original."""
+    """Return the paths of all renditions, relative to `media`."""
     files = (str(path.relative_to(media)) for path in media.rglob("*") if path.is_file())
     return {name for name in files if "__sized__" in name or "__filtered__" in name}
 

@@ -1,6 +1,7 @@
 """Pictures that cannot be made: they fail with a reason, alone, and can be mended."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +13,13 @@ from django.urls import reverse
 from renditions.records import RecordState
 from tests.app.models import Person
 from tests.conftest import four_corners
+from tests.service.nodes import Worker
+from tests.service.waiting import wait_for
 from workers.models import WarmJob
 
+from .environment import BACKOFF_S, HARD_TIME_LIMIT_S, MAX_ATTEMPTS, SWEEP_EVERY_S, Environment
 from .filters import DEADLY, ORDINARY, STUBBORN
-from .nodes import Worker
 from .outcome import all_made, assert_all_made, failed, recorded
-from .place import BACKOFF_S, HARD_TIME_LIMIT_S, MAX_ATTEMPTS, SWEEP_EVERY_S, Place
-from .waiting import wait_for
 
 pytestmark = pytest.mark.smoke
 
@@ -30,10 +31,10 @@ NOTICED_S = 5.5
 
 
 def test_picture_that_ends_its_process_fails_as_poison(
-    save: Save, begun: Begun, worker: Worker, place: Place, settings: Any
+    save: Save, begun: Begun, worker: Worker, environment: Environment, settings: Any
 ):
     """It is tried MAX_ATTEMPTS times and no more; the worker and other pictures go on."""
-    settings.RENDITIONS = place.settings()["RENDITIONS"]
+    settings.RENDITIONS = environment.settings()["RENDITIONS"]
     main_process = worker.pid
     deadly, stubborn, ordinary = save(DEADLY), save(STUBBORN), save()
 
@@ -53,10 +54,10 @@ def test_picture_that_ends_its_process_fails_as_poison(
     assert worker.pid == main_process
     after = save()
     wait_for(lambda: all_made(after), 10, "the worker still works")
-    assert_all_made(after, place.media)
+    assert_all_made(after, environment.media)
 
 
-def test_broken_picture_is_mended_and_retried_in_the_admin(client: Client, place: Place):
+def test_broken_picture_is_mended_and_retried_in_the_admin(client: Client, media: Path):
     """A JPEG that breaks off fails with its reason; mended, one click makes it whole."""
     whole = four_corners(*ORDINARY)
     person = Person.objects.create(headshot=ContentFile(whole[: len(whole) // 2], "broken.jpg"))
@@ -69,12 +70,12 @@ def test_broken_picture_is_mended_and_retried_in_the_admin(client: Client, place
     page = client.get(reverse("admin:rendition_workers_warmjob_changelist")).content.decode()
     assert job.error[:30] in page
 
-    (place.media / person.headshot.name).write_bytes(whole)
+    (media / person.headshot.name).write_bytes(whole)
     answer = _retry(client, job)
 
     assert "1 failed job is queued again" in answer
     wait_for(lambda: all_made(person), 10, "the mended picture is made")
-    assert_all_made(person, place.media)
+    assert_all_made(person, media)
 
 
 def test_retry_takes_permission(client: Client):

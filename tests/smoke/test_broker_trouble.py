@@ -10,13 +10,13 @@ import psutil
 import pytest
 
 from tests.app.models import Person
+from tests.service.nodes import Valkey, Worker
+from tests.service.waiting import wait_for
 from workers.models import WarmJob
 
+from .environment import RESEND_AFTER_S, SWEEP_EVERY_S
 from .filters import SLOW
-from .nodes import Valkey, Worker
 from .outcome import all_made, assert_all_made
-from .place import RESEND_AFTER_S, SWEEP_EVERY_S, Place
-from .waiting import wait_for
 
 pytestmark = pytest.mark.smoke
 
@@ -32,7 +32,7 @@ SILENT_S = 2.0
 
 
 def test_flushed_broker_loses_nothing(
-    save: Save, hold: Path, begun: Begun, broker: Valkey, place: Place
+    save: Save, hold: Path, begun: Begun, broker: Valkey, media: Path
 ):
     """Messages that are gone are sent again by the sweep; so is every record."""
     people = [save(SLOW), save(SLOW)]
@@ -47,11 +47,11 @@ def test_flushed_broker_loses_nothing(
     )
 
     for person in people:
-        assert_all_made(person, place.media)
+        assert_all_made(person, media)
 
 
 def test_stream_of_uploads_survives_the_death_of_everything(
-    save: Save, broker: Valkey, worker: Worker, place: Place
+    save: Save, broker: Valkey, worker: Worker, media: Path
 ):
     """Saves go on while worker and broker are killed; in the end all renditions are there."""
     people, longest_s = [], 0.0
@@ -74,13 +74,13 @@ def test_stream_of_uploads_survives_the_death_of_everything(
     logger.info("recovered in %.1f s, longest save %.3f s", monotonic() - since, longest_s)
 
     for person in people:
-        assert_all_made(person, place.media)
+        assert_all_made(person, media)
     assert longest_s < PATIENCE_S
     assert worker.pid == main_process
 
 
 def test_silent_broker_holds_nobody_up(
-    save: Save, broker: Valkey, worker: Worker, place: Place, settings: Any
+    save: Save, broker: Valkey, worker: Worker, media: Path, settings: Any
 ):
     """A broker that hangs costs one save a moment, the next ones nothing, and no rendition."""
     # The cache hangs with it; here only the broker is to be seen.
@@ -102,7 +102,7 @@ def test_silent_broker_holds_nobody_up(
     logger.info("recovered in %.1f s, saves took %s", monotonic() - since, times_s)
 
     for person in Person.objects.all():
-        assert_all_made(person, place.media)
+        assert_all_made(person, media)
     assert max(times_s) < SILENT_S
     assert sum(times_s) < SILENT_S + PATIENCE_S
     assert worker.pid == main_process

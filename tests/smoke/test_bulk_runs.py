@@ -1,6 +1,7 @@
 """A re-warm of everything, through the real queue."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from celery import current_app
@@ -8,19 +9,18 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 
 from tests.app.models import Person
+from tests.service.waiting import wait_for
 from workers.models import RunState, WarmRun
 
 from .filters import ORDINARY
 from .outcome import all_made, assert_all_made
-from .place import Place
-from .waiting import wait_for
 
 pytestmark = pytest.mark.smoke
 
 COUNTS = ("created", "current", "blank", "failed", "superseded")
 
 
-def test_counts_of_a_run_add_up(picture: Callable, save: Callable[..., Person], place: Place):
+def test_counts_of_a_run_add_up(picture: Callable, save: Callable[..., Person], media: Path):
     """Each instance is counted once, at every moment, whatever is saved in between."""
     made = [save() for _ in range(3)]
     wait_for(lambda: all_made(*made), 10, "some are made already")
@@ -36,7 +36,7 @@ def test_counts_of_a_run_add_up(picture: Callable, save: Callable[..., Person], 
     expected = {"created": 50, "current": 3, "blank": 2, "failed": 1, "superseded": 0}
     assert counted == expected
     for person in fresh:
-        assert_all_made(person, place.media)
+        assert_all_made(person, media)
 
 
 def _adds_up(run: WarmRun) -> bool:

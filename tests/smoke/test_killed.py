@@ -13,12 +13,12 @@ import pytest
 from django.db.models.functions import Now
 
 from tests.app.models import Person
+from tests.service.nodes import Beat, Worker
+from tests.service.waiting import wait_for
 
+from .environment import BACKOFF_S, LEASE_S, SWEEP_EVERY_S, Environment
 from .filters import SLOW, TORN, TORN_AFTER_BYTES, TORN_ONCE
-from .nodes import Beat, Worker
 from .outcome import all_made, assert_all_made, jobs_of, rendition_files
-from .place import BACKOFF_S, LEASE_S, SWEEP_EVERY_S, Place
-from .waiting import wait_for
 
 pytestmark = pytest.mark.smoke
 
@@ -34,7 +34,12 @@ NOTICED_S = 5.5
 
 
 def test_killed_child_loses_nothing(
-    save: Save, hold: Path, begun: Begun, worker: Worker, place: Place, recovered: Recovered
+    save: Save,
+    hold: Path,
+    begun: Begun,
+    worker: Worker,
+    environment: Environment,
+    recovered: Recovered,
 ):
     """The job of a child that was killed is done by another, without waiting for the lease."""
     person = save(SLOW)
@@ -45,37 +50,37 @@ def test_killed_child_loses_nothing(
     hold.unlink()
     recovered([person], NOTICED_S + BACKOFF_S + SWEEP_EVERY_S + 2)
 
-    assert_all_made(person, place.media)
+    assert_all_made(person, environment.media)
     assert len(begun()) == 2
     assert worker.pid == main_process
     assert child not in worker.children
     # One of its own is closed after each task; its parent's would stay.
-    wait_for(lambda: not _open_databases(worker, place), 5, "no child has a connection")
+    wait_for(lambda: not _open_databases(worker, environment), 5, "no child has a connection")
 
 
 def test_process_killed_as_it_writes_leaves_no_half_file(
-    save: Save, folder: Path, place: Place, recovered: Recovered
+    save: Save, folder: Path, media: Path, recovered: Recovered
 ):
     """Under its own name a rendition is whole or not there, whenever its maker dies."""
-    before = rendition_files(place.media)
+    before = rendition_files(media)
     person = save(TORN)
     wait_for((folder / TORN_ONCE).exists, 10, "the process is about to write")
-    paths = [place.media / plan.path for plan in person.headshot.plans()]
+    paths = [media / plan.path for plan in person.headshot.plans()]
 
     def unfinished() -> list[Path]:
         assert not any(path.exists() for path in paths)
-        return [file for file in place.media.rglob("*") if _size(file) == TORN_AFTER_BYTES]
+        return [file for file in media.rglob("*") if _size(file) == TORN_AFTER_BYTES]
 
     wait_for(unfinished, 5, "the process died as it wrote")
     recovered([person], NOTICED_S + BACKOFF_S + SWEEP_EVERY_S + 2)
 
-    assert_all_made(person, place.media)
+    assert_all_made(person, media)
     made = {plan.path for plan in person.headshot.plans()}
-    assert rendition_files(place.media) - before == made
+    assert rendition_files(media) - before == made
 
 
 def test_killed_worker_loses_nothing(
-    save: Save, hold: Path, begun: Begun, worker: Worker, place: Place, recovered: Recovered
+    save: Save, hold: Path, begun: Begun, worker: Worker, media: Path, recovered: Recovered
 ):
     """A worker that is started again under its name takes up at once what it had in hand."""
     people = [save(SLOW), *(save() for _ in range(5))]
@@ -87,11 +92,11 @@ def test_killed_worker_loses_nothing(
     recovered(people, 3)
 
     for person in people:
-        assert_all_made(person, place.media)
+        assert_all_made(person, media)
 
 
 def test_worker_that_never_comes_back_loses_nothing(
-    save: Save, hold: Path, begun: Begun, worker: Worker, place: Place, start_another: Start
+    save: Save, hold: Path, begun: Begun, worker: Worker, media: Path, start_another: Start
 ):
     """When a whole machine is gone, another takes its job over as soon as the lease is out."""
     person = save(SLOW)
@@ -107,11 +112,11 @@ def test_worker_that_never_comes_back_loses_nothing(
     assert jobs_of(person).update(lease_until=Now() + timedelta(seconds=1)) == 1
     wait_for(lambda: all_made(person), 1 + SWEEP_EVERY_S + 3, "the job is taken over")
 
-    assert_all_made(person, place.media)
+    assert_all_made(person, media)
 
 
 def test_warm_shutdown_ends_what_is_in_hand(
-    save: Save, hold: Path, begun: Begun, worker: Worker, place: Place, start_another: Start,
+    save: Save, hold: Path, begun: Begun, worker: Worker, media: Path, start_another: Start,
     recovered: Recovered,
 ):  # fmt: skip
     """SIGTERM under load: jobs in hand are done to their end, the rest is somebody else's."""
@@ -132,11 +137,11 @@ def test_warm_shutdown_ends_what_is_in_hand(
     assert begun()[:2] == [pid for pid in begun() if pid in children], "each was begun once"
     assert len(begun()) == len(people)
     for person in people:
-        assert_all_made(person, place.media)
+        assert_all_made(person, media)
 
 
 def test_cold_shutdown_hands_over_what_is_in_hand(
-    save: Save, hold: Path, begun: Begun, worker: Worker, beat: Beat, place: Place,
+    save: Save, hold: Path, begun: Begun, worker: Worker, beat: Beat, media: Path,
     start_another: Start, recovered: Recovered,
 ):  # fmt: skip
     """SIGQUIT under load: what is not done in time is cut off, and taken up at once by another."""
@@ -154,7 +159,7 @@ def test_cold_shutdown_hands_over_what_is_in_hand(
     recovered(people, 5)
 
     for person in people:
-        assert_all_made(person, place.media)
+        assert_all_made(person, media)
 
 
 @pytest.fixture
@@ -177,10 +182,10 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _open_databases(worker: Worker, place: Place) -> list[str]:
+def _open_databases(worker: Worker, environment: Environment) -> list[str]:
     return [
         file.path
         for child in worker.children
         for file in psutil.Process(child).open_files()
-        if file.path.startswith(place.database)
+        if file.path.startswith(environment.database)
     ]

@@ -10,15 +10,14 @@ from django.db import transaction
 
 from renditions.records import RecordState
 from tests.app.models import Person
+from tests.service.nodes import Worker
+from tests.service.waiting import wait_for
 from workers import dispatch, ledger
 from workers.models import WarmJob
 from workers.targets import signature, target_of
 
 from .filters import ORDINARY, SLOW
-from .nodes import Worker
 from .outcome import all_made, assert_all_made, jobs_of, recorded, rendition_files
-from .place import Place
-from .waiting import wait_for
 
 pytestmark = pytest.mark.smoke
 
@@ -28,17 +27,17 @@ Begun = Callable[[], list[int]]
 FIELD = Person._meta.get_field("headshot")
 
 
-def test_save_makes_every_rendition(save: Save, place: Place):
+def test_save_makes_every_rendition(save: Save, media: Path):
     """A worker makes all that is declared, with the right pixels in each corner."""
     person = save()
 
     wait_for(lambda: all_made(person), 10, "all renditions are made")
 
-    assert_all_made(person, place.media)
+    assert_all_made(person, media)
     assert recorded(person) == {RecordState.CREATED}
 
 
-def test_rolled_back_save_leaves_nothing(save: Save, place: Place, worker: Worker):
+def test_rolled_back_save_leaves_nothing(save: Save, media: Path, worker: Worker):
     """No row, no message and no rendition come of a save that never was."""
     before = _received(worker)
     with transaction.atomic():
@@ -51,7 +50,7 @@ def test_rolled_back_save_leaves_nothing(save: Save, place: Place, worker: Worke
     wait_for(lambda: all_made(person), 10, "the next save is made")
 
     assert _received(worker) == before + 1
-    assert not any("never" in name for name in rendition_files(place.media))
+    assert not any("never" in name for name in rendition_files(media))
 
 
 def test_message_waits_for_the_commit(save: Save, worker: Worker):
@@ -112,7 +111,7 @@ def test_two_workers_do_a_job_once(
 
 
 def test_save_that_replaces_the_picture_wins(
-    save: Save, hold: Path, begun: Begun, picture: Callable, place: Place
+    save: Save, hold: Path, begun: Begun, picture: Callable, media: Path
 ):
     """A save that overtakes a job in hand gets all its renditions, and the old one none."""
     person = save(SLOW, "old.jpg")
@@ -123,12 +122,12 @@ def test_save_that_replaces_the_picture_wins(
     hold.unlink()
     wait_for(lambda: all_made(person), 10, "the new picture is made")
 
-    assert_all_made(person, place.media)
-    assert not any("/old" in name for name in rendition_files(place.media))
+    assert_all_made(person, media)
+    assert not any("/old" in name for name in rendition_files(media))
 
 
 def test_uploads_go_before_bulk(
-    save: Save, hold: Path, begun: Begun, picture: Callable, place: Place
+    save: Save, hold: Path, begun: Begun, picture: Callable, media: Path
 ):
     """What somebody waits for overtakes what waits in the bulk queue."""
     save(SLOW)
@@ -146,8 +145,8 @@ def test_uploads_go_before_bulk(
     hold.unlink()
     wait_for(lambda: all_made(*uploads, *bulk), 15, "all are made")
 
-    last_upload = max(_made_at(person, place) for person in uploads)
-    early = [person for person in bulk if _made_at(person, place) < last_upload]
+    last_upload = max(_made_at(person, media) for person in uploads)
+    early = [person for person in bulk if _made_at(person, media) < last_upload]
     # Two were in the worker's hands before the uploads came, two may be done beside the last ones.
     assert len(early) <= 4
 
@@ -162,6 +161,6 @@ def _received(worker: Worker, task: str = "warm") -> int:
     return len(re.findall(rf"Task renditions\.{task}\[.*\] received", worker.logs()))
 
 
-def _made_at(person: Person, place: Place) -> int:
+def _made_at(person: Person, media: Path) -> int:
     """When the last rendition was written, in ns."""
-    return max((place.media / p.path).stat().st_mtime_ns for p in person.headshot.plans())
+    return max((media / p.path).stat().st_mtime_ns for p in person.headshot.plans())

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests import servers
+from tests.service import servers
 from tests.workers.broker import celery_on, drain
 from workers import ledger
 from workers.conf import BULK_QUEUE, QUEUE
@@ -199,7 +199,7 @@ def test_retrying_without_a_broker_queues_all_the_same(
 ):
     """A broker that is away does not break the page; the sweep comes later."""
     job = fail()
-    broken = f"redis://127.0.0.1:{servers.closed_port()}/0"
+    broken = f"redis://127.0.0.1:{servers.unused_port()}/0"
     with celery_on(broken), django_capture_on_commit_callbacks(execute=True):
         response = retry(admin_client, job)
 

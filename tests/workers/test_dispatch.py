@@ -11,7 +11,7 @@ from django.db import connections
 from kombu.exceptions import OperationalError
 
 from renditions.storage import disk
-from tests import servers
+from tests.service import servers
 from tests.workers.broker import celery_on, drain
 from tests.workers.conftest import connection_to, migrated, registered
 from workers import dispatch, ledger, recovery
@@ -89,7 +89,7 @@ def test_a_message_is_small_json_with_the_time_limits(broker):
 def test_a_broken_broker_is_said_to_be_broken_and_soon(kind):
     """Whoever asks a broken broker for its room gets an error within two seconds."""
     with servers.silent_server() as silent:
-        port = silent if kind == "silent" else servers.closed_port()
+        port = silent if kind == "silent" else servers.unused_port()
         begun = time.monotonic()
         with celery_on(f"redis://127.0.0.1:{port}/0"), pytest.raises(OperationalError):
             dispatch.room(QUEUE)
@@ -98,7 +98,7 @@ def test_a_broken_broker_is_said_to_be_broken_and_soon(kind):
 
 def test_asking_for_a_sweep_survives_a_broken_broker(caplog):
     """An admin's retry, and a worker's start, do not fail for a broker that is away."""
-    with celery_on(f"redis://127.0.0.1:{servers.closed_port()}/0"):
+    with celery_on(f"redis://127.0.0.1:{servers.unused_port()}/0"):
         dispatch.send_sweep()
 
     assert "No sweep could be asked for" in caplog.text
@@ -110,7 +110,7 @@ def test_what_no_broker_took_waits_for_no_more_than_the_next_sweep(
 ):
     """After a save while the broker was away the first sweep sends the message."""
     with (
-        celery_on(f"redis://127.0.0.1:{servers.closed_port()}/0"),
+        celery_on(f"redis://127.0.0.1:{servers.unused_port()}/0"),
         django_capture_on_commit_callbacks(execute=True),
     ):
         hints = [owe(1), owe(2)]
@@ -166,7 +166,7 @@ def test_a_sweep_without_a_broker_loses_nothing(broker):
     """A sweep that cannot send says so, and the next one sends it all."""
     owe(1)
     with (
-        celery_on(f"redis://127.0.0.1:{servers.closed_port()}/0"),
+        celery_on(f"redis://127.0.0.1:{servers.unused_port()}/0"),
         pytest.raises(OperationalError),
     ):
         recovery.sweep()

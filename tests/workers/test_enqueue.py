@@ -14,9 +14,9 @@ from django.test import TestCase, override_settings
 from PIL import Image
 
 from renditions.planning.keys import RenditionKey
-from tests import servers
 from tests.app.models import Article, Author, Editor, Person
-from tests.servers import closed_port, silent_server
+from tests.service import servers
+from tests.service.servers import silent_server, unused_port
 from tests.workers.broker import celery_on, drain
 from tests.workers.test_atomic_saves import Fault, failing_receiver
 from workers import dispatch
@@ -468,7 +468,7 @@ def test_a_failing_receiver_after_ours_takes_the_debt_with_it(ledger_db, picture
 def broken_broker(request):
     """Let messages go to a broker that nobody answers at."""
     with ExitStack() as stack:
-        port = closed_port() if request.param == "away" else stack.enter_context(silent_server())
+        port = unused_port() if request.param == "away" else stack.enter_context(silent_server())
         stack.enter_context(celery_on(f"redis://127.0.0.1:{port}/0"))
         yield request.param
 
@@ -507,7 +507,7 @@ def test_many_saves_wait_for_a_silent_broker_once(picture, caplog):
 @pytest.mark.django_db(transaction=True)
 def test_messages_go_out_again_when_the_silence_is_over(picture, monkeypatch):
     """A broker that came back gets the messages of new saves."""
-    with celery_on(f"redis://127.0.0.1:{closed_port()}/0"):
+    with celery_on(f"redis://127.0.0.1:{unused_port()}/0"):
         Person.objects.create(headshot=picture())
     assert dispatch._silent_until > time.monotonic()
     monkeypatch.setattr(dispatch, "_silent_until", time.monotonic() - 1)

@@ -13,7 +13,8 @@ from django.test import TestCase
 from renditions import conf as library_conf
 from renditions.engine import status
 from tests.app.models import Card, Editor, Person
-from tests.servers import closed_port, wait_until
+from tests.service.servers import unused_port
+from tests.service.waiting import wait_for
 from tests.workers.broker import celery_on, drain
 from tests.workers.concurrency import Call, at_once, dies_at
 from tests.workers.hooks import hooked
@@ -398,7 +399,11 @@ def test_a_step_waits_with_nothing_in_its_hands(ledger_db, people):
     with transaction.atomic(using=ledger_db):
         ledger.enqueue(target_of(second, ledger_db), "saved")
         step = Call(lambda: runs.advance(ledger_db, run.pk))
-        wait_until(run.jobs.using(ledger_db).filter(object_pk=first.pk).exists)
+        wait_for(
+            run.jobs.using(ledger_db).filter(object_pk=first.pk).exists,
+            15,
+            "the first row of the run is written",
+        )
         assert step.is_waiting()
         assert Call(lambda: ledger.settle(taken, counted="created")).result()
         ledger.enqueue(target_of(first, ledger_db), "saved")
@@ -578,7 +583,7 @@ def test_a_run_whose_message_is_lost_goes_on_with_the_sweep(people):
 def test_a_broker_that_is_away_at_the_start_loses_no_run(people):
     """A run that could not be announced is there, and begins with the next sweep."""
     people(2)
-    with celery_on(f"redis://127.0.0.1:{closed_port()}/0"), committed():
+    with celery_on(f"redis://127.0.0.1:{unused_port()}/0"), committed():
         runs.start_all()
 
     run = WarmRun.objects.get()

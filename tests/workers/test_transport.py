@@ -7,7 +7,7 @@ import pytest
 from kombu import Connection, Queue
 from redis import Redis
 
-from tests import servers
+from tests.service import servers
 from workers import transport
 
 QUEUE = "garbage-test"

@@ -14,7 +14,7 @@ class ChaosConfig(AppConfig):
     def ready(self) -> None:
         """Register the traps, take out the guards, and in workers let the witness look on."""
         from tests.chaos import guards, hooks, witness
-        from tests.chaos.place import Place
+        from tests.chaos.environment import Place
 
         from . import traps
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.files.storage import FileSystemStorage
 
-from tests.chaos.place import Place
+from tests.chaos.environment import Place
 
 
 @functools.cache

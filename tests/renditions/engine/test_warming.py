@@ -27,9 +27,9 @@ from renditions.imaging.sizers import Thumbnail
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, plan_key_set
 from renditions.records import Recorder, RecordState
-from tests import servers
 from tests.conftest import four_corners
 from tests.renditions.conftest import CountingStorage, opened
+from tests.service import servers
 
 THREE = ("crop__60x30", "thumbnail__40x40", "filters__invert__url")
 
@@ -359,7 +359,7 @@ def test_a_survey_needs_no_cache(disk, photo):
     warm(disk, made)
     away = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": f"redis://127.0.0.1:{servers.closed_port()}/0",
+        "LOCATION": f"redis://127.0.0.1:{servers.unused_port()}/0",
     }
 
     with override_settings(CACHES={"default": away}):

@@ -13,7 +13,7 @@ from renditions.errors import StoreUnavailable
 from renditions.records import RecordStore
 from renditions.records.cache import CacheStore
 from renditions.testing import RecordStoreContract
-from tests import servers
+from tests.service import servers
 
 ENOUGH = {"MAX_ENTRIES": 100_000}
 
@@ -83,7 +83,7 @@ class TestCacheStore(RecordStoreContract):
             self.settings,
             {
                 "BACKEND": "django.core.cache.backends.redis.RedisCache",
-                "LOCATION": f"redis://127.0.0.1:{servers.closed_port()}/0",
+                "LOCATION": f"redis://127.0.0.1:{servers.unused_port()}/0",
             },
         )
         return CacheStore()

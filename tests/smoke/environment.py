@@ -1,4 +1,4 @@
-"""Where a smoke test's processes meet: one folder, one database, one Valkey."""
+"""What the processes of the smoke tests share: one folder, one database, one Valkey."""
 
 import os
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-# Seconds. Short, so that the tests see each of them pass.
+# Short, so that the tests see each of them pass.
 SOFT_TIME_LIMIT_S = 3
 HARD_TIME_LIMIT_S = 4
-# Long: no test that ends in time waited for it.
+# Longer than any test may take, so that no test succeeds by waiting for it.
 LEASE_S = 60
 BACKOFF_S = 1
 RESEND_AFTER_S = 2
@@ -20,36 +20,36 @@ PREFIX = "SMOKE_"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What the tests and the processes that they start have in common."""
+class Environment:
+    """What the tests and the processes that they start share."""
 
-    folder: str  # for files of all kinds
-    database: str  # SQLite file
+    folder: str
+    database: str  # path of an SQLite file
     broker_url: str
     cache_url: str
 
     @classmethod
-    def of_this_process(cls) -> "Place":
-        """Return the place that the tests gave to this process."""
+    def of_this_process(cls) -> "Environment":
+        """Return what the tests told this process in its environment variables."""
         names = cls.__dataclass_fields__
         return cls(**{name: os.environ[PREFIX + name.upper()] for name in names})
 
     @property
-    def environment(self) -> Mapping[str, str]:
-        """The variables that tell a process."""
+    def variables(self) -> Mapping[str, str]:
+        """The environment variables for a process."""
         told = {PREFIX + name.upper(): value for name, value in asdict(self).items()}
         return {"DJANGO_SETTINGS_MODULE": "tests.smoke.settings", **told}
 
     @property
     def media(self) -> Path:
-        """Originals and renditions."""
+        """The folder of originals and renditions."""
         return Path(self.folder) / "media"
 
     def settings(self, **workers: int) -> Mapping[str, Any]:
-        """Settings that differ from those of the other tests.
+        """Return the settings that differ from those of the other tests.
 
         Args:
-            workers: Values of RENDITIONS["WORKERS"] other than those above.
+            workers: Values of RENDITIONS["WORKERS"] that replace those above.
         """
         return {
             "MEDIA_ROOT": str(self.media),

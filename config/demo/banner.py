@@ -1,4 +1,4 @@
-"""Once everything runs: the first pictures, an admin for this run, and where to go."""
+"""Add the sample pictures and an admin user, and print where to go, once everything runs."""
 
 import os
 import secrets
@@ -11,37 +11,39 @@ from pathlib import Path
 
 import django
 
+from .environment import Demo
 from .pictures import sample_pictures
-from .places import Demo
 
-PATIENCE_S = 60
+START_S = 60
 
 TEXT = """
-  The gallery is ready. Upload a photograph and watch.
+  The demo is ready. Open the gallery and upload a photograph:
 
-    Pages    {address}
-    Admin    {address}admin/   name: admin   password: {password}   (for this run)
-    Upload   curl -F title=Harbour -F image=@photo.jpg {address}api/photos/
+    Gallery   {address}
+    Admin     {address}admin/   user: admin   password: {password}   (new at each start)
 
-    Logs     {logs}
-    What runs, with process ids to kill:
-             {supervisorctl} -c {config} status
+  Upload from another terminal:
+    curl -F title=Harbour -F image=@photo.jpg {address}api/photos/
 
-  Ctrl-C ends it all. The photos stay for the next start, in {folder}
+  List the processes with their ids (kill one: it is started again, and nothing is lost):
+    {supervisorctl} -c {config} status
+
+  Log files: {logs}
+  Press Ctrl-C to stop. The photographs stay in {folder} for the next start.
 """
 
 
 def main() -> None:
-    """Wait for the parts, then say that the demo is ready."""
+    """Wait until the broker and the web server answer, then print the banner."""
     django.setup()
     from config.gallery.models import Photo
 
     demo = Demo.from_environment()
     password = _admin_password()
-    # Drawn while the others start, saved when they have: making renditions takes both cores.
+    # Draw them while the other processes start. Save them later: rendering would slow the start.
     pictures = [] if Photo.objects.exists() else list(sample_pictures())
-    _wait_for(_broker_answers, "the broker", demo.logs)
-    _wait_for(lambda: _web_answers(demo), "the web server", demo.logs)
+    _wait_for(_broker_answers, "The broker", demo.logs)
+    _wait_for(lambda: _web_answers(demo), "The web server", demo.logs)
     for title, file, ppoi in pictures:
         Photo.objects.create(title=title, image=file, image_ppoi=ppoi)
     text = TEXT.format(
@@ -55,8 +57,8 @@ def main() -> None:
     sys.stdout.write(text + "\n")
     if sys.platform != "linux":
         sys.stdout.write(
-            "  On this system a supervisor killed with -9 leaves its processes behind: end them "
-            "yourself.\n\n"
+            "  On this system, kill -9 of the supervisor leaves the other processes running: "
+            "end them by hand.\n\n"
         )
 
 
@@ -93,16 +95,16 @@ def _web_answers(demo: Demo) -> bool:
         return False
 
 
-def _wait_for(answers: Callable[[], bool], who: str, logs: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def _wait_for(answers: Callable[[], bool], name: str, logs: Path) -> None:
+    deadline = time.monotonic() + START_S
     while not answers():
         if time.monotonic() > deadline:
-            sys.exit(f"  After {PATIENCE_S} s {who} does not answer. See why in {_short(logs)}")
+            sys.exit(f"  {name} does not answer after {START_S} s. Its log is in {_short(logs)}")
         time.sleep(0.05)
 
 
 def _short(path: Path) -> str:
-    """Return the path as somebody in the checkout would type it."""
+    """Return the path relative to the current folder, if it is in it."""
     here = Path.cwd()
     return os.fspath(path.relative_to(here)) if path.is_relative_to(here) else os.fspath(path)
 
