@@ -2,7 +2,8 @@
 
 import posixpath
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.files.base import File
 from django.core.files.storage import Storage
@@ -11,7 +12,8 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDe
 
 from . import conf
 from .accessors import Filters, Picture, RenditionFile, sizes_of
-from .engine import removal as deletion
+from .engine import removal
+from .engine.warming import WarmReport
 from .imaging.geometry import CENTRE, FocalPoint
 from .planning.keys import RenditionKey, RenditionKeySet
 from .planning.plans import Original, RenditionPlan, plan_key, plan_key_set
@@ -19,9 +21,8 @@ from .planning.registry import registry
 from .storage import storage_label
 from .validators import PPOI, parse_ppoi
 
+# Old code puts the mix-in before a field file of its own.
 if TYPE_CHECKING:
-    from .fields import VersatileImageField
-
     Base = ImageFieldFile
 else:
     Base = object
@@ -31,6 +32,29 @@ __all__ = ["VersatileImageFieldFile", "VersatileImageFileDescriptor", "Versatile
 CENTRE_PPOI: PPOI = (CENTRE.x, CENTRE.y)
 
 
+class PictureField(Protocol):
+    """What a picture asks of its model field."""
+
+    name: str
+    attname: str
+    ppoi_field: str | None
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def placeholder(self) -> Original | None: ...
+
+    @property
+    def placeholder_image_name(self) -> str | None: ...
+
+    def publish_placeholder(self) -> bool: ...
+
+    def warm_placeholder(self, key_set: RenditionKeySet, *, force: bool = ...) -> WarmReport: ...
+
+    def declared_key_set(self, names: Iterable[str] | None = ...) -> RenditionKeySet: ...
+
+
 class VersatileImageMixIn(Base):
     """For subclasses of ImageFieldFile.
 
@@ -38,7 +62,7 @@ class VersatileImageMixIn(Base):
     `image.filters.invert` and every registered filter, sized or not.
     """
 
-    field: "VersatileImageField"
+    field: PictureField  # type: ignore[assignment]
     storage: Storage
 
     # Whether content went to storage, or a name was assigned, since a save of the field was last
@@ -170,17 +194,17 @@ class VersatileImageMixIn(Base):
     def delete_sized_images(self) -> None:
         """Take all sized renditions of this picture away; the filtered and sized ones stay."""
         if self.name:
-            deletion.delete_sized(self.storage, self.original)
+            removal.delete_sized(self.storage, self.original)
 
     def delete_filtered_images(self) -> None:
         """Take all filtered renditions of this picture away; the sized ones stay."""
         if self.name:
-            deletion.delete_filtered(self.storage, self.original)
+            removal.delete_filtered(self.storage, self.original)
 
     def delete_filtered_sized_images(self) -> None:
         """Take all renditions of this picture away that are filtered and sized."""
         if self.name:
-            deletion.delete_filtered_sized(self.storage, self.original)
+            removal.delete_filtered_sized(self.storage, self.original)
 
     def delete_all_created_images(self) -> None:
         """Take all renditions of this picture away, whichever way they were asked for."""
@@ -195,19 +219,19 @@ class VersatileImageMixIn(Base):
             regex: Matches the start of what stands between the name and its extension.
         """
         if self.name:
-            deletion.delete_tagged(self.storage, self.name, root_folder, regex)
+            removal.delete_tagged(self.storage, self.name, root_folder, regex)
 
     def get_sized_root_folder(self) -> str:
         """Return the folder that sized renditions of this picture lie in, and a slash."""
-        return posixpath.join(deletion.sized_folder(self.name or ""), "")
+        return posixpath.join(removal.sized_folder(self.name or ""), "")
 
     def get_filtered_root_folder(self) -> str:
         """Return the folder that filtered renditions of this picture lie in, and a slash."""
-        return posixpath.join(deletion.filtered_folder(self.name or ""), "")
+        return posixpath.join(removal.filtered_folder(self.name or ""), "")
 
     def get_filtered_sized_root_folder(self) -> str:
         """Return the folder that filtered and sized renditions of this picture lie in."""
-        return deletion.filtered_sized_folder(self.name or "")
+        return removal.filtered_sized_folder(self.name or "")
 
 
 class VersatileImageFieldFile(VersatileImageMixIn, ImageFieldFile):

@@ -1,19 +1,17 @@
 """Functions under the names and with the arguments that old code calls."""
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from django.http import HttpRequest
 
 from renditions import conf
+from renditions.files import VersatileImageMixIn
 from renditions.imaging.formats import FORMATS, format_named
 from renditions.imaging.geometry import Size
 from renditions.imaging.sources import probe
 from renditions.planning.keys import RenditionKey
 from renditions.planning.paths import filtered_filename, filtered_path, sized_filename, sized_path
 from renditions.planning.plans import validated
-
-if TYPE_CHECKING:
-    from renditions.files import VersatileImageMixIn
 
 MIME_TYPE_TO_PIL_IDENTIFIER = {row.mime: row.name for row in FORMATS}
 
@@ -68,13 +66,13 @@ def validate_versatileimagefield_sizekey_list(sizes: object) -> list[tuple[str, 
     return [(name, str(key)) for name, key in validated(sizes)]
 
 
-def get_url_from_image_key(image_instance: "VersatileImageMixIn", image_key: str) -> str:
+def get_url_from_image_key(image_instance: VersatileImageMixIn, image_key: str) -> str:
     """Return the URL of one rendition of `image_instance`."""
     return image_instance.url_of(RenditionKey.parse(image_key))
 
 
 def build_versatileimagefield_url_set(
-    image_instance: "VersatileImageMixIn",
+    image_instance: VersatileImageMixIn,
     size_set: object,
     request: HttpRequest | None = None,
 ) -> dict[str, str]:
