@@ -12,7 +12,7 @@ from .imaging.geometry import FocalPoint, Size
 from .planning.keys import SEPARATOR, RenditionKey, parse_size
 from .planning.plans import Original, RenditionPlan, check_names, plan_key
 from .planning.registry import registry
-from .records import Recorder
+from .records import project_recorder
 from .storage import delete_file, storage_label
 from .validators import PPOI
 
@@ -77,7 +77,7 @@ class RenditionFile:
     def clear_cache(self) -> None:
         """Forget the record of the rendition; the file stays."""
         if self._plan:
-            Recorder(conf.store()).forget(self._plan.storage, [self._plan.path])
+            project_recorder().forget(self._plan.storage, [self._plan.path])
 
     def __str__(self) -> str:
         return self.url

@@ -19,7 +19,6 @@ from .imaging.sources import Limits
 from .planning.keys import RenditionKey, RenditionKeySet
 from .planning.paths import Layout
 from .planning.plans import Style, validated
-from .records import RecordStore
 
 INHERITED = "VERSATILEIMAGEFIELD_SETTINGS"
 OWN = "RENDITIONS"
@@ -291,12 +290,6 @@ def record_lifetime_s() -> int | None:
     """Return how long a record is kept; None: for ever."""
     lifetime: int | None = inherited("cache_length")
     return lifetime
-
-
-def store() -> RecordStore:
-    """Return a record store of the class that the settings name."""
-    made: RecordStore = import_string(own("STORE"))()
-    return made
 
 
 def create_on_demand() -> bool:

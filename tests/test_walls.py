@@ -9,7 +9,7 @@ import pytest
 
 import workers
 
-PURE = ["errors", "imaging.rendering", "planning.plans", "planning.paths", "records"]
+PURE = ["errors", "imaging.rendering", "planning.plans", "planning.paths", "planning.registry"]
 
 
 @pytest.mark.parametrize("module", PURE)

@@ -11,11 +11,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from renditions import conf as library
 from renditions.engine.status import Look, are_made
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
-from renditions.records import Recorder, RenditionRecord
+from renditions.records import RenditionRecord, project_recorder
 
 from . import conf, dispatch, ledger
 from .models import UNFINISHED, JobState, RunState, WarmRun
@@ -209,7 +208,7 @@ def _enqueue(run: WarmRun, instance: models.Model, field: VersatileImageField) -
 
 def _recall(images: Iterable[VersatileImageFieldFile]) -> Mapping[str, RenditionRecord]:
     plans = [plan for image in images for plan in image.plans()]
-    return Recorder(library.store()).recall(plans)
+    return project_recorder().recall(plans)
 
 
 def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:

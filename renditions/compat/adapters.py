@@ -1,12 +1,10 @@
 """Old sizers and filters as new ones.
 
-Importing this module lets them be registered. From then on the rest of the product sees a
-`FileSizer` or `FileFilter` that makes an instance of the old class for each picture and calls its
-methods, or, for a class that has an equal in the new style, that equal.
+The rest of the product sees a `FileSizer` or `FileFilter`, which makes an instance of the old class
+for each picture and calls its methods. A class that has an equal in the new style is that equal.
 """
 
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import Any, BinaryIO
 
 from django.core.files.storage import Storage
@@ -17,36 +15,30 @@ from renditions.imaging.filters import AnyFilter, FileFilter
 from renditions.imaging.formats import Encoding, Format
 from renditions.imaging.geometry import CENTRE, FocalPoint, Size
 from renditions.imaging.sizers import AnySizer, FileSizer
-from renditions.registry import registry
-
-from .datastructures.base import ProcessedImage, SaveOptions
-from .datastructures.filteredimage import FilteredImage
-from .datastructures.sizedimage import SizedImage
-
-# What old code leaves to the settings. It may add any other option to those that it is given.
-_OPTIONS = ("quality", "progressive", "lossless")
 
 
 @dataclass(frozen=True, slots=True)
 class LegacySizer(FileSizer):
     """A subclass of `SizedImage`."""
 
-    cls: type[SizedImage]
+    cls: type[Any]
     name: str  # under which it is registered
     path: str = ""  # of the original on `storage`; empty before `bind`
     storage: Storage | None = None
 
     @property
     def filename_pattern(self) -> str:
-        return self.cls.get_filename_key_regex()
+        pattern: str = self.cls.get_filename_key_regex()
+        return pattern
 
     def key_in_filename(self, ppoi: FocalPoint) -> str:
-        return self._old(ppoi).get_filename_key()
+        key: str = self._old(ppoi).get_filename_key()
+        return key
 
     def bind(self, name: str, storage: Storage) -> "LegacySizer":
         return replace(self, path=name, storage=storage)
 
-    def accessor(self, sizes: Sizes) -> SizedImage:
+    def accessor(self, sizes: Sizes) -> Any:
         """Return an instance of the old class, which asks `sizes` for its renditions."""
         original = sizes.picture.original
         old = self.cls(
@@ -66,7 +58,7 @@ class LegacySizer(FileSizer):
         encoding: Encoding,
     ) -> bytes:
         old = self._old(ppoi)
-        image, options = _preprocess(old, image, row, encoding)
+        image, options = old.preprocess_as_set(image, row, encoding)
         made = old.process_image(
             image=image,
             image_format=row.name,
@@ -76,10 +68,10 @@ class LegacySizer(FileSizer):
         )
         return _content(made)
 
-    def _old(self, ppoi: FocalPoint) -> SizedImage:
+    def _old(self, ppoi: FocalPoint) -> Any:
         return self.cls(
             path_to_image=self.path,
-            storage=self.storage,  # type: ignore[arg-type]
+            storage=self.storage,
             create_on_demand=False,
             ppoi=ppoi.as_tuple,
         )
@@ -89,7 +81,7 @@ class LegacySizer(FileSizer):
 class LegacyFilter(FileFilter):
     """A subclass of `FilteredImage`."""
 
-    cls: type[FilteredImage]
+    cls: type[Any]
     name: str  # under which it is registered
     path: str = ""  # of the original on `storage`; empty before `bind`
     storage: Storage | None = None
@@ -100,21 +92,23 @@ class LegacyFilter(FileFilter):
     def make_file(self, image: Image.Image, row: Format, encoding: Encoding) -> bytes:
         old = self.cls(
             path_to_image=self.path,
-            storage=self.storage,  # type: ignore[arg-type]
+            storage=self.storage,
             create_on_demand=False,
             filename_key=self.name,
         )
-        image, options = _preprocess(old, image, row, encoding)
+        image, options = old.preprocess_as_set(image, row, encoding)
         # By position: an old filter may have its own names for these arguments.
         return _content(old.process_image(image, row.name, options))
 
 
-def _adapt_sizer(name: str, cls: type[SizedImage]) -> AnySizer:
+def adapt_sizer(name: str, cls: type[Any]) -> AnySizer:
+    """Return the sizer that stands for `cls`, a subclass of `SizedImage`."""
     equal = _equal(cls)
     return equal() if equal else LegacySizer(cls, name)
 
 
-def _adapt_filter(name: str, cls: type[FilteredImage]) -> AnyFilter:
+def adapt_filter(name: str, cls: type[Any]) -> AnyFilter:
+    """Return the filter that stands for `cls`, a subclass of `FilteredImage`."""
     equal = _equal(cls)
     return equal() if equal else LegacyFilter(cls, name)
 
@@ -124,30 +118,6 @@ def _equal(cls: type[Any]) -> Any:
     return vars(cls).get("same_as")
 
 
-registry.adapt(SizedImage, _adapt_sizer)
-registry.adapt(FilteredImage, _adapt_filter)
-
-
-def _preprocess(
-    old: SizedImage | FilteredImage, image: Image.Image, row: Format, encoding: Encoding
-) -> tuple[Image.Image, SaveOptions]:
-    """Return the picture and the options to save it with, as `old` and the settings say."""
-    hook = f"preprocess_{row.name}"
-    image, options = old.preprocess(image, row.name)
-    if _overrides(old, hook):
-        # Its word on this format is the last one.
-        return image, options
-    given = row.save_options(encoding)
-    chosen = {name: given[name] for name in _OPTIONS if name in given}
-    return image, {**chosen, **options} if _overrides(old, "preprocess") else {**options, **chosen}
-
-
-def _overrides(old: ProcessedImage, method: str) -> bool:
-    """Whether the class of `old` has a `method` of its own."""
-    own: Any = getattr(type(old), method, None)
-    return own is not None and own is not getattr(ProcessedImage, method, None)
-
-
-def _content(file: BinaryIO | BytesIO) -> bytes:
+def _content(file: BinaryIO) -> bytes:
     file.seek(0)
     return file.read()

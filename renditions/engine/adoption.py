@@ -13,7 +13,7 @@ from renditions.errors import PermanentError, RenditionError
 from renditions.imaging.rendering import open_picture
 from renditions.imaging.sources import SourceInfo, check_integrity, difference, probe
 from renditions.planning.plans import RenditionPlan
-from renditions.records import Recorder
+from renditions.records import project_recorder
 from renditions.storage import publish
 from renditions.storage.originals import source_version
 
@@ -56,7 +56,7 @@ def adopt(
     verdicts = {plan: examination.settled(plan, dry_run=dry_run) for plan in plans}
     adopted = [plan for plan, verdict in verdicts.items() if verdict is Verdict.ADOPTED]
     if adopted and not dry_run:
-        Recorder(conf.store()).record_created(adopted, examination.source_version)
+        project_recorder().record_created(adopted, examination.source_version)
     return verdicts
 
 

@@ -13,7 +13,7 @@ from renditions import conf
 from renditions.planning.paths import split_extension
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.planning.registry import registry
-from renditions.records import Recorder
+from renditions.records import project_recorder
 from renditions.storage import delete_file, storage_label
 
 # What a processor makes of these tells whether its results are equally long.
@@ -26,7 +26,7 @@ def prune(storage: Storage, plans: Iterable[RenditionPlan]) -> None:
     Raises:
         StorageFailed: the storage refused; the records of the files that are left stay.
     """
-    recorder = Recorder(conf.store())
+    recorder = project_recorder()
     for plan in plans:
         delete_file(storage, plan.path)
         recorder.forget(plan.storage, [plan.path])
@@ -128,4 +128,4 @@ def _delete(storage: Storage, folder: str, is_meant: Callable[[str], object]) ->
     paths = [posixpath.join(folder, name) for name in names if is_meant(name)]
     for path in paths:
         delete_file(storage, path)
-    Recorder(conf.store()).forget(storage_label(storage), paths)
+    project_recorder().forget(storage_label(storage), paths)

@@ -11,9 +11,8 @@ from enum import IntEnum
 
 from django.core.files.storage import Storage
 
-from renditions import conf
 from renditions.planning.plans import RenditionPlan
-from renditions.records import Recorder, RecordState, RenditionRecord
+from renditions.records import RecordState, RenditionRecord, project_recorder
 from renditions.storage.originals import source_version
 
 from .adoption import Examination, Verdict
@@ -69,7 +68,7 @@ def survey(
         examination = Examination(storage, unknown[0].original.name)
         found = [p for p in unknown if examination.settled(p, dry_run=True) is Verdict.ADOPTED]
         if found:
-            recorder = Recorder(conf.store())
+            recorder = project_recorder()
             known |= recorder.record_created(found, examination.source_version)
     return [RenditionStatus(plan, known.get(plan.path)) for plan in plans]
 
@@ -103,7 +102,7 @@ def are_made(
 
 def recall(plans: Iterable[RenditionPlan]) -> dict[str, RenditionRecord]:
     """Return the records that there are of `plans`, of any originals, by path."""
-    return Recorder(conf.store()).recall(plans)
+    return project_recorder().recall(plans)
 
 
 def may_try_now(plan: RenditionPlan) -> bool:

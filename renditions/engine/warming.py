@@ -23,7 +23,7 @@ from renditions.errors import (
 )
 from renditions.imaging.rendering import Picture, open_picture
 from renditions.planning.plans import RenditionPlan
-from renditions.records import Recorder, RenditionRecord
+from renditions.records import RenditionRecord, project_recorder
 from renditions.storage import publish
 from renditions.storage.failures import storage_error
 from renditions.storage.originals import source_version
@@ -143,7 +143,7 @@ class _Attempt:
         self.plans = plans
         self.still_wanted = still_wanted
         self.interrupts = interrupts
-        self.recorder = Recorder(conf.store())
+        self.recorder = project_recorder()
         self.source_version = ""
         self.outcomes: dict[RenditionPlan, Outcome] = {}
         name = plans[0].original.name

@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol, Self
 
+from django.utils.module_loading import import_string
+
+from renditions import conf
 from renditions.errors import RenditionError, StoreUnavailable
 from renditions.planning.plans import RenditionPlan
 
@@ -100,6 +103,12 @@ def record_key(storage: str, path: str) -> str:
     """Return the key of a path's record: fit for any cache, whatever the path holds."""
     digest = hashlib.blake2b(f"{storage}\0{path}".encode("utf-8", "surrogatepass"), digest_size=20)
     return f"rendition:{digest.hexdigest()}"
+
+
+def project_recorder() -> "Recorder":
+    """Return the recorder over the store that the settings name."""
+    store: RecordStore = import_string(conf.own("STORE"))()
+    return Recorder(store)
 
 
 class Recorder:

@@ -9,7 +9,7 @@ from django.db.models import Manager
 
 from renditions import conf
 from renditions.planning.keys import RenditionKey
-from renditions.records import Recorder
+from renditions.records import project_recorder
 from tests.app.models import Person
 from tests.conftest import four_corners
 
@@ -32,7 +32,7 @@ def run(*args, **options):
 
 def known(person):
     plans = [person.headshot.plan(RenditionKey.parse(key)) for key in HEADSHOT]
-    return len(Recorder(conf.store()).recall(plans))
+    return len(project_recorder().recall(plans))
 
 
 def test_warm_makes_what_the_field_declares(person, capsys):

@@ -15,7 +15,6 @@ from django.db import connection, models
 from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 
-from renditions import conf
 from renditions.accessors import InvalidFilter, MalformedSizedImageKey
 from renditions.compat.datastructures import FilteredImage, FilterLibrary, SizedImage
 from renditions.compat.versatileimagefield import CroppedImage, InvertImage, ThumbnailImage
@@ -23,7 +22,7 @@ from renditions.engine import status
 from renditions.files import VersatileImageFieldFile, VersatileImageFileDescriptor
 from renditions.imaging.sizers import Crop
 from renditions.planning.keys import InvalidSizeKey, RenditionKey
-from renditions.records import Recorder, RecordState
+from renditions.records import RecordState, project_recorder
 from tests.app.models import Card
 from tests.conftest import four_corners
 
@@ -417,7 +416,7 @@ def test_a_bad_picture_breaks_no_page(card, content):
     assert card.image.filters.invert.crop["60x30"].url
 
     plan = card.image.plan(RenditionKey.parse("crop__60x30"))
-    assert Recorder(conf.store()).recall([plan])[plan.path].state is RecordState.FAILED
+    assert project_recorder().recall([plan])[plan.path].state is RecordState.FAILED
 
 
 @pytest.mark.usefixtures("on_demand")
@@ -461,12 +460,12 @@ def test_one_rendition_can_be_deleted(card):
     rendition = card.image.thumbnail["9x9"]
     assert default_storage.exists(rendition.name)
     plan = card.image.plan(RenditionKey.parse("thumbnail__9x9"))
-    assert Recorder(conf.store()).recall([plan])
+    assert project_recorder().recall([plan])
 
     rendition.delete()
 
     assert not default_storage.exists(rendition.name)
-    assert not Recorder(conf.store()).recall([plan])
+    assert not project_recorder().recall([plan])
 
 
 def test_a_record_can_be_forgotten(card):
@@ -479,7 +478,7 @@ def test_a_record_can_be_forgotten(card):
 
     assert default_storage.exists(rendition.name)
     plan = card.image.plan(RenditionKey.parse("thumbnail__9x9"))
-    assert not Recorder(conf.store()).recall([plan])
+    assert not project_recorder().recall([plan])
 
 
 # ---------------------------------------------------------------- empty pictures
@@ -716,7 +715,7 @@ def test_deleted_renditions_are_forgotten(card):
 
     card.image.delete_all_created_images()
 
-    assert not Recorder(conf.store()).recall([plan])
+    assert not project_recorder().recall([plan])
     assert default_storage.exists(card.image.crop["60x30"].name)
 
 
@@ -906,7 +905,7 @@ def test_a_record_may_be_kept_for_ever_or_not_at_all(card, settings, length, kno
 
     assert card.image.crop["9x9"].name
     assert default_storage.exists(plan.path)
-    assert (plan.path in Recorder(conf.store()).recall([plan])) is known
+    assert (plan.path in project_recorder().recall([plan])) is known
 
 
 def test_a_filter_library_can_be_made_by_hand(card):

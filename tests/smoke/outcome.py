@@ -7,7 +7,7 @@ from PIL import Image
 
 from renditions import conf
 from renditions.engine.status import survey
-from renditions.records import Recorder, RecordState
+from renditions.records import RecordState, project_recorder
 from tests.app.models import Person
 from tests.conftest import CORNERS
 from workers.models import JobState, WarmJob
@@ -44,7 +44,7 @@ def assert_all_made(person: Person, media: Path) -> None:
 def recorded(person: Person) -> set[RecordState]:
     """Return the states of the records of `person`; each rendition must have a record."""
     plans = person.headshot.plans()
-    records = Recorder(conf.store()).recall(plans)
+    records = project_recorder().recall(plans)
     return {records[plan.path].state for plan in plans}
 
 

@@ -10,8 +10,8 @@ from django.core.files.storage import FileSystemStorage
 from django.db import connections, transaction
 from django.test import TestCase
 
-from renditions import conf as library_conf
 from renditions.engine import status
+from renditions.records.cache import CacheStore
 from tests.app.models import Card, Editor, Person
 from tests.service.servers import unused_port
 from tests.service.waiting import wait_for
@@ -306,14 +306,14 @@ def test_a_step_asks_for_its_records_once(people, monkeypatch):
     """However many pictures a step looks at, it costs one round trip to the records."""
     people(5)
     finish(start(HEADSHOT))
-    store, asked = library_conf.store(), []
+    asked = []
 
     def get_many(self, keys):
         asked.append(len(list(keys)))
         return real(self, keys)
 
-    real = type(store).get_many
-    monkeypatch.setattr(type(store), "get_many", get_many)
+    real = CacheStore.get_many
+    monkeypatch.setattr(CacheStore, "get_many", get_many)
     run = start(HEADSHOT)
     [step] = sent_steps()
     runs.advance(**step)

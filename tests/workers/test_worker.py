@@ -18,8 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from renditions import conf as library_conf
-from renditions.records import Recorder, RecordState
+from renditions.records import RecordState, project_recorder
 from tests.app.models import Person
 from tests.workers.broker import drain
 from tests.workers.concurrency import before_statement
@@ -66,7 +65,7 @@ def planned(person: Person) -> set[str]:
 
 
 def records(person: Person):
-    return Recorder(library_conf.store()).recall(person.headshot.plans())
+    return project_recorder().recall(person.headshot.plans())
 
 
 def let_be_due() -> None:

@@ -4,9 +4,6 @@ They take a whole picture and give back a file. Code written today says what to 
 see `renditions.imaging.sizers`.
 """
 
-# Lets subclasses be registered.
-import renditions.compat.adapters  # noqa: F401
-
 from .filteredimage import FilteredImage, FilterLibrary
 from .sizedimage import SizedImage
 

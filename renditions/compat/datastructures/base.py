@@ -7,12 +7,14 @@ from django.core.files.storage import Storage
 from PIL import Image
 
 from renditions import conf
-from renditions.imaging.formats import format_named
+from renditions.imaging.formats import Encoding, Format, format_named
 from renditions.imaging.orientation import make_upright
 from renditions.imaging.sources import open_source, reading_pixels
 from renditions.storage import publish
 
 SaveOptions = dict[str, Any]
+# What old code leaves to the settings. It may add any other option to those that it is given.
+_OPTIONS = ("quality", "progressive", "lossless")
 Processed = tuple[Image.Image, SaveOptions]
 
 
@@ -60,6 +62,23 @@ class ProcessedImage:
             image, more = hook(image=image)
             options.update(more)
         return image, options
+
+    def preprocess_as_set(self, image: Image.Image, row: Format, encoding: Encoding) -> Processed:
+        """Return what `preprocess` does, with the options that the settings give to `encoding`."""
+        image, options = self.preprocess(image, row.name)
+        if self._overrides(f"preprocess_{row.name}"):
+            # Its word on this format is the last one.
+            return image, options
+        given = row.save_options(encoding)
+        chosen = {name: given[name] for name in _OPTIONS if name in given}
+        own_word = self._overrides("preprocess")
+        return image, {**chosen, **options} if own_word else {**options, **chosen}
+
+    @classmethod
+    def _overrides(cls, method: str) -> bool:
+        """Whether a subclass has its own `method`."""
+        found: Any = getattr(cls, method, None)
+        return found is not None and found is not getattr(ProcessedImage, method, None)
 
     def preprocess_GIF(self, image: Image.Image, **kwargs: Any) -> Processed:  # noqa: N802
         """Keep the index of the transparent colour."""

@@ -8,7 +8,9 @@ from PIL import Image
 
 from renditions import conf
 from renditions.accessors import Filters, InvalidFilter, Picture
+from renditions.compat.adapters import adapt_filter
 from renditions.planning.paths import filtered_path
+from renditions.registry import registry
 from renditions.validators import PPOI
 
 from .base import ProcessedImage, SaveOptions
@@ -85,3 +87,6 @@ class FilteredImage(DeleteAndClearCacheMixIn, ProcessedImage):
             save_kwargs: For `Image.save`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no process_image.")
+
+
+registry.adapt(FilteredImage, adapt_filter)

@@ -2,8 +2,7 @@
 
 from django.core.files.storage import Storage
 
-from renditions import conf
-from renditions.records import Recorder
+from renditions.records import project_recorder
 from renditions.storage import delete_file, storage_label
 
 
@@ -20,4 +19,4 @@ class DeleteAndClearCacheMixIn:
 
     def clear_cache(self) -> None:
         """Forget what is known of the file; it stays."""
-        Recorder(conf.store()).forget(storage_label(self.storage), [self.name])
+        project_recorder().forget(storage_label(self.storage), [self.name])

@@ -7,6 +7,7 @@ from django.core.files.storage import Storage
 from PIL import Image
 
 from renditions.accessors import MalformedSizedImageKey, Picture, RenditionFile, Sizes
+from renditions.compat.adapters import adapt_sizer
 from renditions.registry import registry
 from renditions.validators import PPOI
 
@@ -92,3 +93,6 @@ class SizedImage(ProcessedImage):
             width, height: The size asked for, px.
         """
         raise NotImplementedError(f"{type(self).__name__} has no process_image.")
+
+
+registry.adapt(SizedImage, adapt_sizer)

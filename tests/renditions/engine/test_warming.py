@@ -26,7 +26,7 @@ from renditions.imaging.geometry import CENTRE, FocalPoint
 from renditions.imaging.sizers import Thumbnail
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, plan_key_set
-from renditions.records import Recorder, RecordState
+from renditions.records import RecordState, project_recorder
 from tests.conftest import four_corners
 from tests.renditions.conftest import CountingStorage, opened
 from tests.service import servers
@@ -57,7 +57,7 @@ def results(report):
 
 
 def record_of(plan):
-    return Recorder(conf.store()).recall([plan]).get(plan.path)
+    return project_recorder().recall([plan]).get(plan.path)
 
 
 def contents(disk, made):
