@@ -6,9 +6,11 @@ from django import forms
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.forms.boundfield import BoundField
 from django.forms.widgets import MultiWidget, Widget
+from django.utils.formats import number_format
+from django.utils.translation import gettext
 
 from . import conf
-from .errors import RenditionError
+from .errors import RenditionError, SourceRefused
 from .imaging.sources import probe
 from .validators import parse_ppoi, ppoi_text
 from .widgets import (
@@ -22,6 +24,18 @@ CENTRE_TEXT = "0.5x0.5"
 # What the file part of a form's answer says besides a new file.
 UNCHANGED = None
 CLEARED = False
+
+
+def refusal_text(error: RenditionError) -> str:
+    """Return, for the person who uploads, why a picture is not accepted, in their language."""
+    headline = gettext(error.headline)
+    if not isinstance(error, SourceRefused):
+        return headline  # the detail holds the words of a decoder or of a storage
+    values = {
+        name: number_format(value, force_grouping=True) if isinstance(value, int) else value
+        for name, value in error.detail_values.items()
+    }
+    return f"{headline} {gettext(error.detail_format).format(**values)}"
 
 
 class VersatileImageFormField(forms.ImageField):
@@ -38,7 +52,7 @@ class VersatileImageFormField(forms.ImageField):
         try:
             probe(cast("BinaryIO", file), conf.limits())
         except RenditionError as error:
-            raise ValidationError(str(error), code="invalid_image") from error
+            raise ValidationError(refusal_text(error), code="invalid_image") from error
         file.seek(0)
         return super().to_python(data)
 

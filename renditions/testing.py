@@ -150,13 +150,14 @@ class RecordStoreContract:
     def test_failures_are_kept_with_reason_and_count(self) -> None:
         """A failed rendition says why, and how often in a row it failed."""
         plan, recorder = _plan("a.jpg"), Recorder(self.make_store())
+        error = SourceUnreadable("truncated at byte 5")
 
         for _ in range(3):
-            recorder.record_failed({plan: SourceUnreadable("truncated at byte 5")}, "v1")
+            recorder.record_failed({plan: error}, "v1")
 
         record = recorder.recall([plan])[plan.path]
         assert (record.state, record.attempts) == (RecordState.FAILED, 3)
-        assert (record.kind, record.error) == ("unreadable", "truncated at byte 5")
+        assert (record.kind, record.error) == ("unreadable", str(error))
 
     def test_success_after_failures_starts_afresh(self) -> None:
         """A rendition that was made has no failure left."""

@@ -13,6 +13,7 @@ from django.utils.text import slugify
 
 from renditions import conf
 from renditions.errors import RenditionError
+from renditions.forms import refusal_text
 from renditions.imaging.formats import FORMATS
 from renditions.imaging.sources import probe
 
@@ -36,7 +37,7 @@ def check_picture(file: File) -> None:
     try:
         probe(file, conf.limits())
     except RenditionError as error:
-        raise ValidationError(str(error), code=error.kind) from error
+        raise ValidationError(refusal_text(error), code=error.kind) from error
     finally:
         file.seek(0)
 

@@ -119,8 +119,7 @@ def _composed(image: Image.Image) -> Frames:
                 return
             image.load()
             if image.mode == "P" and image.palette is None:
-                # A grey frame in front of it made Pillow 13 lose the palette.
-                raise SourceUnreadable("The colours of a frame behind a grey one can't be read.")
+                raise SourceUnreadable("Pillow loses the palette after a greyscale frame.")
             yield image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from renditions.errors import OutOfMemory, RenderFailed
 
 from .formats import Encoding, Format
+from .geometry import Size
 from .modes import GREYS, WITH_ALPHA
 
 
@@ -66,9 +67,11 @@ def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
     try:
         image.save(buffer, row.name, **options)
     except MemoryError as error:
-        raise OutOfMemory("There was not enough memory to write the rendition.") from error
+        raise OutOfMemory("While the rendition was written.") from error
     except (OSError, ValueError, KeyError, RuntimeError, SystemError, struct.error) as error:
-        raise RenderFailed(f"Could not write {row.name} of {image.size}: {error}") from error
+        raise RenderFailed(
+            f"Pillow cannot write {row.name} of {Size(*image.size)}: {error}"
+        ) from error
     return buffer.getvalue()
 
 

@@ -161,7 +161,7 @@ def format_named(name: str) -> Format:
     """
     row = _BY_NAME.get(name.lower())
     if row is None:
-        raise UnknownFormat(f"No output format {name!r}. Known: {', '.join(_BY_NAME)}.")
+        raise UnknownFormat(f"Got {name!r}. Known: {', '.join(_BY_NAME)}.")
     return row
 
 

@@ -133,4 +133,4 @@ def _slide(centre: int, length: int, available: int) -> int:
 def _refuse_empty(*sizes: Size) -> None:
     for size in sizes:
         if size.width < 1 or size.height < 1:
-            raise EmptySize(f"{size} has no pixels; both sides have to be at least 1 px.")
+            raise EmptySize(f"The size is {size}.")

@@ -32,7 +32,7 @@ def to_working_mode(image: Image.Image) -> Image.Image:
     changed, and be closed to spare a copy.
     """
     if image.mode in ("P", "PA") and image.palette is None:
-        raise SourceUnreadable("Not a whole picture: it has no palette.")
+        raise SourceUnreadable("The palette is missing.")
     if image.mode == "CMYK" and image.format in ("JPEG", "MPO") and "adobe" not in image.info:
         # Pillow takes every CMYK JPEG for one of Adobe's, which hold their inks inverted.
         return ImageChops.invert(image)

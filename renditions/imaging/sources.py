@@ -142,7 +142,7 @@ def decode(source: Source, limits: Limits, at_least: Size | None = None) -> Deco
         scale = drafted[1][2] / source.info.stored_size.width if drafted else 1
     with reading_pixels():
         if _load(source):
-            raise errors.SourceUnreadable("Not a whole picture: some of its data is missing.")
+            raise errors.SourceIncomplete("Some of the pixel data is missing.")
     return DecodedPicture(image, scale)
 
 
@@ -183,9 +183,7 @@ def _affordable_draft(source: Source, limits: Limits, at_least: Size | None) -> 
 
 def _accepted(header: Header, limits: Limits) -> Format:
     if header.format is None or header.format not in limits.formats:
-        found = header.format or "no picture in an accepted format"
-        accepted = ", ".join(limits.formats)
-        raise errors.FormatRefused(f"The content is {found}. Accepted: {accepted}.")
+        raise errors.FormatRefused(header.format, limits.formats)
     return format_named(header.format)
 
 
@@ -195,12 +193,12 @@ def _check_header(header: Header, row: Format, limits: Limits) -> None:
     _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
     _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
     if header.fault:
-        raise errors.SourceUnreadable(f"Not a whole picture: {header.fault}.")
+        raise header.fault
 
 
 def _check_size(size: Size, row: Format, limits: Limits) -> None:
     if size.pixels < 1:
-        raise errors.SourceUnreadable(f"A picture of {size} has no pixels.")
+        raise errors.SourceUnreadable(f"Its size is {size}.")
     _check(max(size.as_tuple), limits.max_side, errors.SideTooLong)
     _check(size.pixels, limits.max_pixels, errors.TooManyPixels)
     if row is not _JPEG:  # whose decoder can be told to make less of it
@@ -285,14 +283,16 @@ def reading_pixels() -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise errors.OutOfMemory("There was not enough memory to read the picture.") from error
+        raise errors.OutOfMemory("While the picture was read.") from error
     except UnidentifiedImageError as error:  # whose own message names an object in memory
-        raise errors.SourceUnreadable("Not a whole picture: its parts don't fit.") from error
+        raise errors.SourceUnreadable("Pillow cannot identify the file.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         numbers = [int(number) for number in re.findall(r"\d+", str(error))]
         raise errors.TooManyPixels(*numbers[:2]) from error
     except _PIXEL_ERRORS as error:
-        raise errors.SourceUnreadable(f"Not a whole picture: {error}") from error
+        ends_early = "truncated" in str(error).lower()
+        kind = errors.SourceIncomplete if ends_early else errors.SourceUnreadable
+        raise kind(str(error)) from error
 
 
 @contextmanager
@@ -340,4 +340,4 @@ class _Reader(io.RawIOBase):
         try:
             return method(*arguments)
         except OSError as error:
-            raise errors.StorageFailed(f"The original could not be read: {error}") from error
+            raise errors.StorageFailed(f"The original cannot be read: {error}") from error

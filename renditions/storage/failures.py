@@ -2,13 +2,20 @@
 
 import errno
 
-from renditions.errors import PermanentError, RenditionError, StorageFailed, StorageRefused
+from renditions.errors import (
+    PermanentError,
+    RenditionError,
+    StorageFailed,
+    StorageRefused,
+    gettext_noop,
+)
 
 
 class PathRefused(PermanentError):
     """No file can be at the path, or the path leads out of the storage."""
 
     kind = "path"
+    headline = gettext_noop("The file storage does not accept this file name.")
 
 
 def storage_error(path: str, error: OSError) -> RenditionError:

@@ -68,7 +68,7 @@ def test_warm_says_what_failed_and_exits_with_1(person, capsys):
     assert caught.value.returncode == 1
     told = capsys.readouterr()
     assert told.out == f"{FIELD}: 5 created, 5 failed.\n"
-    assert "__sized__/people/bad-thumbnail-50x50-70.jpg: The content is" in told.err
+    assert "__sized__/people/bad-thumbnail-50x50-70.jpg: The file is not a picture" in told.err
 
 
 def test_warm_can_be_forced(person, capsys):

@@ -134,13 +134,26 @@ def test_a_wrong_point_is_an_error(card, point):
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(b"no picture", "Accepted: JPEG"), (b"", "empty"), (b"%!PS-Adobe-3.0\n", "Accepted: JPEG")],
+    [
+        (b"no picture", "Accepted formats: JPEG"),
+        (b"", "empty"),
+        (b"%!PS-Adobe-3.0\n", "Accepted formats: JPEG"),
+    ],
 )
 def test_an_upload_that_is_no_picture_is_an_error(data, message):
     """With the reason, whatever it is called."""
     form = post(files={"image_0": upload("a.jpg", data)})
 
     assert message in form.errors["image"][0]
+
+
+def test_a_form_shows_no_words_of_a_decoder():
+    """An editor is told what to do; the words of the decoder are for logs and the admin."""
+    data = b"\x89PNG\r\n\x1a\n" + b"\xff\xff\xff\xf0IDAT"
+
+    form = post(files={"image_0": upload("a.png", data)})
+
+    assert form.errors["image"] == ["The upload is incomplete. Upload the file again."]
 
 
 def test_an_upload_above_a_limit_is_refused(settings):

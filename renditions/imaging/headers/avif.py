@@ -12,6 +12,7 @@ from io import BytesIO
 from itertools import islice
 from typing import BinaryIO
 
+from renditions.errors import SourceUnreadable
 from renditions.imaging.geometry import Size
 
 from .av1 import FrameSizes
@@ -41,7 +42,7 @@ class _Walk:
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
         self.size = _NO_SIZE  # the largest width, and the largest height
-        self.fault = ""
+        self.fault: SourceUnreadable | None = None
         self._bytes = 0
         self._items_named = 0
         self._file = file
@@ -219,7 +220,8 @@ class _Walk:
                 self._add_units(frames, BytesIO(data), 0, len(data))
         found = frames.size
         if found.width > told.width + _ALIGNMENT or found.height > told.height + _ALIGNMENT:
-            self.fault = f"a picture of {found} is said to be {told}"
+            detail = f"A picture of {found} is declared as {told}."
+            self.fault = SourceUnreadable(detail)
         self.size = _larger(self.size, found)
 
     def _joined(self, extents: _Extents) -> bytes:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Literal
 
+from renditions.errors import SourceUnreadable
 from renditions.imaging.geometry import Size
 
 from .ifd import read_ifd
@@ -18,7 +19,7 @@ class Header:
     format: str | None  # None: no format that we know
     size: Size | None = None  # as stored; None: only the decoder can tell
     tile: Size | None = None  # that is decoded at once, of a TIFF; it may reach out of the picture
-    fault: str = ""  # why this can't be a whole picture
+    fault: SourceUnreadable | None = None  # why the file cannot be decoded completely
     metadata_bytes: int = 0
     scans: int = 1  # of a JPEG; counting ends above the limit
     coefficient_bytes: int = 0  # that a decoder keeps of a JPEG with several scans

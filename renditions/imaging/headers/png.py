@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from renditions.errors import SourceIncomplete, SourceUnreadable
+
 from .header import Header, add_exif, size_of
 from .ifd import BLOCK_OVERHEAD_BYTES
 
@@ -27,7 +29,7 @@ def read_png(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans:
         elif name == b"IDAT":
             pixels_begun = True
             if needs_palette:
-                header.fault = "its palette is missing"
+                header.fault = SourceUnreadable("The palette is missing.")
         else:
             needs_palette = needs_palette and name != b"PLTE"
             header.metadata_bytes += length
@@ -53,7 +55,7 @@ def png_blocks(
             return
         body += 8
         if length > end - body:
-            header.fault = f"a block of {length:,} bytes is longer than the file"
+            header.fault = SourceIncomplete(f"A chunk of {length:,} bytes is longer than the file.")
             return
         header.metadata_bytes += BLOCK_OVERHEAD_BYTES
         yield name, body, length

@@ -2,6 +2,7 @@
 
 from typing import BinaryIO
 
+from renditions.errors import SourceIncomplete
 from renditions.imaging.geometry import Size
 
 from .header import Header
@@ -21,7 +22,7 @@ def read_tiff(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans
     # Libtiff notices it by itself, where it is asked.
     raw = ifd.values.get(_COMPRESSION, _NOT_COMPRESSED) == _NOT_COMPRESSED
     if raw and ifd.size and _lacks_parts(ifd, ifd.size):
-        header.fault = "some of its strips or tiles are missing"
+        header.fault = SourceIncomplete("Some of the strips or tiles are missing.")
 
 
 def _lacks_parts(ifd: Ifd, size: Size) -> bool:

@@ -96,7 +96,8 @@ def _pages_render(chaos: Chaos, browser: Browser) -> None:
 
 def _failures_are_listed(chaos: Chaos, browser: Browser) -> None:
     page = browser.get("/admin/rendition_workers/warmjob/?state__exact=failed").text
-    chaos.expect(page.count("Not a whole picture") >= BROKEN, "failures are listed with reasons")
+    listed = page.count("The upload is incomplete")
+    chaos.expect(listed >= BROKEN, "failures are listed with reasons")
 
 
 def _retry_all(browser: Browser) -> None:

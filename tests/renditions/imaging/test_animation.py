@@ -300,7 +300,7 @@ def test_a_palette_that_pillow_loses_is_a_reason():
     grey, red = Image.linear_gradient("L"), Image.new("RGB", (256, 256), (255, 0, 0))
     file = as_file(grey, "GIF", save_all=True, append_images=[red])
 
-    with pytest.raises(SourceUnreadable, match="behind a grey one"):
+    with pytest.raises(SourceUnreadable, match="after a greyscale frame"):
         render(file, Recipe(encoding=KEEP))
     assert render(file, Recipe()).size == Size(256, 256)
 

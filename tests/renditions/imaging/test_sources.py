@@ -136,7 +136,7 @@ def test_postscript_starts_no_process(monkeypatch):
     """An EPS under any name never gets near Ghostscript."""
     monkeypatch.setattr("subprocess.Popen", lambda *a, **k: pytest.fail("a process was started"))
     for limits in (Limits(), Limits(formats=("JPEG", "TIFF"))):
-        with pytest.raises(errors.FormatRefused, match="no picture in an accepted"):
+        with pytest.raises(errors.FormatRefused, match="not a picture in an accepted"):
             probe(BytesIO(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), limits)
 
 
@@ -341,7 +341,7 @@ def test_pillows_own_limit_has_our_error(monkeypatch):
     """Where only Pillow knows the size beforehand, its refusal looks like ours."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
 
-    with pytest.raises(errors.TooManyPixels, match=r"400 pixels, the limit is 200"):
+    with pytest.raises(errors.TooManyPixels, match=r"400 pixels; the limit is 200"):
         probe(as_file(four_corners(20, 20), "BMP"), Limits(formats=("BMP",)))
 
 

@@ -27,7 +27,7 @@ def test_the_header_says_what_is_decoded(mode, sides, moving):
         as_file(frames[0], "AVIF", speed=10, **options), max_metadata_bytes=10**6, max_scans=1
     )
 
-    assert (header.size, header.fault) == (Size(*sides), "")
+    assert (header.size, header.fault) == (Size(*sides), None)
 
 
 def test_a_picture_larger_than_its_box_says_is_refused():
@@ -36,7 +36,7 @@ def test_a_picture_larger_than_its_box_says_is_refused():
     small = data.replace(struct.pack(">2I", 300, 200), struct.pack(">2I", 16, 16))
     assert len(small) == len(data)
 
-    with pytest.raises(SourceUnreadable, match="300x200 is said to be 16x16"):
+    with pytest.raises(SourceUnreadable, match="300x200 is declared as 16x16"):
         render(BytesIO(small), Recipe())
 
 
