@@ -12,9 +12,9 @@ from .imaging.geometry import FocalPoint, Size
 from .planning.keys import SEPARATOR, RenditionKey, parse_size
 from .planning.plans import Original, RenditionPlan, check_names, plan_key
 from .planning.registry import registry
+from .ppoi import PPOI
 from .records import project_recorder
 from .storage import delete_file, storage_label
-from .validators import PPOI
 
 
 class MalformedSizedImageKey(Exception):

@@ -19,15 +19,14 @@ from .placeholder import PlaceholderImage, publish_once
 from .planning.keys import RenditionKeySet
 from .planning.paths import namesake, placeholder_path, shortened
 from .planning.plans import Original, plan_key_set
+from .ppoi import CENTRE_PPOI, CENTRE_TEXT, PPOI, parse_ppoi, ppoi_text
 from .storage import storage_label
-from .validators import PPOI, parse_ppoi, ppoi_text, validate_ppoi
+from .validators import validate_ppoi
 from .widgets import VersatileImagePPOIClickWidget
 
 __all__ = ["PPOIField", "VersatileImageField"]
 
 logger = logging.getLogger(__name__)
-
-CENTRE_TEXT = "0.5x0.5"
 
 
 class VersatileImageField(models.ImageField):
@@ -207,7 +206,7 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
             return _StoredPPOI(parse_ppoi(value or CENTRE_TEXT))
         except ValidationError as error:
             logger.warning("%s: %s", self, " ".join(error.messages))
-            return parse_ppoi(CENTRE_TEXT)
+            return CENTRE_PPOI
 
     def to_python(self, value: Any) -> PPOI:
         """Return the tuple; one that was not read from a column is rounded to what that holds.
@@ -217,7 +216,7 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
         """
         if isinstance(value, _StoredPPOI):
             return value
-        point = parse_ppoi(CENTRE_TEXT if value is None else value)
+        point = parse_ppoi(CENTRE_PPOI if value is None else value)
         if self.max_length is None or len(ppoi_text(point)) <= self.max_length:
             return point
         # "0." stands twice, and an "x" between.

@@ -14,12 +14,12 @@ from . import conf
 from .accessors import Filters, Picture, RenditionFile, sizes_of
 from .engine import removal
 from .engine.warming import WarmReport
-from .imaging.geometry import CENTRE, FocalPoint
+from .imaging.geometry import FocalPoint
 from .planning.keys import RenditionKey, RenditionKeySet
 from .planning.plans import Original, RenditionPlan, plan_key, plan_key_set
 from .planning.registry import registry
+from .ppoi import CENTRE_PPOI, PPOI, parse_ppoi
 from .storage import storage_label
-from .validators import PPOI, parse_ppoi
 
 # Old code puts the mix-in before a field file of its own.
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ else:
     Base = object
 
 __all__ = ["VersatileImageFieldFile", "VersatileImageFileDescriptor", "VersatileImageMixIn"]
-
-CENTRE_PPOI: PPOI = (CENTRE.x, CENTRE.y)
 
 
 class PictureField(Protocol):

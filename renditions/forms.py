@@ -12,14 +12,12 @@ from django.utils.translation import gettext
 from . import conf
 from .errors import RenditionError, SourceRefused
 from .imaging.sources import probe
-from .validators import parse_ppoi, ppoi_text
+from .ppoi import CENTRE_TEXT, parse_ppoi, ppoi_text
 from .widgets import (
     SizedImageCenterpointClickBootstrap3Widget,
     SizedImageCenterpointClickDjangoAdminWidget,
     VersatileImagePPOIClickWidget,
 )
-
-CENTRE_TEXT = "0.5x0.5"
 
 # What the file part of a form's answer says besides a new file.
 UNCHANGED = None

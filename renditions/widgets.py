@@ -14,7 +14,7 @@ from .accessors import RenditionFile
 from .files import VersatileImageMixIn
 from .imaging.geometry import Size
 from .planning.keys import RenditionKey, RenditionKeySet
-from .validators import ppoi_text
+from .ppoi import CENTRE_PPOI, CENTRE_TEXT, ppoi_text
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ CENTERPOINT_CHOICES: tuple[tuple[str, str | Promise], ...] = (
     ("0.5x0.0", _("Top centre")),
     ("1.0x0.0", _("Top right")),
     ("0.0x0.5", _("Middle left")),
-    ("0.5x0.5", _("Centre")),
+    (CENTRE_TEXT, _("Centre")),
     ("1.0x0.5", _("Middle right")),
     ("0.0x1.0", _("Bottom left")),
     ("0.5x1.0", _("Bottom centre")),
@@ -94,7 +94,7 @@ class VersatileImagePPOISelectWidget(SizedImageCenterpointWidgetMixIn, MultiWidg
 
     def decompress(self, value: Any) -> list[Any]:
         """Return the picture and its focal point; that of no picture is the centre."""
-        return [value, ppoi_text(value.ppoi if value else (0.5, 0.5))]
+        return [value, ppoi_text(value.ppoi if value else CENTRE_PPOI)]
 
 
 class VersatileImagePPOIClickWidget(SizedImageCenterpointWidgetMixIn, MultiWidget):

@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from renditions.ppoi import parse_ppoi, ppoi_text
 from renditions.serializers import VersatileImageFieldSerializer
-from renditions.validators import parse_ppoi
 
 from .models import Photo
 from .progress import KEY_SET, progress_of
@@ -45,7 +45,7 @@ class PPOISerializerField(serializers.Field):
 
     def to_representation(self, value: tuple[float, float]) -> str:
         """Return the text."""
-        return f"{value[0]}x{value[1]}"
+        return ppoi_text(value)
 
 
 class UploadSerializer(serializers.Serializer):

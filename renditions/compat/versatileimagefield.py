@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from renditions.imaging.filters import Invert
 from renditions.imaging.geometry import FocalPoint, Size, cover_box
 from renditions.imaging.sizers import Crop, Thumbnail
-from renditions.validators import PPOI
+from renditions.ppoi import CENTRE_PPOI, PPOI
 
 from .datastructures import FilteredImage, SizedImage
 from .datastructures.base import SaveOptions
@@ -37,7 +37,7 @@ class CroppedImage(SizedImage):
         return f"{self.filename_key}-c{self.ppoi_as_str()}"
 
     def crop_on_centerpoint(
-        self, image: Image.Image, width: int, height: int, ppoi: PPOI = (0.5, 0.5)
+        self, image: Image.Image, width: int, height: int, ppoi: PPOI = CENTRE_PPOI
     ) -> Image.Image:
         """Return `image` cropped to the shape of `width` x `height` and resized to it."""
         box = cover_box(Size(*image.size), Size(width, height), FocalPoint(*ppoi))

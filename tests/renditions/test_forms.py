@@ -128,7 +128,7 @@ def test_a_wrong_point_is_an_error(card, point):
     """Of the form, not of the page."""
     form = post(card, image_1=point)
 
-    assert "no focal point" in form.errors["image"][0]
+    assert "is not a focal point" in form.errors["image"][0]
     assert str(form)
 
 

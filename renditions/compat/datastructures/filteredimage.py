@@ -10,8 +10,8 @@ from renditions import conf
 from renditions.accessors import Filters, InvalidFilter, Picture
 from renditions.compat.adapters import adapt_filter
 from renditions.planning.paths import filtered_path
+from renditions.ppoi import PPOI
 from renditions.registry import registry
-from renditions.validators import PPOI
 
 from .base import ProcessedImage, SaveOptions
 from .mixins import DeleteAndClearCacheMixIn

@@ -8,8 +8,8 @@ from PIL import Image
 
 from renditions.accessors import MalformedSizedImageKey, Picture, RenditionFile, Sizes
 from renditions.compat.adapters import adapt_sizer
+from renditions.ppoi import CENTRE_PPOI, PPOI
 from renditions.registry import registry
-from renditions.validators import PPOI
 
 from .base import ProcessedImage, SaveOptions
 
@@ -38,7 +38,7 @@ class SizedImage(ProcessedImage):
         ppoi: PPOI | None = None,
     ) -> None:
         super().__init__(path_to_image, storage, create_on_demand)
-        self.ppoi = ppoi or (0.5, 0.5)
+        self.ppoi = ppoi or CENTRE_PPOI
         self._sizes: Sizes | None = None
         try:
             self.get_filename_key()

@@ -1,0 +1,61 @@
+"""The focal point (PPOI, primary point of interest): the point that every crop keeps in view."""
+
+from typing import SupportsFloat
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from .imaging.geometry import CENTRE
+
+# Shares of the width and of the height, 0-1 from the top left.
+PPOI = tuple[float, float]
+
+CENTRE_PPOI: PPOI = CENTRE.as_tuple
+
+# `%s`, not a named placeholder: old code interpolates it as INVALID_CENTERPOINT_ERROR_MESSAGE.
+INVALID_PPOI_MESSAGE = _(
+    "%s is not a focal point. Give two numbers from 0 to 1, for example 0.5x0.5: the share of the "
+    "width from the left, and the share of the height from the top."
+)
+
+
+def parse_ppoi(value: object) -> PPOI:
+    """Return the focal point that a tuple or a text like `0.25x0.75` gives.
+
+    Raises:
+        ValidationError: code `invalid_ppoi`.
+    """
+    point = _from_text(value) if isinstance(value, str) else value
+    if not isinstance(point, tuple) or not is_ppoi(point):
+        raise ValidationError(INVALID_PPOI_MESSAGE % repr(value), code="invalid_ppoi")
+    # abs: -0.0 is in range, and would be another text in file names.
+    return abs(float(point[0])), abs(float(point[1]))
+
+
+def ppoi_text(point: PPOI) -> str:
+    """Return the text of `point` in databases and forms: `0.5x0.5`."""
+    return "x".join(str(float(part)) for part in point)
+
+
+def is_ppoi(value: object) -> bool:
+    """Whether `value` is a pair of numbers from 0 to 1."""
+    return isinstance(value, tuple) and len(value) == 2 and all(_is_share(part) for part in value)
+
+
+def _from_text(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split("x"))
+    except ValueError:
+        return ()
+
+
+def _is_share(part: object) -> bool:
+    try:
+        # A comparison with NaN is False, so NaN is no share.
+        return isinstance(part, SupportsFloat) and 0 <= float(part) <= 1
+    except (ArithmeticError, ValueError):
+        # The number has no float: 10**400, or a signalling NaN.
+        return False
+
+
+CENTRE_TEXT = ppoi_text(CENTRE_PPOI)
