@@ -160,28 +160,28 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 4
 FILE_UPLOAD_PERMISSIONS = 0o644
 
 RENDITIONS = {
+    "KEY_SETS": {
+        "gallery": [
+            ("original", "url"),
+            ("hero", "crop__1600x800"),
+            ("large", "thumbnail__2000x2000"),
+            ("medium", "thumbnail__1200x1200"),
+            ("card", "crop__600x400"),
+            ("square", "crop__400x400"),
+            ("tall", "crop__400x600"),
+            ("negative", "filters__invert__crop__400x400"),
+            ("small", "thumbnail__200x200"),
+        ],
+    },
+    # Workers make renditions. Pages only compute URLs: no storage, cache or database call.
+    "ON_DEMAND": False,
+    "JPEG_QUALITY": 80,
+    "WEBP_QUALITY": 78,
     "MAX_FILE_BYTES": MAX_UPLOAD_BYTES,
-    # What a killed worker had in its hands but not begun is sent again after this.
-    "WORKERS": {"RESEND_AFTER_S": 20},
-}
-VERSATILEIMAGEFIELD_SETTINGS = {
-    # Workers make them: a page that shows a picture costs nothing.
-    "create_images_on_demand": False,
-    "jpeg_resize_quality": 80,
-    "webp_resize_quality": 78,
-}
-VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
-    "gallery": [
-        ("original", "url"),
-        ("hero", "crop__1600x800"),
-        ("large", "thumbnail__2000x2000"),
-        ("medium", "thumbnail__1200x1200"),
-        ("card", "crop__600x400"),
-        ("square", "crop__400x400"),
-        ("tall", "crop__400x600"),
-        ("negative", "filters__invert__crop__400x400"),
-        ("small", "thumbnail__200x200"),
-    ],
+    "WORKERS": {
+        # A job whose message a killed worker had reserved is sent again after this.
+        "RESEND_AFTER_S": 20,
+    },
 }
 
 # --- The API ---

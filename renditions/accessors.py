@@ -158,4 +158,4 @@ def sizes_of(picture: Picture, sizer: str, filter_name: str | None = None) -> An
 
 
 def _url_of_none(size: Size | None) -> str:
-    return f"http://placehold.it/{size}" if size and conf.use_placeholdit() else ""
+    return f"http://placehold.it/{size}" if size and conf.rendition_settings().placeholdit else ""

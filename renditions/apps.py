@@ -14,7 +14,6 @@ class RenditionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Run once at start-up."""
         from . import checks
 
         autodiscover()

@@ -1,11 +1,10 @@
-"""What is wrong with a project's configuration, found by `manage.py check` before any picture."""
+"""What is wrong with a project's configuration: `manage.py check` finds it before any upload."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
@@ -13,95 +12,137 @@ from django.utils.module_loading import import_string
 
 from . import conf
 from .fields import PPOIField, VersatileImageField
-from .planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey
+from .planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey, RenditionKeySet
+from .planning.plans import unknown_names
+from .settings_table import ENCODING_SETTINGS, NATIVE, OLD, SETTINGS, Setting
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check every setting, and that what it names can be imported."""
+    """Check every setting, then that everything they name exists."""
+    unknown = list(_check_old_keys())
     errors = [
-        *check_table(conf.INHERITED, conf.INHERITED_SETTINGS, "renditions.E00", _inherited_read()),
-        *check_table(conf.OWN, conf.OWN_SETTINGS, "renditions.E00"),
+        *check_table(NATIVE, SETTINGS, "renditions.E00", conf.raw(NATIVE)),
+        *_check_old_values(),
+        *_check_set_twice(),
     ]
-    return [*_check_inherited_unread(), *(errors or _check_named())]
-
-
-def _check_named() -> Iterator[CheckMessage]:
-    """Check that there is what settings name."""
-    yield from _check_importable(conf.INHERITED, "image_key_post_processor")
-    yield from _check_importable(conf.OWN, "STORE")
-    yield from _check_encodings()
-
-
-def _inherited_read() -> Any:
-    """Return what is read of VERSATILEIMAGEFIELD_SETTINGS; all of it if it is no dict."""
-    given = getattr(settings, conf.INHERITED, {})
-    if not isinstance(given, Mapping):
-        return given
-    return {key: given[key] for key in given if key in conf.INHERITED_SETTINGS}
-
-
-def _check_inherited_unread() -> Iterator[CheckMessage]:
-    """Warn of keys that nobody reads: the inherited package passed them over, too."""
-    given = getattr(settings, conf.INHERITED, {})
-    for key in given if isinstance(given, Mapping) else ():
-        if key not in conf.INHERITED_SETTINGS:
-            yield Warning(
-                f"{conf.INHERITED}[{key!r}] is read by nobody.",
-                hint=f"Known: {', '.join(conf.INHERITED_SETTINGS)}.",
-                id="renditions.W013",
-            )
+    return [*unknown, *(errors or _check_names())]
 
 
 def check_table(
-    name: str, table: Mapping[str, conf.Setting], prefix: str, given: Any = None
+    name: str, table: Mapping[str, Setting], prefix: str, given: Any
 ) -> Iterator[CheckMessage]:
     """Check one settings dict against its table.
 
     Args:
         name: What the messages call the dict.
-        prefix: Of the ids: 1 no dict, 2 unknown key, 3 value out of range.
-        given: The dict; by default the setting called `name`.
+        prefix: Of the ids: 1 not a dict, 2 unknown setting, 3 invalid value.
+        given: The dict.
     """
-    given = getattr(settings, name, {}) if given is None else given
     if not isinstance(given, Mapping):
-        yield Error(f"{name} must be a dict, not {given!r}.", id=f"{prefix}1")
+        yield _not_a_dict(name, given, f"{prefix}1")
         return
     for key, value in given.items():
         if key not in table:
             yield Error(
-                f"{name} has no key {key!r}.", hint=f"Known: {', '.join(table)}.", id=f"{prefix}2"
+                f"{name}[{key!r}] is not a known setting.",
+                hint=f"Correct its name, or remove it. Known: {', '.join(table)}.",
+                id=f"{prefix}2",
             )
         elif not table[key].accepts(value):
-            yield Error(
-                f"{name}[{key!r}] is {value!r}; it must be {table[key].wanted}.", id=f"{prefix}3"
+            yield _invalid(f"{name}[{key!r}]", table[key], value, f"{prefix}3")
+
+
+def _not_a_dict(name: str, given: Any, check_id: str) -> Error:
+    return Error(
+        f"{name} must be a dict, not {given!r}.",
+        hint=f"Write {name} = {{...}}, or remove it.",
+        id=check_id,
+    )
+
+
+def _invalid(place: str, setting: Setting, value: Any, check_id: str) -> Error:
+    return Error(
+        f"{place} is {value!r}; it must be {setting.wanted}.",
+        hint=f"Correct it, or remove it: the default is {setting.default!r}.",
+        id=check_id,
+    )
+
+
+def _check_old_keys() -> Iterator[CheckMessage]:
+    """Warn of unknown keys. An error could stop a project that the old package let run."""
+    given = conf.raw(OLD)
+    known = [s.old_place.key for s in SETTINGS.values() if s.old_place and s.old_place.key]
+    for key in given if isinstance(given, Mapping) else ():
+        if key not in known:
+            yield Warning(
+                f"{OLD}[{key!r}] is not a known setting.",
+                hint=f"Correct its name, or remove it. Known: {', '.join(known)}.",
+                id="renditions.W013",
             )
 
 
-def _check_importable(name: str, key: str) -> Iterator[CheckMessage]:
-    path = conf.inherited(key) if name == conf.INHERITED else conf.own(key)
+def _check_old_values() -> Iterator[CheckMessage]:
+    given = conf.raw(OLD)
+    if not isinstance(given, Mapping):
+        yield _not_a_dict(OLD, given, "renditions.E001")
+    for name, value in conf.old_values().items():
+        setting = SETTINGS[name]
+        if not setting.accepts(value):
+            yield _invalid(str(setting.old_place), setting, value, "renditions.E003")
+
+
+def _check_set_twice() -> Iterator[CheckMessage]:
+    native = conf.native_values()
+    for name, value in conf.old_values().items():
+        if name in native and native[name] != value:
+            old_place = SETTINGS[name].old_place
+            yield Error(
+                f"{NATIVE}[{name!r}] and {old_place} are one setting, and their values differ.",
+                hint=f"Keep the right value in {NATIVE}[{name!r}] and remove {old_place}.",
+                id="renditions.E014",
+            )
+
+
+def _check_names() -> Iterator[CheckMessage]:
+    """Check that everything the settings name exists. Their types are right already."""
+    yield from _check_importable("FILENAME_PROCESSOR", conf.rendition_settings().filename_processor)
+    yield from _check_importable("STORE", conf.rendition_settings().store)
+    yield from _check_encodings()
+
+
+def _check_importable(name: str, path: str | None) -> Iterator[CheckMessage]:
     try:
         if path is not None:
             import_string(path)
     except ImportError as error:
-        yield Error(f"{name}[{key!r}] cannot be imported: {error}.", id="renditions.E004")
+        yield Error(
+            f"{conf.place_of(name)} cannot be imported: {error}.",
+            hint=f"It must be {SETTINGS[name].wanted}.",
+            id="renditions.E004",
+        )
 
 
 def _check_encodings() -> Iterator[CheckMessage]:
-    """Check what is said about single key sets; a rendition can only be written in one way."""
-    said: dict[RenditionKey, tuple[str, Mapping[str, Any]]] = {}
-    for name, given in conf.own("ENCODINGS").items():
-        label = f"{conf.OWN}['ENCODINGS'][{name!r}]"
-        yield from check_table(label, conf.OVERRIDES, "renditions.E00", given)
+    """Check the exceptions for single key sets. Each rendition is one file, written in one way."""
+    seen: dict[RenditionKey, tuple[str, Mapping[str, Any]]] = {}
+    for name, given in conf.rendition_settings().encodings.items():
+        label = f"{NATIVE}['ENCODINGS'][{name!r}]"
+        yield from check_table(label, ENCODING_SETTINGS, "renditions.E00", given)
         if name not in conf.key_set_names():
-            yield Error(f"{label} names no rendition key set.", id="renditions.E009")
+            known = ", ".join(conf.key_set_names()) or "none"
+            yield Error(
+                f"{label} names an unknown rendition key set.",
+                hint=f"Correct its name, or remove it. Known: {known}.",
+                id="renditions.E009",
+            )
             continue
         for key in _keys_of(name):
-            other, otherwise = said.setdefault(key, (name, given))
-            if otherwise != given:
+            other, other_given = seen.setdefault(key, (name, given))
+            if other_given != given:
                 yield Error(
-                    f"{label} and [{other!r}] differ, but both sets hold {str(key)!r}, which is "
+                    f"{label} and [{other!r}] differ, but both sets contain {str(key)!r}, which is "
                     "one file.",
-                    hint="Give one of them another size, or both the same encoding.",
+                    hint="Change the size in one of the sets, or use the same encoding for both.",
                     id="renditions.E010",
                 )
 
@@ -110,43 +151,60 @@ def _keys_of(name: str) -> tuple[RenditionKey, ...]:
     try:
         return conf.key_set(name).keys
     except (InvalidSizeKey, InvalidSizeKeySet):
-        # Said by check_key_sets.
+        # check_key_sets reports it.
         return ()
 
 
+def check_key_sets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check every rendition key set, and report every fault in it."""
+    given = conf.rendition_settings().key_sets
+    if not isinstance(given, Mapping):
+        return [_not_a_dict(conf.place_of("KEY_SETS"), given, "renditions.E005")]
+    return [
+        Error(
+            f"Rendition key set {name!r}: {fault}",
+            hint=f"Correct it in {conf.place_of('KEY_SETS')}[{name!r}].",
+            obj=name,
+            id="renditions.E006",
+        )
+        for name in given
+        for fault in _faults(given[name])
+    ]
+
+
+def _faults(entries: object) -> Iterator[str]:
+    """Find each fault of a key set: what it takes to parse it one entry at a time."""
+    if isinstance(entries, str | bytes) or not isinstance(entries, Iterable):
+        entries = [entries]
+    sound: list[object] = []
+    for entry in entries:
+        try:
+            keys = RenditionKeySet.parse([entry]).keys
+            RenditionKeySet.parse([*sound, entry])
+        except (InvalidSizeKey, InvalidSizeKeySet) as error:
+            yield str(error)
+            continue
+        sound.append(entry)
+        yield from (str(error) for key in keys for error in unknown_names(key))
+
+
 def check_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check, before a deployment, that processes share what is known."""
+    """Check, before a deployment, that all processes share the records."""
     if conf.records_are_shared():
         return []
     return [
         Warning(
-            "What is known of renditions is kept in the memory of one process: pages, workers and "
-            "commands don't know of each other's.",
-            hint="Let CACHES hold a shared cache, called 'default' or as "
-            f"{conf.INHERITED}['cache_name'] says: Redis, Memcached, a database table or files.",
+            "The records of renditions are in the memory of one process: web servers, workers and "
+            "commands do not see each other's records.",
+            hint="Make CACHES['default'] a shared cache, or name one in "
+            f"{conf.place_of('CACHE')}: Redis, Memcached, a database table or files.",
             id="renditions.W011",
         )
     ]
 
 
-def check_key_sets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that every rendition key set can be made as it stands."""
-    given = getattr(settings, conf.KEY_SETS, {})
-    if not isinstance(given, Mapping):
-        return [Error(f"{conf.KEY_SETS} must be a dict, not {given!r}.", id="renditions.E005")]
-    messages: list[CheckMessage] = []
-    for name in given:
-        try:
-            conf.key_set(name)
-        except (InvalidSizeKey, InvalidSizeKeySet) as error:
-            messages.append(
-                Error(f"Rendition key set {name!r}: {error}", obj=name, id="renditions.E006")
-            )
-    return messages
-
-
 def check_fields(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that what fields name is there: `warm` key sets and the PPOI field."""
+    """Check that the key sets and the PPOI field that a field names exist."""
     models_to_check = (
         model
         for model in apps.get_models()
@@ -162,22 +220,22 @@ def check_fields(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 
 
 def check_workers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that somebody makes what fields declare."""
+    """Check that an app makes the renditions that fields declare."""
     declaring = [
         field.label
         for model in apps.get_models()
         for field in model._meta.local_fields
         if isinstance(field, VersatileImageField) and field.warm
     ]
-    # By its label: a project may have a package of its own that is called workers.
+    # By its label, because a project may have a package of its own that is called `workers`.
     if not declaring or "rendition_workers" in {app.label for app in apps.get_app_configs()}:
         return []
     found = find_spec("workers")
     return [
         Warning(
-            f"{', '.join(declaring)}: `warm` is declared, and nothing is made after a save.",
-            hint="Add 'workers' to INSTALLED_APPS. It is to be that of django-renditions; "
-            f"`import workers` finds {found.origin if found else 'none'} here.",
+            f"{', '.join(declaring)}: `warm` is declared, but nothing is made after a save.",
+            hint="Add 'workers' to INSTALLED_APPS. It must be the package of django-renditions; "
+            f"here `import workers` finds {found.origin if found else 'nothing'}.",
             id="renditions.W012",
         )
     ]
@@ -188,9 +246,14 @@ def _check_warm(field: VersatileImageField) -> Iterator[CheckMessage]:
         try:
             conf.key_set(name)
         except ImproperlyConfigured as error:
-            yield Error(f"{field.label}: warm={name!r}: {error}", obj=field, id="renditions.E007")
+            yield Error(
+                f"{field.label}: warm={name!r}: {error}",
+                hint="Define the key set, or correct the name in `warm`.",
+                obj=field,
+                id="renditions.E007",
+            )
         except (InvalidSizeKey, InvalidSizeKeySet):
-            # Said once, by check_key_sets.
+            # check_key_sets reports it once.
             continue
 
 
@@ -200,13 +263,13 @@ def _check_ppoi_field(
     if not field.ppoi_field:
         return
     try:
-        beside = model._meta.get_field(field.ppoi_field)
+        ppoi_field = model._meta.get_field(field.ppoi_field)
     except FieldDoesNotExist:
-        beside = None
-    if not isinstance(beside, PPOIField):
+        ppoi_field = None
+    if not isinstance(ppoi_field, PPOIField):
         yield Error(
-            f"{field.label}: ppoi_field={field.ppoi_field!r} is no PPOIField of "
-            f"{model._meta.label}.",
+            f"{field.label}: {model._meta.label} has no PPOIField {field.ppoi_field!r}.",
+            hint=f"Add {field.ppoi_field} = PPOIField() to the model, or correct ppoi_field.",
             obj=field,
             id="renditions.E008",
         )

@@ -106,7 +106,7 @@ class VersatileImageMixIn(Base):
     def create_on_demand(self) -> bool:
         """Whether asking for a rendition makes it; as the settings say unless set here."""
         if self._create_on_demand is None:
-            return conf.create_on_demand()
+            return conf.rendition_settings().on_demand
         return self._create_on_demand
 
     @create_on_demand.setter

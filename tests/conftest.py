@@ -56,6 +56,16 @@ def _fresh_media(tmp_path: Path, settings) -> Iterator[None]:
     caches["default"].clear()
 
 
+@pytest.fixture
+def configure(settings) -> Callable[..., None]:
+    """Return a function that changes keys of RENDITIONS for this test, and keeps the others."""
+
+    def change(**values: Any) -> None:
+        settings.RENDITIONS = {**settings.RENDITIONS, **values}
+
+    return change
+
+
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[servers.Valkey]:
     """A real Valkey server, shared by all tests of the session."""

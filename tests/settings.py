@@ -74,15 +74,17 @@ def _clean_up(made_by: int = os.getpid()) -> None:
         shutil.rmtree(BASE, ignore_errors=True)
 
 
-VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": False}
-VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
-    "headshot": [
-        ("full", "url"),
-        ("large", "crop__120x60"),
-        ("small", "thumbnail__50x50"),
-        ("bare", "40x40"),
-        ("inverted", "filters__invert__url"),
-        ("inverted_small", "filters__invert__crop__30x30"),
-    ],
-    "hero": [("hero", "thumbnail__100x100")],
+RENDITIONS = {
+    "ON_DEMAND": False,
+    "KEY_SETS": {
+        "headshot": [
+            ("full", "url"),
+            ("large", "crop__120x60"),
+            ("small", "thumbnail__50x50"),
+            ("bare", "40x40"),
+            ("inverted", "filters__invert__url"),
+            ("inverted_small", "filters__invert__crop__30x30"),
+        ],
+        "hero": [("hero", "thumbnail__100x100")],
+    },
 }

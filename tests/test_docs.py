@@ -12,10 +12,11 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 from django.template import engines
 
-from renditions.conf import INHERITED_SETTINGS, OWN_SETTINGS, key_set
+from renditions.conf import key_set
 from renditions.errors import RenditionError
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.registry import versatileimagefield_registry
+from renditions.settings_table import SETTINGS as RENDITION_SETTINGS
 from tests.app.models import Person
 from tests.conftest import four_corners
 from tests.service.processes import CHECKOUT as ROOT
@@ -29,7 +30,7 @@ from workers.worker import OUTDATED, TIME_LIMIT
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SETTINGS = {**INHERITED_SETTINGS, **OWN_SETTINGS, **WORKER_SETTINGS}
+SETTINGS = {**RENDITION_SETTINGS, **WORKER_SETTINGS}
 
 
 def source(*packages: str) -> str:
@@ -42,7 +43,7 @@ def source(*packages: str) -> str:
 def check_ids() -> set[str]:
     """Return the id of every system check, including those that the code builds from a prefix."""
     text = source("renditions", "workers")
-    ids = set(re.findall(r'id="(rendition\w*\.[EW]\d{3})"', text))
+    ids = set(re.findall(r'"(rendition\w*\.[EW]\d{3})"', text))
     prefixes = re.findall(r'"(rendition\w*\.E\d\d)"', text)
     return ids | {f"{prefix}{digit}" for prefix in prefixes for digit in "123"}
 
@@ -51,6 +52,15 @@ def check_ids() -> set[str]:
 def test_every_setting_is_in_the_reference_with_its_default(name):
     """The reference has each setting and its default."""
     assert f"| `{name}` | `{SETTINGS[name].default!r}` |" in REFERENCE
+
+
+@pytest.mark.parametrize("name", RENDITION_SETTINGS)
+def test_every_old_name_of_a_setting_is_in_the_guide(name):
+    """A project that moves here finds the native name of each of its settings."""
+    old = RENDITION_SETTINGS[name].old_place
+    guide = (ROOT / "docs/migrating.md").read_text()
+
+    assert old is None or f"| `{old}` | `{name}` |".replace("'", '"') in guide
 
 
 @pytest.mark.parametrize("check_id", sorted(check_ids()))
@@ -248,13 +258,12 @@ class Project:
         return done.stdout + done.stderr
 
 
-def test_the_template_of_the_how_to_shows_what_its_key_set_makes(settings):
+def test_the_template_of_the_how_to_shows_what_its_key_set_makes(configure):
     """Each address in the template is that of a rendition of the key set."""
     text = (ROOT / "docs/howto.md").read_text().partition("## Serve WebP or AVIF")[2]
     code, template = re.findall(r"```(?:python|html)\n(.*?)```", text, re.DOTALL)[:2]
     exec(code, made := {})
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": False}
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = made["VERSATILEIMAGEFIELD_RENDITION_KEY_SETS"]
+    configure(**made["RENDITIONS"])
     person = Person(headshot="people/a.jpg")
 
     page = engines["django"].from_string(template).render({"person": person})

@@ -9,7 +9,7 @@ from typing import Any
 from celery.schedules import crontab, schedule
 from django.conf import settings
 
-from renditions.conf import Setting
+from renditions.settings_table import Setting
 
 QUEUE = "renditions"
 # Drained after QUEUE, so that a re-warm of millions never makes a fresh upload wait.

@@ -1,6 +1,6 @@
 """Functions under the names and with the arguments that old code calls."""
 
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.http import HttpRequest
 
@@ -96,24 +96,3 @@ def get_image_metadata_from_file(file_like: BinaryIO) -> tuple[str, str]:
     row = format_named(probe(file_like, conf.limits()).format)
     file_like.seek(0)
     return row.name, row.mime
-
-
-# Old names of the settings, and where their values are today.
-SETTINGS: dict[str, Any] = {
-    "JPEG_QUAL": lambda: conf.inherited("jpeg_resize_quality"),
-    "WEBP_QUAL": lambda: conf.inherited("webp_resize_quality"),
-    "VERSATILEIMAGEFIELD_CACHE_LENGTH": lambda: conf.inherited("cache_length"),
-    "VERSATILEIMAGEFIELD_CACHE_NAME": lambda: conf.inherited("cache_name"),
-    "VERSATILEIMAGEFIELD_CREATE_ON_DEMAND": conf.create_on_demand,
-    "VERSATILEIMAGEFIELD_FILTERED_DIRNAME": lambda: conf.inherited("filtered_directory_name"),
-    "VERSATILEIMAGEFIELD_LOSSLESS_WEBP": lambda: conf.inherited("lossless_webp"),
-    "VERSATILEIMAGEFIELD_PLACEHOLDER_DIRNAME": lambda: conf.inherited("placeholder_directory_name"),
-    "VERSATILEIMAGEFIELD_POST_PROCESSOR": lambda: conf.layout().process_key,
-    "VERSATILEIMAGEFIELD_PROGRESSIVE_JPEG": lambda: conf.inherited("progressive_jpeg"),
-    "VERSATILEIMAGEFIELD_SETTINGS": lambda: {
-        name: conf.inherited(name) for name in conf.INHERITED_SETTINGS
-    },
-    "VERSATILEIMAGEFIELD_SIZED_DIRNAME": lambda: conf.inherited("sized_directory_name"),
-    "IMAGE_SETS": lambda: {name: get_rendition_key_set(name) for name in conf.key_set_names()},
-    "cache": conf.cache,
-}

@@ -5,13 +5,13 @@ key follows, so there is no list of renditions to keep.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from renditions.errors import UnknownFormat
 from renditions.imaging.filters import AnyFilter
-from renditions.imaging.formats import Encoding, format_for_extension, format_named
+from renditions.imaging.formats import Encoding, Format, format_for_extension, format_named
 from renditions.imaging.geometry import FocalPoint
 from renditions.imaging.rendering import Recipe
 from renditions.imaging.sizers import AnySizer
@@ -129,15 +129,19 @@ def validated(entries: object) -> RenditionKeySet:
 
 
 def check_names(keys: Iterable[RenditionKey]) -> None:
-    """Raise InvalidSizeKey for the first key that names something unknown."""
+    """Raise InvalidSizeKey for the first name in `keys` that is unknown."""
     for key in keys:
-        _sizer(key)
-        _filter(key)
-        if key.format:
-            try:
-                format_named(key.format)
-            except UnknownFormat as error:
-                raise InvalidSizeKey(f"{str(key)!r}: {error}") from None
+        for error in unknown_names(key):
+            raise error
+
+
+def unknown_names(key: RenditionKey) -> Iterator[InvalidSizeKey]:
+    """Return an error for each sizer, filter and format of `key` that is unknown."""
+    for look_up in (_sizer, _filter, _format):
+        try:
+            look_up(key)
+        except InvalidSizeKey as error:
+            yield error
 
 
 def _sizer(key: RenditionKey) -> AnySizer | None:
@@ -155,4 +159,13 @@ def _filter(key: RenditionKey) -> AnyFilter | None:
     try:
         return registry.filter(key.filter)
     except NotRegistered as error:
+        raise InvalidSizeKey(f"{str(key)!r}: {error}") from None
+
+
+def _format(key: RenditionKey) -> Format | None:
+    if key.format is None:
+        return None
+    try:
+        return format_named(key.format)
+    except UnknownFormat as error:
         raise InvalidSizeKey(f"{str(key)!r}: {error}") from None

@@ -107,7 +107,7 @@ def record_key(storage: str, path: str) -> str:
 
 def project_recorder() -> "Recorder":
     """Return the recorder over the store that the settings name."""
-    store: RecordStore = import_string(conf.own("STORE"))()
+    store: RecordStore = import_string(conf.rendition_settings().store)()
     return Recorder(store)
 
 

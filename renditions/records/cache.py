@@ -31,7 +31,7 @@ class CacheStore:
 
     def set_many(self, texts: Mapping[str, str]) -> None:
         """Keep `texts`; none of them is read first, so no update can be lost."""
-        lifetime_s = conf.record_lifetime_s()
+        lifetime_s = conf.rendition_settings().record_lifetime_s
         refused = _ask(lambda cache: cache.set_many(dict(texts), timeout=lifetime_s))
         if refused:
             raise StoreUnavailable(

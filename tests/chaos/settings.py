@@ -70,8 +70,6 @@ STORAGES = {
 # One process only: the pages must do without the cache.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
-VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": False}
-
 
 class _KeySets(dict[str, object]):
     """Key sets that change in all processes at once, where `more-keys` is in the folder."""
@@ -95,8 +93,9 @@ _KEY_SETS = {
     ],
     "trap": [("trap", "trap__20x20"), ("small", "thumbnail__50x50")],
 }
-VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = _KeySets(_KEY_SETS)
 RENDITIONS = {
+    "ON_DEMAND": False,
+    "KEY_SETS": _KeySets(_KEY_SETS),
     "WORKERS": {
         "MAX_ATTEMPTS": 4,
         "BACKOFF_S": 1,
@@ -107,7 +106,7 @@ RENDITIONS = {
         "RESEND_AFTER_S": 3,
         "CHUNK_SIZE": 50,
         **PLACE.workers,
-    }
+    },
 }
 LOGGING = {
     "version": 1,

@@ -44,9 +44,9 @@ def registry() -> Iterator:
 
 
 @pytest.fixture
-def on_demand(settings) -> None:
+def on_demand(configure) -> None:
     """Make renditions when they are asked for."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": True}
+    configure(ON_DEMAND=True)
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
-import dataclasses
-
 import pytest
 from django.db import models
 
-from renditions import checks, conf
+from renditions import checks
 from renditions.fields import PPOIField, VersatileImageField
-from renditions.imaging.formats import Encoding
-from renditions.imaging.sources import Limits
+from renditions.settings_table import SETTINGS
 
 ONE_SET = {"s": [("a", "crop__1x1"), ("b", "thumbnail__9x9")]}
 
@@ -15,90 +12,55 @@ def ids(messages):
     return [message.id for message in messages]
 
 
-def all_ids():
-    return ids(
-        [*checks.check_settings(None), *checks.check_key_sets(None), *checks.check_fields(None)]
-    )
+def check_all():
+    return [*checks.check_settings(None), *checks.check_key_sets(None)]
 
 
 def test_the_defaults_are_right(settings):
-    """A project that sets nothing is told nothing."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {}
+    """A project that sets nothing gets no message."""
     settings.RENDITIONS = {}
 
-    assert all_ids() == []
+    assert check_all() == []
 
 
-def test_a_project_that_sets_everything_to_its_default_is_right(settings):
-    """Every default is a value that the setting accepts."""
-    for name, table in (
-        ("VERSATILEIMAGEFIELD_SETTINGS", conf.INHERITED_SETTINGS),
-        ("RENDITIONS", conf.OWN_SETTINGS),
-    ):
-        setattr(settings, name, {key: setting.default for key, setting in table.items()})
+def test_every_default_is_a_valid_value(settings):
+    """A project may set everything to its default."""
+    settings.RENDITIONS = {name: setting.default for name, setting in SETTINGS.items()}
 
-    assert all_ids() == []
+    assert check_all() == []
 
 
-INHERITED = [
-    ([], "E001"),
-    ("x", "E001"),
-    ({"cache_lenght": 1}, "W013"),
-    ({"cache_length": -1}, "E003"),
-    ({"cache_length": "1"}, "E003"),
-    ({"cache_name": None}, "E003"),
-    ({"jpeg_resize_quality": 0}, "E003"),
-    ({"jpeg_resize_quality": 101}, "E003"),
-    ({"jpeg_resize_quality": 70.0}, "E003"),
-    ({"jpeg_resize_quality": True}, "E003"),
-    ({"webp_resize_quality": -1}, "E003"),
-    ({"lossless_webp": 1}, "E003"),
-    ({"progressive_jpeg": "yes"}, "E003"),
-    ({"create_images_on_demand": None}, "E003"),
-    ({"sized_directory_name": "."}, "E003"),
-    ({"sized_directory_name": "../x"}, "E003"),
-    ({"filtered_directory_name": "a/../b"}, "E003"),
-    ({"placeholder_directory_name": 3}, "E003"),
-    ({"image_key_post_processor": "nodots"}, "E003"),
-    ({"image_key_post_processor": "no.such.thing"}, "E004"),
-]
-HARMLESS = [
-    {"cache_length": 0},
-    {"cache_length": None},
-    {"sized_directory_name": "", "filtered_directory_name": "", "placeholder_directory_name": ""},
-]
-
-
-@pytest.mark.parametrize(("value", "number"), INHERITED)
-def test_inherited_settings_are_checked(settings, value, number):
-    """Each bad value gives exactly one message."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = value
-
-    assert all_ids() == [f"renditions.{number}"]
-
-
-@pytest.mark.parametrize("value", HARMLESS)
-def test_what_was_harmless_is_right(settings, value):
-    """The package of old took it."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = value
-
-    assert all_ids() == []
-
-
-def test_a_key_that_was_passed_over_hides_nothing(settings):
-    """It is told of, and the rest is checked."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {
-        "global_placeholder_image": "a.png",
-        "image_key_post_processor": "no.such.thing",
-    }
-
-    assert all_ids() == ["renditions.W013", "renditions.E004"]
-    assert not checks.check_settings(None)[0].is_serious()
-
-
-OWN = [
-    ([], "E001"),
+INVALID = [
     ({"MAX_PIXLES": 1}, "E002"),
+    ({"ON_DEMAND": None}, "E003"),
+    ({"PLACEHOLDIT": 1}, "E003"),
+    ({"SIZED_DIRNAME": "."}, "E003"),
+    ({"SIZED_DIRNAME": "../x"}, "E003"),
+    ({"FILTERED_DIRNAME": "a/../b"}, "E003"),
+    ({"PLACEHOLDER_DIRNAME": 3}, "E003"),
+    ({"FILENAME_PROCESSOR": "nodots"}, "E003"),
+    ({"FILENAME_PROCESSOR": "no.such.thing"}, "E004"),
+    ({"JPEG_QUALITY": 0}, "E003"),
+    ({"JPEG_QUALITY": 101}, "E003"),
+    ({"JPEG_QUALITY": 70.0}, "E003"),
+    ({"JPEG_QUALITY": True}, "E003"),
+    ({"PROGRESSIVE_JPEG": "yes"}, "E003"),
+    ({"WEBP_QUALITY": -1}, "E003"),
+    ({"WEBP_LOSSLESS": 1}, "E003"),
+    ({"WEBP_METHOD": 7}, "E003"),
+    ({"AVIF_QUALITY": 0}, "E003"),
+    ({"AVIF_SPEED": 11}, "E003"),
+    ({"PNG_COMPRESS_LEVEL": 10}, "E003"),
+    ({"BACKGROUND": "#ggg"}, "E003"),
+    ({"BACKGROUND": "#ffffff80"}, "E003"),
+    ({"BACKGROUND": (255, 255, 255)}, "E003"),
+    ({"COLOR": "p3"}, "E003"),
+    ({"ANIMATION": True}, "E003"),
+    ({"ENCODINGS": []}, "E003"),
+    ({"ENCODINGS": {"s": 85}}, "E003"),
+    ({"ENCODINGS": {"s": {"JPEG_QUALITY": 0}}}, "E003"),
+    ({"ENCODINGS": {"s": {"MAX_PIXELS": 1}}}, "E002"),
+    ({"ENCODINGS": {"nope": {"JPEG_QUALITY": 85}}}, "E009"),
     ({"MAX_PIXELS": 0}, "E003"),
     ({"MAX_SIDE": "16384"}, "E003"),
     ({"MAX_FILE_BYTES": None}, "E003"),
@@ -110,90 +72,176 @@ OWN = [
     ({"FORMATS": "JPEG"}, "E003"),
     ({"FORMATS": ["JPEG", "EPS"]}, "E003"),
     ({"FORMATS": [None]}, "E003"),
-    ({"WEBP_METHOD": 7}, "E003"),
-    ({"AVIF_QUALITY": 0}, "E003"),
-    ({"AVIF_SPEED": 11}, "E003"),
-    ({"PNG_COMPRESS_LEVEL": 10}, "E003"),
-    ({"BACKGROUND": "#ggg"}, "E003"),
-    ({"BACKGROUND": "#ffffff80"}, "E003"),
-    ({"BACKGROUND": (255, 255, 255)}, "E003"),
-    ({"COLOR": "p3"}, "E003"),
-    ({"ANIMATION": True}, "E003"),
     ({"STORE": None}, "E003"),
     ({"STORE": "no.such.Store"}, "E004"),
-    ({"ENCODINGS": []}, "E003"),
-    ({"ENCODINGS": {"s": 85}}, "E003"),
-    ({"ENCODINGS": {"s": {"JPEG_QUALITY": 0}}}, "E003"),
-    ({"ENCODINGS": {"s": {"MAX_PIXELS": 1}}}, "E002"),
-    ({"ENCODINGS": {"nope": {"JPEG_QUALITY": 85}}}, "E009"),
+    ({"CACHE": 3}, "E003"),
+    ({"RECORD_LIFETIME_S": -1}, "E003"),
+    ({"RECORD_LIFETIME_S": "1"}, "E003"),
     ({"WORKERS": 3}, "E003"),
 ]
 
 
-@pytest.mark.parametrize(("value", "number"), OWN)
-def test_own_settings_are_checked(settings, value, number):
-    """Each bad value gives exactly one message."""
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS |= ONE_SET
-    settings.RENDITIONS = value
+@pytest.mark.parametrize(("given", "number"), INVALID)
+def test_settings_are_checked(configure, given, number):
+    """Each invalid value gets exactly one message, with a remedy."""
+    configure(KEY_SETS=ONE_SET, **given)
 
-    assert all_ids() == [f"renditions.{number}"]
+    [message] = check_all()
+
+    assert message.id == f"renditions.{number}"
+    assert message.hint
 
 
-def test_formats_that_there_are_are_listed(settings):
-    """Whoever wrote an extension learns what the format is called."""
-    settings.RENDITIONS = {"FORMATS": ["JPG"]}
+@pytest.mark.parametrize("given", [[], "x", None])
+def test_the_settings_are_a_dict(settings, given):
+    settings.RENDITIONS = given
 
-    (message,) = checks.check_settings(None)
-
-    assert message.msg.endswith(
-        "it must be a list of some of: 'JPEG', 'PNG', 'GIF', 'WEBP', 'AVIF', 'TIFF', 'BMP'."
-    )
+    assert ids(checks.check_settings(None)) == ["renditions.E001"]
 
 
 @pytest.mark.parametrize(
-    "value",
+    "given",
     [
         {"FORMATS": ["jpeg", "TIFF", "BMP"]},
         {"BACKGROUND": "black"},
         {"BACKGROUND": "#000"},
         {"COLOR": "keep", "ANIMATION": "keep"},
         {"ENCODINGS": {"s": {"JPEG_QUALITY": 85, "BACKGROUND": "red"}}},
+        {"RECORD_LIFETIME_S": 0},
+        {"RECORD_LIFETIME_S": None},
+        {"SIZED_DIRNAME": "", "FILTERED_DIRNAME": "", "PLACEHOLDER_DIRNAME": ""},
     ],
 )
-def test_other_values_are_right(settings, value):
-    """What the reference says may be set."""
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS |= ONE_SET
-    settings.RENDITIONS = value
+def test_other_values_are_valid(configure, given):
+    """The reference says that these may be set."""
+    configure(KEY_SETS=ONE_SET, **given)
 
-    assert all_ids() == []
-
-
-def test_one_rendition_is_written_in_one_way(settings):
-    """Two sets that hold the same key must agree."""
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS |= ONE_SET | {"t": [("x", "1x1")]}
-    settings.RENDITIONS = {"ENCODINGS": {"s": {"JPEG_QUALITY": 85}, "t": {"JPEG_QUALITY": 60}}}
-    assert all_ids() == ["renditions.E010"]
-
-    settings.RENDITIONS = {"ENCODINGS": {"s": {"JPEG_QUALITY": 85}, "t": {"JPEG_QUALITY": 85}}}
-    assert all_ids() == []
+    assert check_all() == []
 
 
-def test_a_message_says_what_would_be_right(settings):
-    """And what is there."""
-    settings.RENDITIONS = {"AVIF_SPEED": 11, "AVIF_SPED": 1}
+def test_a_message_names_the_setting_and_the_remedy(settings):
+    """The reader finds the line, the valid values and the known names."""
+    settings.RENDITIONS = {"AVIF_SPEED": 11, "AVIF_SPED": 1, "FORMATS": ["JPG"]}
 
-    first, second = checks.check_settings(None)
+    invalid, unknown, formats = checks.check_settings(None)
 
-    assert first.msg == "RENDITIONS['AVIF_SPEED'] is 11; it must be a whole number from 0 to 10."
-    assert "AVIF_SPEED" in second.hint
+    assert invalid.msg == "RENDITIONS['AVIF_SPEED'] is 11; it must be a whole number from 0 to 10."
+    assert invalid.hint == "Correct it, or remove it: the default is 8."
+    assert unknown.msg == "RENDITIONS['AVIF_SPED'] is not a known setting."
+    assert "AVIF_SPEED" in unknown.hint
+    assert formats.msg.endswith(
+        "it must be a list of some of: 'JPEG', 'PNG', 'GIF', 'WEBP', 'AVIF', 'TIFF', 'BMP'."
+    )
+
+
+def test_one_rendition_is_written_in_one_way(configure):
+    """Two sets that contain the same key must agree."""
+    configure(KEY_SETS=ONE_SET | {"t": [("x", "1x1")]})
+    configure(ENCODINGS={"s": {"JPEG_QUALITY": 85}, "t": {"JPEG_QUALITY": 60}})
+    assert ids(checks.check_settings(None)) == ["renditions.E010"]
+
+    configure(ENCODINGS={"s": {"JPEG_QUALITY": 85}, "t": {"JPEG_QUALITY": 85}})
+    assert check_all() == []
+
+
+# ---- the names of django-versatileimagefield ----------------------------------------------------
+
+
+@pytest.fixture
+def old_project(settings):
+    """Take the native settings away: the project has only old ones."""
+    del settings.RENDITIONS
 
 
 @pytest.mark.parametrize(
-    ("value", "number"),
+    ("given", "number"),
+    [
+        ([], "E001"),
+        ("x", "E001"),
+        ({"cache_lenght": 1}, "W013"),
+        ({"cache_length": -1}, "E003"),
+        ({"cache_name": 3}, "E003"),
+        ({"jpeg_resize_quality": 0}, "E003"),
+        ({"webp_resize_quality": -1}, "E003"),
+        ({"lossless_webp": 1}, "E003"),
+        ({"progressive_jpeg": "yes"}, "E003"),
+        ({"create_images_on_demand": None}, "E003"),
+        ({"sized_directory_name": "."}, "E003"),
+        ({"filtered_directory_name": "a/../b"}, "E003"),
+        ({"placeholder_directory_name": 3}, "E003"),
+        ({"image_key_post_processor": "nodots"}, "E003"),
+        ({"image_key_post_processor": "no.such.thing"}, "E004"),
+    ],
+)
+def test_old_settings_are_checked(old_project, settings, given, number):
+    """Each invalid value gets exactly one message, which names the old setting."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = given
+
+    [message] = checks.check_settings(None)
+
+    assert message.id == f"renditions.{number}"
+    assert message.msg.startswith("VERSATILEIMAGEFIELD_SETTINGS")
+    assert message.hint
+
+
+def test_old_settings_of_their_own_are_checked(old_project, settings):
+    """These are no keys of a dict."""
+    settings.VERSATILEIMAGEFIELD_USE_PLACEHOLDIT = "yes"
+    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = []
+
+    [placeholdit] = checks.check_settings(None)
+    [key_sets] = checks.check_key_sets(None)
+
+    assert placeholdit.msg.startswith("VERSATILEIMAGEFIELD_USE_PLACEHOLDIT is 'yes'")
+    assert key_sets.msg == "VERSATILEIMAGEFIELD_RENDITION_KEY_SETS must be a dict, not []."
+
+
+def test_an_unknown_old_key_hides_no_error(old_project, settings):
+    """It gets a warning, and the rest is checked: the old package ignored such a key."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {
+        "global_placeholder_image": "a.png",
+        "image_key_post_processor": "no.such.thing",
+    }
+
+    warning, error = checks.check_settings(None)
+
+    assert ids([warning, error]) == ["renditions.W013", "renditions.E004"]
+    assert not warning.is_serious()
+
+
+def test_one_setting_with_two_values_is_an_error(settings):
+    """The message names both places, and the one to remove."""
+    settings.VERSATILEIMAGEFIELD_SETTINGS = {
+        "jpeg_resize_quality": 80,
+        "webp_resize_quality": 80,
+        "create_images_on_demand": False,
+    }
+    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = ONE_SET
+    settings.RENDITIONS = {"JPEG_QUALITY": 85, "ON_DEMAND": False, "KEY_SETS": {}}
+
+    key_sets, quality = checks.check_settings(None)
+
+    assert ids([key_sets, quality]) == ["renditions.E014"] * 2
+    assert quality.msg == (
+        "RENDITIONS['JPEG_QUALITY'] and VERSATILEIMAGEFIELD_SETTINGS['jpeg_resize_quality'] are "
+        "one setting, and their values differ."
+    )
+    assert quality.hint == (
+        "Keep the right value in RENDITIONS['JPEG_QUALITY'] and remove "
+        "VERSATILEIMAGEFIELD_SETTINGS['jpeg_resize_quality']."
+    )
+    assert "VERSATILEIMAGEFIELD_RENDITION_KEY_SETS" in key_sets.msg
+
+
+# ---- key sets and fields ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
     [
         ([], "E005"),
+        ({"s": None}, "E006"),
         ({"s": "crop__1x1"}, "E006"),
-        ({"s": ("a", "crop__1x1")}, "E006"),
         ({"s": [("a", "crop")]}, "E006"),
         ({"s": [("a", "nope__1x1")]}, "E006"),
         ({"s": [("a", "filters__nope__url")]}, "E006"),
@@ -202,11 +250,36 @@ def test_a_message_says_what_would_be_right(settings):
         ({"s": [("a", "url"), ("a", "1x1")]}, "E006"),
     ],
 )
-def test_key_sets_are_checked(settings, value, number):
-    """Whatever is wrong with one is found before any picture."""
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = value
+def test_key_sets_are_checked(configure, given, number):
+    """Each fault is found before any upload."""
+    configure(KEY_SETS=given)
 
-    assert ids(checks.check_key_sets(None)) == [f"renditions.{number}"]
+    [message] = checks.check_key_sets(None)
+
+    assert message.id == f"renditions.{number}"
+    assert "RENDITIONS['KEY_SETS']" in f"{message.msg} {message.hint}"
+
+
+def test_every_fault_of_a_key_set_is_reported(configure):
+    """One run of the check is enough to correct a set."""
+    configure(
+        KEY_SETS={
+            "s": [
+                ("good", "crop__1x1"),
+                ("good", "crop__2x2"),
+                "bare",
+                ("bad_key", "crop"),
+                ("unknown", "filters__nofilter__nosizer__1x1__noformat"),
+            ]
+        }
+    )
+
+    faults = [message.msg for message in checks.check_key_sets(None)]
+
+    expected = ["'good'", "'bare'", "'crop'", "'nosizer'", "'nofilter'", "'NOFORMAT'"]
+    assert len(faults) == len(expected)
+    for fault, name in zip(faults, expected, strict=True):
+        assert name.lower() in fault.lower()
 
 
 @pytest.mark.parametrize(
@@ -222,18 +295,19 @@ def test_key_sets_are_checked(settings, value, number):
     ],
 )
 def test_fields_are_checked(options, expected, isolated_model):
-    """What a field names must be there."""
+    """The key sets and the PPOI field that a field names must exist."""
     field = VersatileImageField(**options)
     isolated_model(image=field, point=PPOIField(), title=models.CharField(max_length=9))
 
-    found = checks.check_fields(None)
+    found = [message for message in checks.check_fields(None) if message.obj is field]
 
-    assert [message.id for message in found if message.obj is field] == expected
+    assert ids(found) == expected
+    assert all(message.hint for message in found)
 
 
 @pytest.fixture
 def isolated_model(monkeypatch):
-    """Return a maker of models that nobody else sees."""
+    """Return a maker of models that no other test sees."""
 
     def make(**fields):
         meta = type("Meta", (), {"app_label": "isolated"})
@@ -247,41 +321,6 @@ def isolated_model(monkeypatch):
     apps.all_models.pop("isolated", None)
 
 
-def test_limits_and_encodings_are_read_when_they_are_used(settings):
-    """With the names of the settings."""
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS |= ONE_SET
-    settings.RENDITIONS = {
-        "MAX_PIXELS": 5,
-        "FORMATS": ["jpeg", "bmp"],
-        "BACKGROUND": "black",
-        "COLOR": "keep",
-        "WEBP_METHOD": 6,
-        "ENCODINGS": {"s": {"JPEG_QUALITY": 85, "COLOR": "srgb"}},
-    }
-    in_set, other = conf.key_set("s").keys[0], conf.key_set("hero").keys[0]
-
-    assert conf.limits().max_pixels == 5
-    assert conf.limits().formats == ("JPEG", "BMP")
-    assert (conf.encoding(other).jpeg_quality, conf.encoding(in_set).jpeg_quality) == (70, 85)
-    assert (conf.encoding(other).color, conf.encoding(in_set).color) == ("keep", "srgb")
-    assert conf.encoding(in_set).background == (0, 0, 0)
-    assert conf.encoding(in_set).webp_method == 6
-    assert conf.style(in_set).layout.qualities["jpg"] == 85
-
-
-def test_the_cache_of_old_is_used_where_there_is_one(settings):
-    """Otherwise the default one."""
-    assert conf.cache() == conf.caches["default"]
-
-    settings.CACHES = settings.CACHES | {
-        "versatileimagefield_cache": {
-            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-            "LOCATION": "other",
-        }
-    }
-    assert conf.cache() == conf.caches["versatileimagefield_cache"]
-
-
 @pytest.mark.parametrize(
     ("backend", "expected"),
     [
@@ -291,7 +330,7 @@ def test_the_cache_of_old_is_used_where_there_is_one(settings):
     ],
 )
 def test_a_deployment_needs_a_shared_cache(settings, tmp_path, backend, expected):
-    """Or no process knows what another has made."""
+    """Otherwise no process sees the records of another."""
     settings.CACHES = {
         "default": {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": str(tmp_path)}
     }
@@ -299,25 +338,16 @@ def test_a_deployment_needs_a_shared_cache(settings, tmp_path, backend, expected
     assert ids(checks.check_cache(None)) == expected
 
 
-def test_every_limit_and_every_encoding_can_be_set():
-    """What imaging can do differently, a project can ask for."""
-    limits = {field.name.upper() for field in dataclasses.fields(Limits)}
-    encodings = {field.name.upper() for field in dataclasses.fields(Encoding)}
-
-    assert limits <= set(conf.OWN_SETTINGS)
-    assert encodings == set(conf.OVERRIDES)
-
-
-def test_a_store_of_the_projects_own_is_taken_to_be_shared(settings):
-    """The cache says nothing of records that are kept elsewhere."""
+def test_a_store_of_the_projects_own_is_taken_to_be_shared(settings, configure):
+    """Its records are not in the cache."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    settings.RENDITIONS = {"STORE": "shop.records.TableStore"}
+    configure(STORE="shop.records.TableStore")
 
     assert ids(checks.check_cache(None)) == []
 
 
-def test_a_field_that_nobody_warms_is_named(isolated_model, monkeypatch):
-    """Without the workers' app nothing is made after a save, and a namesake of it is no help."""
+def test_a_field_that_no_app_warms_is_named(isolated_model, monkeypatch):
+    """Without the app of the workers nothing is made after a save."""
     isolated_model(image=VersatileImageField(warm="hero"))
     assert ids(checks.check_workers(None)) == []
 

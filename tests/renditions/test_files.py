@@ -282,9 +282,9 @@ def test_create_on_demand_is_a_switch(card):
         card.image.create_on_demand = "pickle"
 
 
-def test_the_setting_is_read_when_it_is_used(card, settings):
+def test_the_setting_is_read_when_it_is_used(card, configure):
     """Not when the picture was loaded."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": True}
+    configure(ON_DEMAND=True)
 
     assert card.image.create_on_demand is True
 
@@ -361,11 +361,11 @@ def test_what_was_made_is_not_looked_at_again(card, field_storage, tmp_path, mon
     assert not storage.calls
 
 
-def test_another_encoding_is_made_when_it_is_asked_for(card, settings):
+@pytest.mark.usefixtures("on_demand")
+def test_another_encoding_is_made_when_it_is_asked_for(card, configure):
     """Under the same name."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": True}
     name = card.image.crop["60x30"].name
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"progressive_jpeg": True}
+    configure(PROGRESSIVE_JPEG=True)
 
     assert card.image.crop["60x30"].name == name
     assert opened(default_storage, name).info.get("progressive")
@@ -493,9 +493,9 @@ def test_an_empty_picture_has_empty_renditions(card):
     card.note.delete_all_created_images()
 
 
-def test_an_empty_picture_may_show_one_of_placehold_it(card, settings):
+def test_an_empty_picture_may_show_one_of_placehold_it(card, configure):
     """In the size that is asked for."""
-    settings.VERSATILEIMAGEFIELD_USE_PLACEHOLDIT = True
+    configure(PLACEHOLDIT=True)
 
     assert card.note.crop["400x300"].url == "http://placehold.it/400x300"
     assert card.note.filters.invert.crop["400x400"].url == "http://placehold.it/400x400"
@@ -662,9 +662,9 @@ PROCESSORS = [None, "renditions.compat.processors.md5", "renditions.compat.proce
 
 @pytest.mark.parametrize("name", ["a.jpg", "a b.jpg", "noext", "a.b.PNG", "[x](y)+.jpg"])
 @pytest.mark.parametrize("processor", PROCESSORS)
-def test_every_rendition_can_be_deleted_and_nothing_else(card, picture, settings, name, processor):
+def test_every_rendition_can_be_deleted_and_nothing_else(card, picture, configure, name, processor):
     """Of one picture, with whatever focal point it was made, and not those of its neighbours."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"image_key_post_processor": processor}
+    configure(FILENAME_PROCESSOR=processor, ON_DEMAND=True)
     neighbours = ["a-b.jpg", "a-thumbnail.jpg", "a.jpg.jpg", "aa.jpg", "a.png"]
     for neighbour in neighbours:
         default_storage.save(f"n/{neighbour}", picture(neighbour))
@@ -740,10 +740,9 @@ def uneven(text):
     return f"{text[:3]}{len(text)}"
 
 
-def test_an_uneven_processor_leaves_what_no_key_set_names(card, settings):
+def test_an_uneven_processor_leaves_what_no_key_set_names(card, configure):
     """Such names can be known in no other way."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"image_key_post_processor": f"{__name__}.uneven"}
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {"s": [("a", "crop__60x30")]}
+    configure(FILENAME_PROCESSOR=f"{__name__}.uneven", KEY_SETS={"s": [("a", "crop__60x30")]})
     card.image.create_on_demand = True
     named, unnamed = card.image.crop["60x30"].name, card.image.crop["9x9"].name
 
@@ -876,12 +875,10 @@ def test_an_old_filter_can_be_made_by_hand(card):
     assert made.url == f"/media/{made.name}"
 
 
-def test_renditions_may_lie_beside_their_originals(card, settings):
+@pytest.mark.usefixtures("on_demand")
+def test_renditions_may_lie_beside_their_originals(card, configure):
     """Where their folders have no name, as in the package of old."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {
-        "sized_directory_name": "",
-        "filtered_directory_name": "",
-    }
+    configure(SIZED_DIRNAME="", FILTERED_DIRNAME="")
     names = [
         card.image.thumbnail["9x9"].name,
         card.image.filters.invert.name,
@@ -897,10 +894,11 @@ def test_renditions_may_lie_beside_their_originals(card, settings):
     assert default_storage.listdir("cards")[1] == ["a.jpg"]
 
 
-@pytest.mark.parametrize(("length", "known"), [(None, True), (0, False)])
-def test_a_record_may_be_kept_for_ever_or_not_at_all(card, settings, length, known):
+@pytest.mark.parametrize(("lifetime_s", "known"), [(None, True), (0, False)])
+@pytest.mark.usefixtures("on_demand")
+def test_a_record_may_be_kept_for_ever_or_not_at_all(card, configure, lifetime_s, known):
     """As in the package of old."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"cache_length": length}
+    configure(RECORD_LIFETIME_S=lifetime_s)
     plan = card.image.plan(RenditionKey.parse("crop__9x9"))
 
     assert card.image.crop["9x9"].name

@@ -156,9 +156,9 @@ def test_a_form_shows_no_words_of_a_decoder():
     assert form.errors["image"] == ["The upload is incomplete. Upload the file again."]
 
 
-def test_an_upload_above_a_limit_is_refused(settings):
+def test_an_upload_above_a_limit_is_refused(configure):
     """Before anything is saved."""
-    settings.RENDITIONS = {"MAX_PIXELS": 4999}
+    configure(MAX_PIXELS=4999)
 
     form = post(files={"image_0": upload(), "note": upload()})
 

@@ -48,9 +48,9 @@ def stamp():
     ],
 )
 @pytest.mark.parametrize("on_demand", [True, False])
-def test_a_placeholder_stands_in_for_an_empty_picture(stamp, settings, access, url, on_demand):
+def test_a_placeholder_stands_in_for_an_empty_picture(stamp, configure, access, url, on_demand):
     """Under the same names whether it is made now or not."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"create_images_on_demand": on_demand}
+    configure(ON_DEMAND=on_demand)
     card = Card(back="", stamp="")
 
     assert access(card) == url
@@ -135,12 +135,9 @@ def test_without_a_placeholder_there_is_no_url():
         Card().note.url  # noqa: B018
 
 
-def test_the_folder_is_a_setting(settings):
+def test_the_folder_is_a_setting(configure):
     """Read when it is used."""
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {
-        "create_images_on_demand": False,
-        "placeholder_directory_name": "none",
-    }
+    configure(PLACEHOLDER_DIRNAME="none")
 
     assert Card().back.url == "/media/none/placeholder.png"
 

@@ -152,9 +152,9 @@ def test_a_serializer_may_be_imported_before_the_projects_sizers(monkeypatch):
         field.key_set()
 
 
-def test_a_set_is_read_when_it_is_used(card, settings):
+def test_a_set_is_read_when_it_is_used(card, configure):
     """By its name."""
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {"hero": [("other", "url")]}
+    configure(KEY_SETS={"hero": [("other", "url")]})
 
     assert list(CardSerializer(card).data["back"]) == ["other"]
 
@@ -170,10 +170,10 @@ def test_the_old_functions_say_the_same(card):
         assert get_url_from_image_key(card.image, key) == URLS[name]
 
 
-def test_the_old_functions_keep_the_order(settings):
+def test_the_old_functions_keep_the_order(configure):
     """Which they lost."""
     pairs = [(f"n{number}", f"thumbnail__{number}x9") for number in range(1, 30)]
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {"many": pairs}
+    configure(KEY_SETS={"many": pairs})
 
     assert validate_versatileimagefield_sizekey_list(pairs) == pairs
     assert get_rendition_key_set("many") == pairs

@@ -60,6 +60,15 @@ class Environment:
                 }
             },
             "RENDITIONS": {
+                "ON_DEMAND": False,
+                "KEY_SETS": {
+                    "headshot": [
+                        ("watched", "filters__watched__thumbnail__64x64"),
+                        ("large", "crop__120x60"),
+                        ("small", "thumbnail__50x50"),
+                    ],
+                    "hero": [("hero", "thumbnail__100x100")],
+                },
                 "WORKERS": {
                     "MAX_ATTEMPTS": MAX_ATTEMPTS,
                     "BACKOFF_S": BACKOFF_S,
@@ -70,14 +79,6 @@ class Environment:
                     "MAX_QUEUED": 40,
                     "CHUNK_SIZE": 10,
                     **workers,
-                }
-            },
-            "VERSATILEIMAGEFIELD_RENDITION_KEY_SETS": {
-                "headshot": [
-                    ("watched", "filters__watched__thumbnail__64x64"),
-                    ("large", "crop__120x60"),
-                    ("small", "thumbnail__50x50"),
-                ],
-                "hero": [("hero", "thumbnail__100x100")],
+                },
             },
         }

@@ -32,10 +32,8 @@ class Hook(Filter):
 @contextmanager
 def hooked(settings: Any) -> Iterator[type[Hook]]:
     """Give people a rendition before the hook, one with it and one after it."""
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
-        **settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS,
-        "headshot": KEY_SET,
-    }
+    sets = {**settings.RENDITIONS["KEY_SETS"], "headshot": KEY_SET}
+    settings.RENDITIONS = {**settings.RENDITIONS, "KEY_SETS": sets}
     Hook.action, Hook.calls = staticmethod(lambda: None), 0
     versatileimagefield_registry.register_filter("hook", Hook)
     try:

@@ -238,13 +238,10 @@ def test_saving_the_same_object_again_owes_no_more(db, picture, update_fields):
     assert not WarmJob.objects.exists()
 
 
-def test_owed_keys_that_changed_are_owed(person, settings):
+def test_owed_keys_that_changed_are_owed(person, settings, configure):
     """After a key set has grown, the next save of an instance owes what is new."""
-    sets = settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
-        **sets,
-        "headshot": [*sets["headshot"], ("wide", "crop__90x30")],
-    }
+    sets = settings.RENDITIONS["KEY_SETS"]
+    configure(KEY_SETS={**sets, "headshot": [*sets["headshot"], ("wide", "crop__90x30")]})
 
     rename(reloaded(person), None)
 

@@ -26,6 +26,7 @@ from workers.targets import JobTarget
 from workers.testing import work_owed
 
 COUNTS = ("created", "current", "blank", "failed", "superseded", "cancelled")
+HERO = [("hero", "thumbnail__100x100")]
 HEADSHOT = Person._meta.get_field("headshot")
 
 
@@ -33,15 +34,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def people(picture, settings):
+def people(picture, configure):
     """Return a maker of people with a picture of whom nothing is owed or made yet.
 
     One small rendition each: it is about counting, not about rendering.
     """
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {
-        **settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS,
-        "headshot": [("one", "crop__20x20")],
-    }
+    configure(KEY_SETS={"headshot": [("one", "crop__20x20")], "hero": HERO})
 
     def make(number: int, using: str = "default") -> list[Person]:
         names = [HEADSHOT.storage.save("people/a.jpg", picture()) for _ in range(number)]
@@ -62,7 +60,7 @@ def committed(using: str = "default"):
 
 
 def settings_of_workers(settings, **values: int) -> None:
-    settings.RENDITIONS = {"WORKERS": values}
+    settings.RENDITIONS = {**settings.RENDITIONS, "WORKERS": values}
 
 
 def target_of(person: Person, using: str = "default") -> JobTarget:
@@ -285,7 +283,7 @@ def test_a_database_that_fails_keeps_no_other_from_its_run(ledger_db, how, tmp_p
     assert "database 'replica' was skipped" in caplog.text
 
 
-def test_what_failed_before_its_keys_were_declared_is_tried_again(people, settings):
+def test_what_failed_before_its_keys_were_declared_is_tried_again(people, configure):
     """A key set that grew is owed to pictures that failed with the old one, too."""
     broken, _ = people(2)
     whole = Path(broken.headshot.path).read_bytes()
@@ -293,8 +291,7 @@ def test_what_failed_before_its_keys_were_declared_is_tried_again(people, settin
     assert finish(start(HEADSHOT)) == {"created": 1, "failed": 1}
     assert finish(start(HEADSHOT)) == {"current": 1, "failed": 1}
     Path(broken.headshot.path).write_bytes(whole)
-    sets = settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {**sets, "headshot": [("two", "crop__9x9")]}
+    configure(KEY_SETS={"headshot": [("two", "crop__9x9")], "hero": HERO})
 
     assert finish(start(HEADSHOT)) == {"created": 1, "superseded": 1}
 
@@ -695,7 +692,7 @@ def test_children_are_warmed_by_the_run_of_their_parent(db, picture):
     assert finish(run) == {"created": 1}
 
 
-def test_a_run_warms_the_placeholder(db, monkeypatch, settings):
+def test_a_run_warms_the_placeholder(db, monkeypatch, configure):
     """Keys that were declared since the last save are made of the placeholder, too."""
     back = Card._meta.get_field("back")
     monkeypatch.setattr(back, "warm", ("hero",))
@@ -703,8 +700,7 @@ def test_a_run_warms_the_placeholder(db, monkeypatch, settings):
 
     assert finish(start(back)) == {"blank": 1}
 
-    sets = {"hero": [("hero", "thumbnail__100x100"), ("new", "crop__9x9")]}
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = sets
+    configure(KEY_SETS={"hero": [*HERO, ("new", "crop__9x9")]})
     assert finish(start(back)) == {"blank": 1}
     image = Card.objects.get().back
     assert back.storage.exists(image.thumbnail["100x100"].name)

@@ -334,9 +334,9 @@ def test_a_task_whose_process_died_frees_its_job(person):
     assert timedelta(seconds=0) < job.wait <= timedelta(seconds=10)
 
 
-def test_a_job_whose_settings_are_wrong_says_so(person, settings):
+def test_a_job_whose_settings_are_wrong_says_so(person, configure):
     """A key set that is gone ends as failed with that reason, not as a worker that died."""
-    settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS = {}
+    configure(KEY_SETS={})
 
     for attempt in range(conf.get("MAX_ATTEMPTS") + 1):
         let_be_due()
@@ -565,12 +565,12 @@ def test_a_field_that_declares_nothing_any_more_is_owed_nothing(person, monkeypa
 @pytest.fixture
 def newer(settings, monkeypatch):
     """Return the settings of a newer release, which has a key more, and how to run it."""
-    sets = settings.VERSATILEIMAGEFIELD_RENDITION_KEY_SETS
+    sets = settings.RENDITIONS["KEY_SETS"]
     more = {**sets, "headshot": [*sets["headshot"], ("wide", "crop__90x30")]}
 
     @contextmanager
     def release() -> Iterator[None]:
-        settings_of_it = override_settings(VERSATILEIMAGEFIELD_RENDITION_KEY_SETS=more)
+        settings_of_it = override_settings(RENDITIONS={**settings.RENDITIONS, "KEY_SETS": more})
         with settings_of_it, monkeypatch.context() as later:
             later.setattr(ledger, "STARTED_AT", timezone.now())
             yield
@@ -617,10 +617,10 @@ def test_a_field_that_only_a_newer_release_has_is_left_to_it(person, newer):
 
 
 def test_a_job_that_no_worker_understands_fails_and_is_taken_as_it_is_by_a_retry(
-    person, newer, settings
+    person, newer, configure
 ):
     """With all attempts used it says why; a retry asks for whatever is declared by now."""
-    settings.RENDITIONS = {"WORKERS": {"MAX_ATTEMPTS": 2}}
+    configure(WORKERS={"MAX_ATTEMPTS": 2})
     with newer():
         person.save()
 

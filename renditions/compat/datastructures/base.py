@@ -88,8 +88,8 @@ class ProcessedImage:
     def preprocess_JPEG(self, image: Image.Image, **kwargs: Any) -> Processed:  # noqa: N802
         """Leave modes that sizers don't know, and keep to the quality of the settings."""
         options: SaveOptions = {
-            "quality": conf.inherited("jpeg_resize_quality"),
-            "progressive": conf.inherited("progressive_jpeg"),
+            "quality": conf.rendition_settings().jpeg_quality,
+            "progressive": conf.rendition_settings().progressive_jpeg,
         }
         if image.mode != "RGB":
             # A profile describes the numbers that it came with.
@@ -100,8 +100,8 @@ class ProcessedImage:
     def preprocess_WEBP(self, image: Image.Image, **kwargs: Any) -> Processed:  # noqa: N802
         """Keep to the quality of the settings."""
         return image, {
-            "quality": conf.inherited("webp_resize_quality"),
-            "lossless": conf.inherited("lossless_webp"),
+            "quality": conf.rendition_settings().webp_quality,
+            "lossless": conf.rendition_settings().webp_lossless,
         }
 
     def retrieve_image(self, path_to_image: str) -> tuple[Image.Image, str, str, str]:

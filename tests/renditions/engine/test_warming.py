@@ -141,10 +141,10 @@ def test_a_replaced_original_is_rendered_again(disk, photo):
     assert opened(disk, plans(photo)[1].path).size == (13, 40)
 
 
-def test_another_encoding_is_rendered_again(disk, photo, settings):
+def test_another_encoding_is_rendered_again(disk, photo, configure):
     """A setting that is no part of the name changes the file all the same."""
     warm(disk, plans(photo))
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"progressive_jpeg": True}
+    configure(PROGRESSIVE_JPEG=True)
 
     report = warm(disk, plans(photo))
 

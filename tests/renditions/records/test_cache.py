@@ -49,10 +49,7 @@ def valkey(request: pytest.FixtureRequest) -> dict[str, Any]:
 def use_cache(settings: Any, cache: dict[str, Any]) -> None:
     """Keep records in `cache`."""
     settings.CACHES = {**settings.CACHES, "records": cache}
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {
-        **settings.VERSATILEIMAGEFIELD_SETTINGS,
-        "cache_name": "records",
-    }
+    settings.RENDITIONS = {**settings.RENDITIONS, "CACHE": "records"}
 
 
 class TestCacheStore(RecordStoreContract):
@@ -93,7 +90,7 @@ class TestCacheStore(RecordStoreContract):
 
 
 def test_records_outlive_the_default_timeout_of_a_cache(settings, valkey):
-    """A record is kept for `cache_length` seconds, not for the five minutes of Django's default."""
+    """A record is kept for `RECORD_LIFETIME_S`, not for the five minutes of Django's default."""
     use_cache(
         settings,
         {
@@ -129,14 +126,8 @@ def test_a_cache_is_never_given_an_object_to_pickle(settings, valkey):
 
 def test_a_cache_that_refuses_some_says_so(settings, tmp_path):
     """A record that a full cache did not take is not taken for kept."""
-    settings.CACHES = {
-        **settings.CACHES,
-        "records": {
-            "BACKEND": "tests.renditions.records.test_cache.FullCache",
-            "LOCATION": str(tmp_path),
-        },
-    }
-    settings.VERSATILEIMAGEFIELD_SETTINGS = {"cache_name": "records"}
+    full = "tests.renditions.records.test_cache.FullCache"
+    use_cache(settings, {"BACKEND": full, "LOCATION": str(tmp_path)})
 
     with pytest.raises(StoreUnavailable, match="did not take 1 of 2"):
         CacheStore().set_many({"rendition:a": "1", "rendition:b": "2"})

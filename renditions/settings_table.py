@@ -1,0 +1,225 @@
+"""Which settings there are: for each one its type, its default, its valid values, its old name.
+
+A new setting is one line in `RenditionSettings`. `conf` reads the values, `checks` validates them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from PIL import ImageColor
+
+from .errors import UnknownFormat
+from .imaging.formats import FORMATS, Encoding, format_named
+from .imaging.sources import Limits
+
+NATIVE = "RENDITIONS"
+# Settings of django-versatileimagefield, read where the native setting is absent.
+OLD = "VERSATILEIMAGEFIELD_SETTINGS"
+OLD_KEY_SETS = "VERSATILEIMAGEFIELD_RENDITION_KEY_SETS"
+OLD_PLACEHOLDIT = "VERSATILEIMAGEFIELD_USE_PLACEHOLDIT"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class OldPlace:
+    """Where a project of django-versatileimagefield sets a setting."""
+
+    setting: str  # a name in the Django settings
+    key: str | None = None  # in the dict that `setting` holds; None: `setting` holds the value
+
+    def __str__(self) -> str:
+        return self.setting if self.key is None else f"{self.setting}[{self.key!r}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. Its name and its type are those of the field that holds it."""
+
+    default: Any
+    accepts: Callable[[Any], bool]
+    wanted: str  # completes "must be ..."
+    old_place: OldPlace | None = None
+
+
+def declare(setting: Setting) -> Any:
+    """Return a dataclass field for `setting`, whose name is that of the field in upper case."""
+    return field(metadata={"setting": setting})
+
+
+def table_of(settings_class: Any) -> Mapping[str, Setting]:
+    """Return the settings that the fields of a dataclass declare, by name."""
+    return {each.name.upper(): each.metadata["setting"] for each in fields(settings_class)}
+
+
+def from_dict(settings_class: type[T], given: Mapping[str, Any]) -> T:
+    """Return an instance with the values of `given`, and with defaults where it has none."""
+    table = table_of(settings_class)
+    values = {name.lower(): given.get(name, table[name].default) for name in table}
+    return settings_class(**values)
+
+
+# --- Which values are valid ---
+
+
+def _whole(lowest: int, highest: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and lowest <= value <= highest
+
+
+def _is_folder(value: Any) -> bool:
+    return value == "" or (
+        isinstance(value, str) and bool(value.strip("./")) and ".." not in value.split("/")
+    )
+
+
+def _is_dotted_path(value: Any) -> bool:
+    return isinstance(value, str) and "." in value
+
+
+def _is_opaque_colour(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return len(ImageColor.getrgb(value)) == 3
+    except ValueError:
+        return False
+
+
+def _are_formats(value: Any) -> bool:
+    if not isinstance(value, list | tuple) or not value:
+        return False
+    try:
+        return all(isinstance(name, str) and bool(format_named(name)) for name in value)
+    except UnknownFormat:
+        return False
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_dict_of_dicts(value: Any) -> bool:
+    return _is_dict(value) and all(map(_is_dict, value.values()))
+
+
+def _none_or(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or accepts(value)
+
+
+# --- Kinds of settings ---
+
+
+def _setting(
+    default: Any, accepts: Callable[[Any], bool], wanted: str, old: str | None = None
+) -> Any:
+    """Return a dataclass field.
+
+    Args:
+        old: Key of VERSATILEIMAGEFIELD_SETTINGS.
+    """
+    return declare(Setting(default, accepts, wanted, OldPlace(OLD, old) if old else None))
+
+
+def _switch(default: bool, old: str | None = None) -> Any:
+    return _setting(default, lambda value: isinstance(value, bool), "True or False", old)
+
+
+def _quality(default: int, old: str | None = None) -> Any:
+    return _setting(default, _whole(1, 100), "a whole number from 1 to 100", old)
+
+
+def _level(default: int, highest: int) -> Any:
+    return _setting(default, _whole(0, highest), f"a whole number from 0 to {highest}")
+
+
+def _limit(default: int, unit: str) -> Any:
+    return _setting(default, _whole(1, 2**53), f"a whole number of {unit}, 1 or more")
+
+
+def _choice(default: str, other: str) -> Any:
+    return _setting(default, lambda v: v in (default, other), f"{default!r} or {other!r}")
+
+
+def _folder(default: str, old: str | None = None) -> Any:
+    return _setting(default, _is_folder, "the name of a folder, without '..', or empty", old)
+
+
+# --- The table ---
+
+_LIMITS = Limits()
+_ENCODING = Encoding()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenditionSettings:
+    """The dict `RENDITIONS`: each field is the key of the same name in upper case."""
+
+    # Which renditions there are, and who makes them.
+    key_sets: Mapping[str, Any] = declare(
+        # `checks.check_key_sets` reports every fault under an id of its own.
+        Setting({}, lambda value: True, "a dict", OldPlace(OLD_KEY_SETS))
+    )
+    on_demand: bool = _switch(True, "create_images_on_demand")
+    placeholdit: bool = declare(
+        Setting(False, lambda v: isinstance(v, bool), "True or False", OldPlace(OLD_PLACEHOLDIT))
+    )
+    # How their files are named.
+    sized_dirname: str = _folder("__sized__", "sized_directory_name")
+    filtered_dirname: str = _folder("__filtered__", "filtered_directory_name")
+    placeholder_dirname: str = _folder("__placeholder__", "placeholder_directory_name")
+    filename_processor: str | None = _setting(
+        None,
+        _none_or(_is_dotted_path),
+        "None or the dotted path of a function str -> str",
+        "image_key_post_processor",
+    )
+    # How they are written: the fields of `Encoding`. ENCODINGS changes them for one key set.
+    jpeg_quality: int = _quality(_ENCODING.jpeg_quality, "jpeg_resize_quality")
+    progressive_jpeg: bool = _switch(_ENCODING.progressive_jpeg, "progressive_jpeg")
+    webp_quality: int = _quality(_ENCODING.webp_quality, "webp_resize_quality")
+    webp_lossless: bool = _switch(_ENCODING.webp_lossless, "lossless_webp")
+    webp_method: int = _level(_ENCODING.webp_method, 6)
+    avif_quality: int = _quality(_ENCODING.avif_quality)
+    avif_speed: int = _level(_ENCODING.avif_speed, 10)
+    png_compress_level: int = _level(_ENCODING.png_compress_level, 9)
+    background: str = _setting(
+        "#ffffff", _is_opaque_colour, "a colour as '#rrggbb' or as CSS names it"
+    )
+    color: str = _choice("srgb", "keep")
+    animation: str = _choice("first", "keep")
+    encodings: Mapping[str, Mapping[str, Any]] = _setting(
+        {}, _is_dict_of_dicts, "a dict of dicts by the name of a rendition key set"
+    )
+    # Which originals are accepted: the fields of `Limits`.
+    max_pixels: int = _limit(_LIMITS.max_pixels, "pixels")
+    max_side: int = _limit(_LIMITS.max_side, "pixels")
+    max_file_bytes: int = _limit(_LIMITS.max_file_bytes, "bytes")
+    max_jpeg_scans: int = _limit(_LIMITS.max_jpeg_scans, "scans")
+    max_frame_pixels: int = _limit(_LIMITS.max_frame_pixels, "pixels")
+    max_metadata_bytes: int = _limit(_LIMITS.max_metadata_bytes, "bytes")
+    max_decode_bytes: int = _limit(_LIMITS.max_decode_bytes, "bytes")
+    formats: Sequence[str] = _setting(
+        _LIMITS.formats,
+        _are_formats,
+        f"a list of some of: {', '.join(repr(row.name) for row in FORMATS)}",
+    )
+    # Where their records are kept.
+    store: str = _setting(
+        "renditions.records.cache.CacheStore", _is_dotted_path, "the dotted path of a record store"
+    )
+    cache: str | None = _setting(
+        None, _none_or(lambda v: isinstance(v, str)), "None or the alias of a cache", "cache_name"
+    )
+    record_lifetime_s: int | None = _setting(
+        2_592_000,
+        _none_or(_whole(0, 2**31 - 1)),
+        "a whole number of seconds or None",
+        "cache_length",
+    )
+    # Read and checked by the package `workers`, which has a table of its own.
+    workers: Mapping[str, Any] = _setting({}, _is_dict, "a dict")
+
+
+SETTINGS = table_of(RenditionSettings)
+ENCODING_SETTINGS = {each.name.upper(): SETTINGS[each.name.upper()] for each in fields(Encoding)}
