@@ -62,6 +62,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.gallery.middleware.content_security_policy",
+    # Before the first text: a thread keeps the language of the request that it served before.
+    "django.middleware.locale.LocaleMiddleware",
     # Before anything reads the body.
     "config.gallery.middleware.refuse_large_bodies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -94,7 +96,9 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
-LANGUAGE_CODE = "en-us"
+# For browsers that ask for none of LANGUAGES.
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")]
 LOGIN_URL = "admin:login"
 
 # --- Where it keeps things ---

@@ -5,9 +5,9 @@ The ledger says what is owed, the records say what is made. Nothing is made by a
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from django.db import models, router
+from django.utils.translation import gettext_lazy as _
 
 from renditions import conf as library
 from renditions.engine.status import RenditionStatus, recall, survey
@@ -24,13 +24,13 @@ NOT_DUE = "It is not there, and nothing is due to make it. The nightly run will 
 EVERY_PATH = ""
 
 
-class ProgressState(StrEnum):
+class ProgressState(models.TextChoices):
     """Where the renditions of one picture stand."""
 
-    QUEUED = "queued"  # enqueued; no worker has it yet
-    WARMING = "warming"  # a worker has it
-    DONE = "done"  # every rendition is there
-    FAILED = "failed"  # a rendition could not be made, and waits for a person
+    QUEUED = "queued", _("queued")  # enqueued; no worker has it yet
+    WARMING = "warming", _("being made")  # a worker has it
+    DONE = "done", _("done")  # every rendition is there
+    FAILED = "failed", _("failed")  # a rendition could not be made, and waits for a person
 
     @property
     def is_final(self) -> bool:

@@ -1,4 +1,4 @@
-"""The API: add a photo, list them, ask how far one is."""
+"""The API: add a photo, list all photos, read the state of one."""
 
 from typing import Any
 
@@ -14,27 +14,23 @@ from .uploads import TOO_LARGE
 
 
 class FileTooLarge(APIException):
-    """The picture is above the limit."""
-
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = TOO_LARGE
 
 
 class MayUpload(permissions.IsAuthenticatedOrReadOnly):
-    """Everybody reads; who writes is a setting."""
+    """Everybody may read; the setting `ANONYMOUS_UPLOADS` says whether everybody may upload."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Return whether this request may go on."""
         return settings.ANONYMOUS_UPLOADS or super().has_permission(request, view)
 
 
 class Throttle(throttling.ScopedRateThrottle):
-    """Uploads and reads have an allowance each, per client and web process."""
+    """A client has one limit for uploads and one for reads, in each web process."""
 
     cache = caches["throttling"]
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        """Return whether the client still has some of its allowance."""
         view.throttle_scope = "uploads" if request.method == "POST" else "reads"
         return super().allow_request(request, view)
 
@@ -47,11 +43,10 @@ class PhotoList(generics.ListCreateAPIView):
     throttle_classes = [Throttle]
 
     def get_serializer_class(self) -> type[PhotoSerializer | UploadSerializer]:
-        """Return what the request's body or the answer looks like."""
         return UploadSerializer if self.request.method == "POST" else PhotoSerializer
 
     def handle_exception(self, exc: Exception) -> Any:
-        """Answer 413 and not 400 where the only trouble is the size of the file."""
+        """Answer 413 instead of 400 if the file is too large."""
         if isinstance(exc, ValidationError) and isinstance(exc.detail, dict):
             for error in exc.detail.get("image", []):
                 if error.code == TOO_LARGE:

@@ -1,10 +1,10 @@
 """The gallery as a Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class GalleryConfig(AppConfig):
-    """Photos and their renditions."""
-
     name = "config.gallery"
     label = "gallery"
+    verbose_name = _("Gallery")

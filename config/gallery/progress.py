@@ -1,4 +1,4 @@
-"""How far the renditions of photos are."""
+"""The state of the renditions of photos."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Photos as the API takes and gives them."""
+"""Photos as the API reads and writes them."""
 
 from typing import Any
 
@@ -13,9 +13,10 @@ from .uploads import check_picture
 
 
 class PhotoSerializer(serializers.ModelSerializer):
-    """A photo, the addresses of its renditions, and how far they are."""
+    """A photo, the URLs of its renditions, and their state."""
 
-    # By this name also the `Location` of the answer to an upload.
+    # The answer to an upload has this URL in its `Location` header: REST framework takes it from
+    # the field `url`.
     url = serializers.HyperlinkedIdentityField(view_name="gallery:api-photo")
     page = serializers.HyperlinkedIdentityField(view_name="gallery:photo")
     image = VersatileImageFieldSerializer(sizes=KEY_SET, read_only=True)
@@ -27,7 +28,7 @@ class PhotoSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_warm(self, photo: Photo) -> dict[str, Any]:
-        """Return the state, and which paths are made and which are not, and why not."""
+        """Return the state, the paths that are made, and the failed paths with reasons."""
         progress = progress_of(photo)
         return {
             "state": progress.state,
@@ -40,23 +41,21 @@ class PPOISerializerField(serializers.Field):
     """A focal point as `0.25x0.75`."""
 
     def to_internal_value(self, data: Any) -> tuple[float, float]:
-        """Return the tuple, or raise ValidationError with what a focal point looks like."""
         return parse_ppoi(data)
 
     def to_representation(self, value: tuple[float, float]) -> str:
-        """Return the text."""
         return ppoi_text(value)
 
 
 class UploadSerializer(serializers.Serializer):
-    """What it takes to add a photo."""
+    """The fields of an upload."""
 
     title = serializers.CharField(max_length=120)
     image = serializers.FileField(validators=[check_picture])
     ppoi = PPOISerializerField(required=False)
 
     def create(self, validated_data: dict[str, Any]) -> Photo:
-        """Return the photo, saved; its renditions are owed from then on."""
+        """Save the photo; the save enqueues its renditions."""
         ppoi = validated_data.pop("ppoi", None)
         photo = Photo(**validated_data)
         if ppoi:
@@ -65,5 +64,5 @@ class UploadSerializer(serializers.Serializer):
         return photo
 
     def to_representation(self, instance: Photo) -> dict[str, Any]:
-        """Return the photo as it is given out."""
+        """Answer with the saved photo, not with the fields of the upload."""
         return PhotoSerializer(instance, context=self.context).data

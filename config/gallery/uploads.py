@@ -1,4 +1,4 @@
-"""What people send: whether it is a picture that can be taken, and what it is called here."""
+"""Uploads: whether a file is accepted, and under which name it is stored."""
 
 import secrets
 from pathlib import PurePosixPath
@@ -10,6 +10,7 @@ from django.core.files import File
 from django.db.models.fields.files import FieldFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from renditions import conf
 from renditions.errors import RenditionError
@@ -23,16 +24,18 @@ EXTENSIONS = frozenset(extension for row in FORMATS for extension in row.extensi
 
 
 def check_picture(file: File) -> None:
-    """Raise ValidationError where `file` is no picture that renditions can be made from.
+    """Accept a picture that renditions can be made from.
 
-    Only its header is read: a picture that breaks off further down is taken, and fails with its
-    reason where everybody sees it.
+    Only the header is read. An upload that is cut off later in the file is accepted; its renditions
+    fail, and its page shows the reason.
+
+    Raises:
+        ValidationError: the file is too large, in no accepted format, or above a limit.
     """
-    if isinstance(file, FieldFile) and file._committed:  # noqa: SLF001 the only one who knows
-        return  # It lies on the storage already, and was looked at when it came.
+    if isinstance(file, FieldFile) and file._committed:  # noqa: SLF001 no public name says this
+        return  # The file is stored already, and was checked when it was uploaded.
     if file.size > settings.MAX_UPLOAD_BYTES:
-        limit = filesizeformat(settings.MAX_UPLOAD_BYTES)
-        raise ValidationError(f"The file is larger than {limit}.", code=TOO_LARGE)
+        raise ValidationError(too_large_text(), code=TOO_LARGE)
     file.seek(0)
     try:
         probe(file, conf.limits())
@@ -42,10 +45,17 @@ def check_picture(file: File) -> None:
         file.seek(0)
 
 
-def stored_name(instance: Any, filename: str) -> str:
-    """Return where an upload is kept: a name that nobody else has, safe whatever was sent.
+def too_large_text() -> str:
+    return _("The file is larger than %(limit)s.") % {
+        "limit": filesizeformat(settings.MAX_UPLOAD_BYTES)
+    }
 
-    The extension decides what a browser is told, so it is always one of a picture.
+
+def stored_name(instance: Any, filename: str) -> str:
+    """Return a unique path for an upload, safe for every `filename` that a client can send.
+
+    The web server derives the content type from the extension, so only extensions of pictures are
+    kept; all others become `jpg`.
     """
     sent = PurePosixPath(filename.replace("\\", "/"))
     extension = sent.suffix.lower().lstrip(".")

@@ -14,13 +14,13 @@ from .models import Photo
 from .progress import progress_of, progress_of_all
 
 PAGE_SIZE = 24
-# The script asks for these alone, while something is being made.
+# The script polls only this part of a page while renditions are being made.
 PARTS = {"gallery": "gallery/_grid.html", "photo": "gallery/_renditions.html"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def gallery(request: HttpRequest) -> HttpResponse:
-    """Show the photos, newest first; POST adds one."""
+    """Show all photos, newest first; POST adds a photo."""
     may_upload = settings.ANONYMOUS_UPLOADS or request.user.is_authenticated
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and not may_upload:
@@ -40,7 +40,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def photo(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one photo with all its renditions and their state."""
+    """Show a photo, its renditions and their state."""
     progress = progress_of(get_object_or_404(Photo, pk=pk))
     return render(request, _template(request, "photo"), {"progress": progress})
 
@@ -51,16 +51,16 @@ def _template(request: HttpRequest, page: str) -> str:
 
 @require_safe
 def media(request: HttpRequest, path: str) -> HttpResponseBase:
-    """Serve an original or a rendition; nothing in it may run."""
+    """Serve an original or a rendition, in a sandbox so that no script in it can run."""
     response = serve(request, path, document_root=settings.MEDIA_ROOT)
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    # Under one name there is one picture: a new focal point or a new upload has a new name.
+    # The content of a URL does not change: a new focal point or a new upload has a new name.
     response.headers["Cache-Control"] = "public, max-age=300"
     return response
 
 
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while the database does."""
+    """Answer 200 if the database can be reached."""
     connection.ensure_connection()
     return HttpResponse("ok\n", content_type="text/plain")

@@ -19,12 +19,13 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("title", models.CharField(max_length=120)),
+                ("title", models.CharField(max_length=120, verbose_name="title")),
                 (
                     "image",
                     renditions.fields.VersatileImageField(
                         upload_to=config.gallery.uploads.stored_name,
                         validators=[config.gallery.uploads.check_picture],
+                        verbose_name="image",
                     ),
                 ),
                 (
@@ -36,8 +37,15 @@ class Migration(migrations.Migration):
                         verbose_name="focal point of the image",
                     ),
                 ),
-                ("added_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "added_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="added at"),
+                ),
             ],
-            options={"ordering": ["-id"]},
+            options={
+                "verbose_name": "photo",
+                "verbose_name_plural": "photos",
+                "ordering": ["-id"],
+            },
         ),
     ]

@@ -1,4 +1,4 @@
-// Asks for the changing part of the page until nothing in it is pending.
+// Polls the changing part of the page until nothing in it is pending.
 "use strict";
 
 const FASTEST_MS = 600;
@@ -12,7 +12,7 @@ async function fetchPart() {
   return response.text();
 }
 
-// Puts new content in place of old, and keeps each child that is the same: no picture flickers.
+// Replaces the children that have changed and keeps the others, so that no picture flickers.
 function update(part, html) {
   const fresh = document.createElement("div");
   fresh.innerHTML = html;
@@ -37,24 +37,24 @@ function merge(old, fresh) {
 
 function watch(part) {
   let delay = FASTEST_MS;
-  const look = async () => {
+  const poll = async () => {
     if (!part.querySelector("[data-pending]")) return;
     if (!document.hidden) {
       try {
         update(part, await fetchPart());
         delay = Math.min(delay * 1.2, SLOWEST_MS);
       } catch {
-        delay = SLOWEST_MS; // the server is away: go on asking
+        delay = SLOWEST_MS; // the server cannot be reached: try again later
       }
     }
-    window.setTimeout(look, delay);
+    window.setTimeout(poll, delay);
   };
-  window.setTimeout(look, delay);
+  window.setTimeout(poll, delay);
 }
 
 document.querySelectorAll("[data-part]").forEach(watch);
 
-// A title is made of the file's name where none was typed.
+// Suggests a title from the name of the file, unless the visitor has typed one.
 const picker = document.querySelector("#id_image");
 picker?.addEventListener("change", () => {
   const title = document.querySelector("#id_title");
@@ -65,5 +65,5 @@ picker?.addEventListener("change", () => {
 document.querySelector("form.upload")?.addEventListener("submit", (event) => {
   const button = event.target.querySelector("button");
   button.disabled = true;
-  button.textContent = "Uploading…";
+  button.textContent = button.dataset.busy;
 });
