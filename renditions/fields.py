@@ -17,7 +17,7 @@ from .forms import SizedImageCenterpointClickDjangoAdminField, VersatileImageFor
 from .imaging.geometry import CENTRE
 from .placeholder import PlaceholderImage, publish_once
 from .planning.keys import RenditionKeySet
-from .planning.paths import namesake, placeholder_path, shortened
+from .planning.paths import colliding_name, placeholder_path, shortened
 from .planning.plans import Original, plan_key_set
 from .ppoi import CENTRE_PPOI, CENTRE_TEXT, PPOI, parse_ppoi, ppoi_text
 from .storage import storage_label
@@ -111,7 +111,7 @@ class VersatileImageField(models.ImageField):
     def generate_filename(self, instance: models.Model, filename: Any) -> str:
         """Return a name that has room for its renditions, which are no other picture's."""
         name = shortened(super().generate_filename(instance, filename))
-        other = namesake(name)
+        other = colliding_name(name)
         if other is None or not self.storage.exists(other):
             return name
         stem, extension = posixpath.splitext(name)

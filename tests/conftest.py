@@ -11,6 +11,8 @@ from django.core.cache import caches
 from django.core.files.base import ContentFile
 from PIL import Image
 
+from renditions.planning.registry import Registry
+from renditions.registry import registry as registered
 from tests.service import processes, servers
 from workers.conf import CELERY
 
@@ -47,6 +49,14 @@ def picture() -> Callable[..., ContentFile]:
         )
 
     return make
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    """The registry; its registrations are restored after the test."""
+    before = registered.snapshot()
+    yield registered
+    registered.restore(before)
 
 
 @pytest.fixture(autouse=True)

@@ -1,1 +1,1 @@
-"""What to make, from what, to where: pure values, with no Django."""
+"""Which rendition to make, from which original, at which path. Pure values, without Django."""

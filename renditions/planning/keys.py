@@ -8,8 +8,8 @@ A rendition key names one rendition of any picture:
     filters__NAME__url                   filtered, at full size
     filters__NAME__SIZER__WxH            filtered and sized
 
-A key that gives a size may end in an output format: `crop__400x400__webp`.
-A rendition key set is an ordered list of (name, key).
+A key with a size may end in an output format: `crop__400x400__webp`.
+A rendition key set is an ordered list of (name, key) pairs.
 """
 
 import re
@@ -27,15 +27,15 @@ _NAME = re.compile(r"[^\W_][\w-]*", re.ASCII)
 
 
 class InvalidSizeKey(Exception):
-    """A rendition key that says nothing that could be made."""
+    """The rendition key is malformed, or it names an unknown sizer, filter or format."""
 
 
 class InvalidSizeKeySet(Exception):
-    """Not an iterable of (name, rendition key)."""
+    """The value is not an iterable of (name, rendition key) pairs."""
 
 
 def parse_size(text: str) -> Size | None:
-    """Return the size that `WxH` means, or None where it means none (a side of 0 included)."""
+    """Parse `WxH`; return None if `text` is malformed or a side is 0."""
     found = _SIZE.fullmatch(text)
     if not found:
         return None
@@ -45,24 +45,24 @@ def parse_size(text: str) -> Size | None:
 
 @dataclass(frozen=True, slots=True)
 class RenditionKey:
-    """One rendition key, taken apart. Names are not looked up here."""
+    """A parsed rendition key. Its sizer, filter and format may be unknown: see `check_names`."""
 
-    sizer: str | None = None  # None: the size stays
-    size: Size | None = None  # given exactly where `sizer` is
+    sizer: str | None = None  # None: the rendition has the size of the original
+    size: Size | None = None  # set if and only if `sizer` is set
     filter: str | None = None
-    format: str | None = None  # lower case; None: the original's own
+    format: str | None = None  # lower case; None: the format of the original
 
     @property
     def is_original(self) -> bool:
-        """Whether the key names the original, for which nothing is made."""
+        """Whether the key names the original, so there is no rendition to make."""
         return self.sizer is None and self.filter is None
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """Take `text` apart.
+        """Parse `text`.
 
         Raises:
-            InvalidSizeKey: with the key and what a key looks like.
+            InvalidSizeKey: `text` is malformed; the message shows valid keys.
         """
         if not isinstance(text, str):
             raise _invalid(text)
@@ -71,11 +71,11 @@ class RenditionKey:
         if parts[0] == "filters" and len(parts) > 2:
             filter_name, parts = parts[1], parts[2:]
         if parts == ["url"]:
-            return cls(filter=_name(filter_name, text))
+            return cls(filter=_checked_name(filter_name, text))
         if parse_size(parts[0]):
             parts.insert(0, DEFAULT_SIZER)
-        sizer, size, output = _sized(parts, text)
-        return cls(_name(sizer, text), size, _name(filter_name, text), output)
+        sizer, size, output = _parse_sized(parts, text)
+        return cls(_checked_name(sizer, text), size, _checked_name(filter_name, text), output)
 
     def __str__(self) -> str:
         parts = ["filters", self.filter] if self.filter else []
@@ -84,7 +84,7 @@ class RenditionKey:
         return SEPARATOR.join(part for part in parts if part)
 
 
-def _sized(parts: list[str], text: str) -> tuple[str, Size, str | None]:
+def _parse_sized(parts: list[str], text: str) -> tuple[str, Size, str | None]:
     size = parse_size(parts[1]) if len(parts) in (2, 3) else None
     if not size:
         raise _invalid(text)
@@ -94,7 +94,7 @@ def _sized(parts: list[str], text: str) -> tuple[str, Size, str | None]:
     return parts[0], size, output
 
 
-def _name(name: str | None, text: str) -> str | None:
+def _checked_name(name: str | None, text: str) -> str | None:
     if name is not None and not _NAME.fullmatch(name):
         raise _invalid(text)
     return name
@@ -110,17 +110,17 @@ def _invalid(text: object) -> InvalidSizeKey:
 
 @dataclass(frozen=True, slots=True)
 class RenditionKeySet:
-    """An ordered list of (name, rendition key) in which a name stands once."""
+    """An ordered list of (name, rendition key) pairs with unique names."""
 
     entries: tuple[tuple[str, RenditionKey], ...]
 
     @classmethod
     def parse(cls, entries: object) -> Self:
-        """Take an iterable of pairs apart; its order is kept, an exact repetition is dropped.
+        """Parse an iterable of pairs. The order is kept, and a repeated pair is dropped.
 
         Raises:
-            InvalidSizeKeySet: not pairs of strings, or one name for two keys.
-            InvalidSizeKey: a key that is none.
+            InvalidSizeKeySet: an entry is not a pair of strings, or one name has two keys.
+            InvalidSizeKey: a key is malformed.
         """
         if isinstance(entries, RenditionKeySet):
             return cls(entries.entries)
@@ -129,8 +129,8 @@ class RenditionKeySet:
             key = RenditionKey.parse(text)
             if named.setdefault(name, key) != key:
                 raise InvalidSizeKeySet(
-                    f"The name {name!r} stands for two rendition keys, "
-                    f"{str(named[name])!r} and {str(key)!r}. Give each key a name of its own."
+                    f"The name {name!r} has two rendition keys, "
+                    f"{str(named[name])!r} and {str(key)!r}. Give each key its own name."
                 )
         return cls(tuple(named.items()))
 
@@ -142,7 +142,7 @@ class RenditionKeySet:
 
     @property
     def keys(self) -> tuple[RenditionKey, ...]:
-        """The keys without their names, each once."""
+        """The distinct keys, in order."""
         return tuple(dict.fromkeys(key for _, key in self.entries))
 
 

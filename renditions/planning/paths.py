@@ -1,8 +1,8 @@
-"""Where a rendition lies: its path on the storage of its original.
+"""The path of a rendition, on the storage of its original.
 
-The names are those of django-versatileimagefield, byte for byte, so that files it made are found
-again. With one difference: that package took every space out of a path, so that `a b.jpg` and
-`ab.jpg` shared a rendition; here a name keeps its spaces and shares nothing.
+The paths are those of django-versatileimagefield 3.1, byte for byte, so files that it made are
+found again. One rule differs: that package removed every space from a path, so `a b.jpg` and
+`ab.jpg` shared a rendition. Here a path keeps its spaces.
 """
 
 import os
@@ -12,31 +12,31 @@ from dataclasses import dataclass
 
 from renditions.imaging.geometry import Size
 
-# A name without an extension has always been treated as one of these.
+# django-versatileimagefield treats a name without an extension as a JPEG.
 DEFAULT_EXTENSION = "jpg"
-# File systems end at 255; the name of a rendition is up to 75 longer than that of its original.
+# File systems allow 255 bytes, and a rendition adds up to 75 to the name of its original.
 MAX_FILENAME_BYTES = 180
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a project's settings say about names."""
+    """The settings that decide paths."""
 
     sized_dirname: str
     filtered_dirname: str
     placeholder_dirname: str
-    qualities: Mapping[str, int]  # by lower-case extension; part of the name where there is one
-    process_key: Callable[[str], str]  # applied to the part that describes the rendition
+    qualities: Mapping[str, int]  # by lower-case extension; a quality is part of the file name
+    process_key: Callable[[str], str]  # applied to the part of a name that describes the rendition
 
 
 def split_extension(filename: str) -> tuple[str, str]:
-    """Return (stem, extension); a name without a dot counts as `jpg`."""
+    """Return (stem, extension); the extension is `jpg` if the name has no dot."""
     stem, dot, extension = filename.rpartition(".")
     return (stem, extension) if dot else (filename, DEFAULT_EXTENSION)
 
 
-def namesake(name: str) -> str | None:
-    """Return the one other name that has the same renditions as `name`: `a` for `a.jpg`."""
+def colliding_name(name: str) -> str | None:
+    """Return the only other name with the same rendition paths as `name`: `a` for `a.jpg`."""
     folder, filename = posixpath.split(name)
     stem, dot, extension = filename.rpartition(".")
     if not dot:
@@ -47,7 +47,7 @@ def namesake(name: str) -> str | None:
 
 
 def shortened(name: str) -> str:
-    """Return `name` with its file name cut so that those of its renditions fit any disk."""
+    """Return `name`, cut so that the file names of its renditions fit any file system."""
     folder, filename = posixpath.split(name)
     if len(os.fsencode(filename)) <= MAX_FILENAME_BYTES:
         return name
@@ -60,13 +60,13 @@ def shortened(name: str) -> str:
 def sized_filename(
     filename: str, size: Size, sizer_key: str, layout: Layout, output: str | None = None
 ) -> str:
-    """Return the name of a sized rendition of `filename`.
+    """Return the file name of a sized rendition of `filename`.
 
     Args:
-        sizer_key: Names sizer and focal point: `crop-c0-5__0-5`, `thumbnail`.
-        output: Extension of the wanted format, or None for that of the original. A converted
-            rendition keeps both: `a-thumbnail-10x10-70.jpg.webp`. No rendition of another
-            original ends like that, because theirs end in a size or a quality.
+        sizer_key: Names the sizer and the focal point: `crop-c0-5__0-5`, `thumbnail`.
+        output: Extension of the output format; None: the format of the original. A converted
+            rendition has both extensions: `a-thumbnail-10x10-70.jpg.webp`. This name cannot
+            belong to another original, because those names end in a size or a quality.
     """
     stem, extension = split_extension(filename)
     key = f"{sizer_key}-{size}"
@@ -76,14 +76,14 @@ def sized_filename(
     named = f"{stem}-{layout.process_key(key)}"
     if output is None:
         return f"{named}.{extension}"
-    # A trailing dash keeps `a` apart from `a.jpg`.
+    # Without the dash, `a` and `a.jpg` would share this name.
     return f"{named}.{extension}.{output}" if "." in filename else f"{named}-.{output}"
 
 
 def sized_path(
     name: str, size: Size, sizer_key: str, layout: Layout, output: str | None = None
 ) -> str:
-    """Return where the sized rendition of the original at `name` lies."""
+    """Return the path of a sized rendition of the original at `name`."""
     folder, filename = posixpath.split(name)
     return posixpath.join(
         layout.sized_dirname, folder, sized_filename(filename, size, sizer_key, layout, output)
@@ -91,17 +91,17 @@ def sized_path(
 
 
 def filtered_filename(filename: str, filter_name: str) -> str:
-    """Return the name of `filename` filtered at full size."""
+    """Return the file name of the filtered rendition of `filename` at full size."""
     stem, extension = split_extension(filename)
     return f"{stem}__{filter_name}__.{extension}"
 
 
 def filtered_path(name: str, filter_name: str, layout: Layout) -> str:
-    """Return where the original at `name`, filtered at full size, lies."""
+    """Return the path of the filtered rendition at full size of the original at `name`."""
     folder, filename = posixpath.split(name)
     return posixpath.join(folder, layout.filtered_dirname, filtered_filename(filename, filter_name))
 
 
 def placeholder_path(name: str, layout: Layout) -> str:
-    """Return where the placeholder called `name` lies on the storage of the field."""
+    """Return the path of the placeholder `name` on the storage of its field."""
     return posixpath.join(layout.placeholder_dirname, name)

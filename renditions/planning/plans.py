@@ -1,7 +1,7 @@
-"""What to make, from what, to where: plain data, computed without touching anything.
+"""Plans: plain data, computed without any call to a storage, a cache or a database.
 
-The plan is the index: from a file name, a focal point and a key set every path and every record
-key follows, so there is no list of renditions to keep.
+The plan is the index. A file name, a focal point and a key set give every path and every record
+key, so no list of renditions is stored anywhere.
 """
 
 import hashlib
@@ -23,43 +23,43 @@ from .registry import NotRegistered, registry
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A picture that renditions are made from, as its model instance describes it."""
+    """The picture that renditions are made from."""
 
-    field: str  # label: app.Model.field
-    storage: str  # label of the field's storage
-    name: str  # on that storage
+    field: str  # app.Model.field
+    storage: str  # label of the storage, as `storage_label` returns it
+    name: str  # path on this storage
     ppoi: FocalPoint
 
 
 @dataclass(frozen=True, slots=True)
 class RenditionPlan:
-    """One rendition to be made; nothing has been done yet."""
+    """One rendition to make. Nothing has happened yet."""
 
     original: Original
     key: RenditionKey
     recipe: Recipe
-    path: str  # on the original's storage
+    path: str  # on the storage of the original
 
     @property
     def storage(self) -> str:
-        """Label of the storage of the original and of the rendition."""
+        """Label of the storage of both the original and the rendition."""
         return self.original.storage
 
     @property
     def fingerprint(self) -> str:
-        """Digest of all that decides the bytes, but for the original's own content."""
+        """Digest of everything that decides the bytes, except the content of the original."""
         parts = (self.original.name, self.path, str(self.key), self._ppoi(), self._encoding())
         text = "\0".join(parts)
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
         return digest.hexdigest()
 
     def _ppoi(self) -> str:
-        # A project's own sizer may use the focal point and not put it into the file name.
+        # The path is not enough: a custom sizer can use the focal point without naming it there.
         uses_ppoi = self.recipe.sizer is not None and self.recipe.sizer.uses_ppoi
         return repr(self.original.ppoi) if uses_ppoi else ""
 
     def _encoding(self) -> str:
-        """Return what changes the bytes of this format: another format's quality does not."""
+        """Return the options of this format only: the quality of another one changes nothing."""
         encoding = self.recipe.encoding
         extension = split_extension(self.original.name)[1]
         row = (
@@ -74,20 +74,20 @@ class RenditionPlan:
 
 
 class Style(NamedTuple):
-    """What a project's settings say about a rendition."""
+    """The settings for one rendition."""
 
-    layout: Layout  # how it is named
-    encoding: Encoding  # how it is written
+    layout: Layout  # decides its path
+    encoding: Encoding  # decides its bytes
 
 
 def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPlan:
     """Return the plan of one rendition.
 
     Args:
-        key: Not the original's own `url`, for which there is nothing to make.
+        key: Any key but `url`, which names the original.
 
     Raises:
-        InvalidSizeKey: it names a sizer, filter or format that nobody registered.
+        InvalidSizeKey: the sizer, filter or format is unknown.
     """
     layout, encoding = style
     sizer, chosen_filter = _sizer(key), _filter(key)
@@ -112,16 +112,16 @@ def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPl
 def plan_key_set(
     original: Original, key_set: RenditionKeySet, style: Callable[[RenditionKey], Style]
 ) -> tuple[RenditionPlan, ...]:
-    """Return a plan for each rendition of `key_set`, in its order, each path once."""
+    """Return a plan for each rendition of `key_set`, in its order, without repeated paths."""
     plans = (plan_key(original, key, style(key)) for key in key_set.keys if not key.is_original)
     return tuple({plan.path: plan for plan in plans}.values())
 
 
 def validated(entries: object) -> RenditionKeySet:
-    """Return `entries` as a key set whose every name is known.
+    """Parse `entries` as a rendition key set, and check its sizers, filters and formats.
 
     Raises:
-        InvalidSizeKeySet, InvalidSizeKey: with what is wrong and what would be right.
+        InvalidSizeKeySet, InvalidSizeKey: the message shows what is wrong and what is valid.
     """
     key_set = RenditionKeySet.parse(entries)
     check_names(key_set.keys)
@@ -129,7 +129,7 @@ def validated(entries: object) -> RenditionKeySet:
 
 
 def check_names(keys: Iterable[RenditionKey]) -> None:
-    """Raise InvalidSizeKey for the first name in `keys` that is unknown."""
+    """Raise InvalidSizeKey for the first key with an unknown sizer, filter or format."""
     for key in keys:
         for error in unknown_names(key):
             raise error

@@ -1,4 +1,4 @@
-"""Sizers and filters by name."""
+"""The registered sizers and filters, by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ T = TypeVar("T")
 
 
 class AlreadyRegistered(Exception):
-    """The name is taken."""
+    """A sizer or filter with this name is registered already."""
 
 
 class NotRegistered(Exception):
-    """Nothing has that name."""
+    """No sizer or filter has this name."""
 
 
 class InvalidSizedImageSubclass(Exception):
-    """Not a class of sizers."""
+    """The value is not a sizer class."""
 
 
 class InvalidFilteredImageSubclass(Exception):
-    """Not a class of filters."""
+    """The value is not a filter class."""
 
 
 class UnallowedSizerName(Exception):
@@ -36,19 +36,19 @@ class UnallowedFilterName(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Entry(Generic[T]):
-    registered: type[Any]  # the class that the project named
-    made: T  # the one instance that plans and renditions use: plans of one key are equal
+    registered: type[Any]  # the class that the project registered
+    instance: T  # only one, so that two plans of one key are equal
 
 
 Snapshot = tuple[dict[str, _Entry[AnySizer]], dict[str, _Entry[AnyFilter]]]
-# From a name and a class to the sizer or filter that stands for it.
+# Returns the sizer or filter for a name and a class.
 Adapter = Callable[[str, type[Any]], Any]
 
 
 class Registry:
-    """The sizers and filters that rendition keys may name."""
+    """The sizers and filters that rendition keys can use."""
 
-    # A sizer is an attribute of the field file, beside all of these.
+    # A sizer is an attribute of the field file, so it must not hide one of these.
     unallowed_sizer_names = (
         "DEFAULT_CHUNK_SIZE", "build_filters_and_sizers", "chunks", "close", "closed",
         "create_on_demand", "delete", "delete_all_created_images", "delete_filtered_images",
@@ -69,61 +69,78 @@ class Registry:
         self._adapters: dict[type[Any], Adapter] = {}
 
     def adapt(self, base: type[Any], adapter: Adapter) -> None:
-        """Let subclasses of `base` be registered, each by way of what `adapter` returns."""
+        """Accept subclasses of `base`; `adapter` returns the sizer or filter for each of them."""
         self._adapters[base] = adapter
 
     def register_sizer(self, attr_name: str, sizedimage_cls: type[Any]) -> None:
-        """Let keys and `image.<attr_name>` name `sizedimage_cls`.
+        """Register a sizer for rendition keys and for `image.<attr_name>`.
 
         Raises:
             UnallowedSizerName, InvalidSizedImageSubclass, AlreadyRegistered.
         """
         if attr_name.startswith("_") or attr_name in self.unallowed_sizer_names:
             raise UnallowedSizerName(
-                f"No sizer may be named {attr_name!r}: names that begin with an underscore and "
-                f"these are taken: {', '.join(self.unallowed_sizer_names)}."
+                f"A sizer cannot be named {attr_name!r}. A name must not begin with an underscore "
+                "and must not be an attribute of the image: "
+                f"{', '.join(self.unallowed_sizer_names)}."
             )
-        made = self._made(attr_name, sizedimage_cls)
-        if not isinstance(made, AnySizer):
+        instance = self._instance_of(attr_name, sizedimage_cls)
+        if not isinstance(instance, AnySizer):
             raise InvalidSizedImageSubclass(
                 f"{sizedimage_cls!r} is not a sizer. Subclass renditions.imaging.sizers.Sizer, "
                 "or SizedImage for code written for django-versatileimagefield."
             )
-        _add(self._sizers, attr_name, _Entry(sizedimage_cls, made), "sizer")
+        _add(self._sizers, attr_name, _Entry(sizedimage_cls, instance), "sizer")
 
     def unregister_sizer(self, attr_name: str) -> None:
-        """Free the name, or raise NotRegistered."""
+        """Remove the sizer.
+
+        Raises:
+            NotRegistered.
+        """
         _remove(self._sizers, attr_name, "sizer")
 
     def register_filter(self, attr_name: str, filterimage_cls: type[Any]) -> None:
-        """Let keys and `image.filters.<attr_name>` name `filterimage_cls`.
+        """Register a filter for rendition keys and for `image.filters.<attr_name>`.
 
         Raises:
             UnallowedFilterName, InvalidFilteredImageSubclass, AlreadyRegistered.
         """
         if attr_name.startswith("_"):
             raise UnallowedFilterName(
-                f"No filter may be named {attr_name!r}: it begins with an underscore."
+                f"A filter cannot be named {attr_name!r}. A name must not begin with an underscore."
             )
-        made = self._made(attr_name, filterimage_cls)
-        if not isinstance(made, AnyFilter):
+        instance = self._instance_of(attr_name, filterimage_cls)
+        if not isinstance(instance, AnyFilter):
             raise InvalidFilteredImageSubclass(
                 f"{filterimage_cls!r} is not a filter. Subclass renditions.imaging.filters.Filter, "
                 "or FilteredImage for code written for django-versatileimagefield."
             )
-        _add(self._filters, attr_name, _Entry(filterimage_cls, made), "filter")
+        _add(self._filters, attr_name, _Entry(filterimage_cls, instance), "filter")
 
     def unregister_filter(self, attr_name: str) -> None:
-        """Free the name, or raise NotRegistered."""
+        """Remove the filter.
+
+        Raises:
+            NotRegistered.
+        """
         _remove(self._filters, attr_name, "filter")
 
     def sizer(self, name: str) -> AnySizer:
-        """Return the sizer called `name`, or raise NotRegistered with the names there are."""
-        return _look_up(self._sizers, name, "sizer").made
+        """Return the sizer called `name`.
+
+        Raises:
+            NotRegistered: the message lists the registered names.
+        """
+        return _look_up(self._sizers, name, "sizer").instance
 
     def filter(self, name: str) -> AnyFilter:
-        """Return the filter called `name`, or raise NotRegistered with the names there are."""
-        return _look_up(self._filters, name, "filter").made
+        """Return the filter called `name`.
+
+        Raises:
+            NotRegistered: the message lists the registered names.
+        """
+        return _look_up(self._filters, name, "filter").instance
 
     def has_sizer(self, name: str) -> bool:
         return name in self._sizers
@@ -133,39 +150,39 @@ class Registry:
 
     @property
     def sizer_classes(self) -> dict[str, type[Any]]:
-        """The registered classes of sizers by name, in the order of their registration."""
+        """The registered sizer classes by name, in the order of registration."""
         return {name: entry.registered for name, entry in self._sizers.items()}
 
     @property
     def filter_classes(self) -> dict[str, type[Any]]:
-        """The registered classes of filters by name, in the order of their registration."""
+        """The registered filter classes by name, in the order of registration."""
         return {name: entry.registered for name, entry in self._filters.items()}
 
     def name_of(self, *classes: type[Any] | None) -> str:
-        """Return the first name that one of `classes` is registered under as a sizer.
+        """Return the first sizer name under which one of `classes` is registered.
 
         Raises:
-            NotRegistered: none is.
+            NotRegistered.
         """
         for name, entry in self._sizers.items():
             if entry.registered in classes:
                 return name
-        raise NotRegistered(f"{classes[0]!r} is not registered under any name.")
+        raise NotRegistered(f"{classes[0]!r} is not registered. Call register_sizer first.")
 
     def filename_patterns(self) -> list[str]:
-        """Return a regular expression for what each sizer writes into file names."""
-        return [entry.made.filename_pattern for entry in self._sizers.values()]
+        """Return, for each sizer, the regular expression of its part of a file name."""
+        return [entry.instance.filename_pattern for entry in self._sizers.values()]
 
     def snapshot(self) -> Snapshot:
-        """Return all that is registered."""
+        """Return a copy of all registrations, for `restore`."""
         return dict(self._sizers), dict(self._filters)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Register exactly what was registered when `snapshot` was taken."""
+        """Replace all registrations by those of `snapshot`."""
         self._sizers, self._filters = dict(snapshot[0]), dict(snapshot[1])
 
-    def _made(self, name: str, cls: object) -> Any:
-        """Return an instance of `cls`, or what its adapter makes of it; None: neither can be."""
+    def _instance_of(self, name: str, cls: object) -> Any:
+        """Return the sizer or filter for `cls`; None: `cls` is neither, and has no adapter."""
         if not isinstance(cls, type):
             return None
         for base, adapter in self._adapters.items():

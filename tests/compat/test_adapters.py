@@ -67,14 +67,14 @@ class GreyJpeg(FilteredImage):
 
 
 class InAFile:
-    """What is left of a file that is no BytesIO, as Django's ContentFile is none."""
+    """A file object that is not a BytesIO, like Django's ContentFile."""
 
     def __init__(self, file):
         self.seek, self.read = file.seek, file.read
 
 
 class Own(FilteredImage):
-    """Has names of its own for what it is given, and options of its own for the file."""
+    """An old filter with its own names for arguments and its own options."""
 
     options: dict = {}
 
@@ -98,7 +98,7 @@ def a_filter(cls, **options):
 
 
 def test_an_old_sizer_gets_the_whole_upright_picture():
-    """At full size, the right way up, with its focal point and format."""
+    """It gets the picture at full size, with its focal point and format."""
     Padded.seen.clear()
     file = with_orientation(four_corners(320, 200), 6)
 
@@ -110,7 +110,7 @@ def test_an_old_sizer_gets_the_whole_upright_picture():
 
 
 def test_old_and_new_share_a_picture():
-    """An old sizer that changes its picture changes nobody else's."""
+    """An old sizer that changes its picture does not change the others."""
     recipes = [
         Recipe(sizer(), Size(40, 40)),
         Recipe(Crop(), Size(40, 40)),
@@ -124,7 +124,7 @@ def test_old_and_new_share_a_picture():
     assert all(near(corners_of(image), CORNERS, by=3) for image in images)
 
 
-def test_the_format_hook_is_asked():
+def test_the_format_hook_is_called():
     """`preprocess_JPEG` may change the picture and the options."""
     image = read(render(as_file(four_corners(60, 60), "JPEG"), Recipe(filter=a_filter(GreyJpeg))))
 
@@ -136,7 +136,7 @@ def test_the_format_hook_is_asked():
 
 
 def test_old_filters_before_new_and_old_sizers():
-    """Filtered at full size first, as ever, and once for all sizes."""
+    """A filter runs once at full size, before all sizers."""
     Mirrored.calls = 0
     old = a_filter(Mirrored)
     recipes = [
@@ -153,7 +153,6 @@ def test_old_filters_before_new_and_old_sizers():
 
 
 def test_a_new_filter_before_an_old_sizer():
-    """The order is the key's: filter, then sizer."""
     recipe = Recipe(sizer(), Size(30, 30), filter=Invert())
 
     image = read(render(as_file(four_corners(100, 100), "PNG"), recipe))
@@ -163,7 +162,7 @@ def test_a_new_filter_before_an_old_sizer():
 
 
 def test_an_old_sizer_saves_with_the_options_of_the_format():
-    """Quality is a setting, not something that each sizer knows."""
+    """The quality comes from the settings."""
     file = as_file(Image.effect_noise((90, 90), 90), "JPEG")
     sizes = [
         len(render(file, Recipe(sizer(), Size(90, 90), encoding=Encoding(jpeg_quality=q))).data)
@@ -174,7 +173,7 @@ def test_an_old_sizer_saves_with_the_options_of_the_format():
 
 
 def test_an_old_filter_is_called_by_position_and_may_return_any_file():
-    """What its arguments are called, and what is behind the file, was never asked."""
+    """An old filter chooses the names of its arguments, and its file need not be a BytesIO."""
     image = read(render(as_file(four_corners(60, 40), "JPEG"), Recipe(filter=a_filter(Own))))
 
     assert near(corners_of(image), CORNERS, by=20)
@@ -188,13 +187,13 @@ def test_an_old_filter_is_called_by_position_and_may_return_any_file():
         ("JPEG", a_filter(Fine, quality=95, progressive=True)),
     ],
 )
-def test_old_code_may_add_options_that_it_was_never_given(name, old):
-    """Only those of the format's hook are taken."""
+def test_old_code_may_add_options_of_its_own(name, old):
+    """Only options that the format hook returned are passed in, so none is passed twice."""
     assert read(render(as_file(four_corners(60, 40), name), Recipe(filter=old))).format == name
 
 
-def test_an_old_sizer_gets_a_palette_as_it_is():
-    """Code that puts a GIF's palette back finds one to put back."""
+def test_an_old_sizer_gets_a_palette_unchanged():
+    """Old code restores the palette of a GIF after it resized the picture."""
     Padded.seen.clear()
     picture = four_corners(40, 40).quantize(4)
 
@@ -203,8 +202,7 @@ def test_an_old_sizer_gets_a_palette_as_it_is():
     assert Padded.seen[0][1] == "P"
 
 
-def test_nothing_private_goes_through_an_old_sizer():
-    """Old code never carried EXIF over; comments it did."""
+def test_an_old_sizer_writes_no_metadata():
     file = as_file(four_corners(40, 40), "JPEG", comment=b"SECRET", xmp=b"SECRET")
 
     assert b"SECRET" not in render(file, Recipe(sizer(), Size(20, 20))).data
@@ -212,8 +210,8 @@ def test_nothing_private_goes_through_an_old_sizer():
 
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
-def test_a_large_picture_is_decoded_anew(format_name, orientation, monkeypatch):
-    """What is too large to be there twice becomes the same; new recipes beside it, too."""
+def test_a_large_picture_is_decoded_twice(format_name, orientation, monkeypatch):
+    """A picture that is too large to keep in memory gives the same renditions."""
     recipes = [
         Recipe(sizer(), Size(60, 60)),
         Recipe(Crop(), Size(40, 40)),

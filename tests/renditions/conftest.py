@@ -1,7 +1,7 @@
-"""What the library's own tests share."""
+"""Fixtures for the tests of the library."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 
 import pytest
@@ -9,12 +9,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from PIL import Image
 
-from renditions.registry import versatileimagefield_registry
 from tests.app.models import Card
 
 
 class CountingStorage(FileSystemStorage):
-    """Counts what it is asked."""
+    """A folder that counts the calls of its methods."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -36,16 +35,8 @@ class CountingStorage(FileSystemStorage):
 
 
 @pytest.fixture
-def registry() -> Iterator:
-    """Return the registry, which is afterwards what it was."""
-    before = versatileimagefield_registry.snapshot()
-    yield versatileimagefield_registry
-    versatileimagefield_registry.restore(before)
-
-
-@pytest.fixture
 def on_demand(configure) -> None:
-    """Make renditions when they are asked for."""
+    """Let an access to `url` or `name` make the rendition."""
     configure(ON_DEMAND=True)
 
 
@@ -57,7 +48,7 @@ def card(db, picture: Callable[..., ContentFile]) -> Card:
 
 @pytest.fixture
 def field_storage(monkeypatch) -> Callable:
-    """Return a function that gives a field of Card another storage for this test."""
+    """Return a function that sets the storage of a field of Card for this test."""
 
     def give(name: str, storage):
         monkeypatch.setattr(Card._meta.get_field(name), "storage", storage)
@@ -67,7 +58,7 @@ def field_storage(monkeypatch) -> Callable:
 
 
 def opened(storage, path: str) -> Image.Image:
-    """Return the picture at `path`, wholly read."""
+    """Return the decoded picture at `path`."""
     with storage.open(path) as file:
         image = Image.open(BytesIO(file.read()))
         image.load()
@@ -75,5 +66,5 @@ def opened(storage, path: str) -> Image.Image:
 
 
 def close_to(colour, wanted, by: int = 12) -> bool:
-    """Whether two colours differ by no more than a JPEG may make them."""
+    """Whether two colours differ by no more than JPEG compression explains."""
     return all(abs(a - b) <= by for a, b in zip(colour[:3], wanted, strict=True))

@@ -5,13 +5,14 @@ from django.db import connection, models
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.state import ModelState, ProjectState
 
+from renditions.engine.warming import warm
 from renditions.fields import PPOIField, VersatileImageField
 from renditions.placeholder import OnDiscPlaceholderImage
 from tests.app.models import Card, Person
 
 
 def test_a_migration_holds_what_is_stored():
-    """How a picture is served changes no table, and needs no migration."""
+    """A migration names what changes the table, and not how a picture is served."""
     field = VersatileImageField(
         upload_to="x", ppoi_field="p", warm="hero", placeholder_image=OnDiscPlaceholderImage("/a")
     )
@@ -27,15 +28,14 @@ def test_a_migration_holds_what_is_stored():
 
 @pytest.mark.parametrize("default", [(0, 1), "0.0x1.0", (0.0, 1.0)])
 def test_a_focal_point_has_one_default(default):
-    """However it is written."""
+    """The default is stored as the same text, however it was written."""
     _, path, _, kwargs = PPOIField(default=default).deconstruct()
 
     assert path == "renditions.fields.PPOIField"
     assert kwargs == {"default": "0.0x1.0", "editable": False, "max_length": 20}
 
 
-def test_no_migration_is_proposed_for_what_is_there():
-    """Cloned and rebuilt, a field is what it was."""
+def test_makemigrations_proposes_nothing():
     state = ProjectState()
     state.add_model(ModelState.from_model(Card))
 
@@ -45,14 +45,14 @@ def test_no_migration_is_proposed_for_what_is_there():
 
 
 def test_one_set_or_several_can_be_declared():
-    """As text or as a list."""
+    """`warm` takes one name or a list of names."""
     assert VersatileImageField(warm="hero").warm == ("hero",)
     assert VersatileImageField(warm=["hero", "headshot"]).warm == ("hero", "headshot")
     assert VersatileImageField().warm == ()
 
 
 def test_declared_sets_are_one_set(monkeypatch):
-    """Each key once."""
+    """A key that several declared sets share is listed once."""
     field = Person._meta.get_field("headshot")
     monkeypatch.setattr(field, "warm", ("headshot", "hero", "headshot"))
 
@@ -64,7 +64,7 @@ def test_declared_sets_are_one_set(monkeypatch):
 
 @pytest.mark.django_db
 def test_a_row_whose_file_is_lost_can_be_loaded_and_saved(card):
-    """Even where its sides are not known yet."""
+    """A lost file breaks no save, even if the sides of the picture are not stored yet."""
     default_storage.delete("cards/a.jpg")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE app_card SET width = NULL, height = NULL")
@@ -77,8 +77,8 @@ def test_a_row_whose_file_is_lost_can_be_loaded_and_saved(card):
 
 
 @pytest.mark.django_db
-def test_an_upload_that_is_no_picture_can_be_saved():
-    """A form refuses it; code that doesn't ask has it without sides."""
+def test_code_can_save_a_file_that_is_not_a_picture():
+    """A form refuses it; code that does not validate gets a row without sides."""
     card = Card.objects.create(image=ContentFile(b"no picture", "a.jpg"))
 
     assert (card.width, card.height) == (None, None)
@@ -86,7 +86,7 @@ def test_an_upload_that_is_no_picture_can_be_saved():
 
 @pytest.mark.django_db
 def test_a_blank_picture_may_be_null(card):
-    """Assigned or loaded."""
+    """None reads as an empty picture."""
     card.back = None
     card.save()
 
@@ -94,10 +94,37 @@ def test_a_blank_picture_may_be_null(card):
 
 
 def test_a_field_names_itself():
-    """In records, checks and commands."""
     assert Person._meta.get_field("headshot").label == "app.Person.headshot"
 
 
 def test_a_picture_is_an_image_field():
-    """For everything that knows Django's own."""
+    """Code that looks for Django's ImageField finds the field."""
     assert issubclass(VersatileImageField, models.ImageField)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("names", [("a", "a.jpg"), ("a.jpg", "a")])
+def test_an_upload_whose_renditions_would_collide_gets_another_name(picture, names):
+    """`a` and `a.jpg` have the same rendition paths, so the second upload is renamed."""
+    first, second = (Person.objects.create(headshot=_named(picture, name)) for name in names)
+
+    assert first.headshot.name == f"people/{names[0]}"
+    paths = [{plan.path for plan in person.headshot.plans()} for person in (first, second)]
+    assert not paths[0] & paths[1]
+
+
+@pytest.mark.parametrize("stem", ["x" * 250, "\u7530" * 84, "\U0001f4f7" * 60])
+@pytest.mark.django_db
+def test_all_renditions_of_a_long_name_fit_the_file_system(picture, stem, settings):
+    """The limit counts bytes, and some letters have four."""
+    person = Person(headshot=_named(picture, f"{stem}.jpg"))
+    person.save()
+
+    assert person.headshot.name.endswith(".jpg")
+    assert not warm(person.headshot.storage, person.headshot.plans()).failures
+
+
+def _named(picture, name):
+    content = picture()
+    content.name = name
+    return content

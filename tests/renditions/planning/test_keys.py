@@ -42,20 +42,19 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "key"), KEYS + SHORT)
-def test_a_key_is_taken_apart(text, key):
-    """Every form that the documentation names means what it says."""
+def test_every_documented_form_of_a_key_is_parsed(text, key):
     assert RenditionKey.parse(text) == key
 
 
 @pytest.mark.parametrize(("text", "key"), KEYS)
 def test_a_key_is_written_as_it_was_read(text, key):
-    """A key survives the way into a database and back."""
+    """The text of a key does not change when it is parsed and written."""
     assert str(key) == text
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_what_is_no_key_is_named_in_the_message(text):
-    """The message holds the wrong key and shows a right one."""
+def test_a_malformed_key_is_refused(text):
+    """The message shows the malformed key and a valid one."""
     with pytest.raises(InvalidSizeKey) as caught:
         RenditionKey.parse(text)
 
@@ -64,8 +63,7 @@ def test_what_is_no_key_is_named_in_the_message(text):
 
 
 @given(st.text(alphabet="crop_x0123456789filters url", max_size=30))
-def test_whatever_can_be_read_says_the_same_when_written(text):
-    """No text has two meanings."""
+def test_a_parsed_key_survives_another_round(text):
     try:
         key = RenditionKey.parse(text)
     except InvalidSizeKey:
@@ -85,12 +83,11 @@ def test_whatever_can_be_read_says_the_same_when_written(text):
     ],
 )
 def test_a_size_is_two_whole_numbers(text, size):
-    """A side of 0 is no size."""
+    """A side of 0 is not valid."""
     assert parse_size(text) == size
 
 
 def test_a_set_keeps_its_order():
-    """Names come out as they went in, not as a hash would have them."""
     names = [f"n{number}" for number in range(30)]
 
     key_set = RenditionKeySet.parse([(name, "crop__1x1") for name in names])
@@ -108,7 +105,7 @@ def test_a_set_keeps_its_order():
     ],
 )
 def test_a_set_is_any_iterable_of_pairs(entries):
-    """Lists of lists, as JSON and YAML give them, are sets, too."""
+    """JSON and YAML give lists of lists, and those are valid, too."""
     assert [(name, str(key)) for name, key in RenditionKeySet.parse(entries)] == [
         ("a", "url"),
         ("b", "crop__1x1"),
@@ -116,7 +113,6 @@ def test_a_set_is_any_iterable_of_pairs(entries):
 
 
 def test_a_repeated_entry_counts_once():
-    """An exact repetition changes nothing."""
     assert len(RenditionKeySet.parse([("a", "url"), ("a", "url")])) == 1
 
 
@@ -135,13 +131,12 @@ def test_two_names_of_one_key_are_one_rendition():
         [(1, "url")], {"a": "url"}, [None], [("a", "url"), ("a", "crop__1x1")],
     ],
 )  # fmt: skip
-def test_what_is_no_set_is_refused(entries):
-    """A malformed set, or one name for two keys, is found when the set is read."""
+def test_a_malformed_set_is_refused(entries):
+    """A malformed entry, or one name with two keys, is found when the set is parsed."""
     with pytest.raises(InvalidSizeKeySet):
         RenditionKeySet.parse(entries)
 
 
-def test_a_wrong_key_in_a_set_is_a_wrong_key():
-    """The set is well formed; it is the key that is wrong."""
+def test_a_malformed_key_in_a_set_is_reported_as_such():
     with pytest.raises(InvalidSizeKey, match="'crop__0x0'"):
         RenditionKeySet.parse([("a", "crop__0x0")])

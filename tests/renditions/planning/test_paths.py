@@ -8,9 +8,11 @@ from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.planning.paths import (
     Layout,
+    colliding_name,
     filtered_filename,
     filtered_path,
     placeholder_path,
+    shortened,
     sized_filename,
     sized_path,
 )
@@ -50,7 +52,7 @@ SIZED = [
 
 
 @pytest.mark.parametrize(("name", "sizer", "size", "ppoi", "path"), SIZED)
-def test_a_sized_rendition_lies_where_it_always_lay(name, sizer, size, ppoi, path):
+def test_a_sized_rendition_has_the_path_of_the_old_package(name, sizer, size, ppoi, path):
     """Files that django-versatileimagefield made are found again."""
     style = layout(webp=80)
     assert sized_path(name, Size(*size), sizer().key_in_filename(ppoi), style) == path
@@ -65,13 +67,13 @@ def test_a_sized_rendition_lies_where_it_always_lay(name, sizer, size, ppoi, pat
         ("__placeholder__/p.png", "__placeholder__/__filtered__/p__invert__.png"),
     ],
 )
-def test_a_filtered_rendition_lies_beside_its_original(name, path):
-    """In a folder of its own in the original's folder, without a quality."""
+def test_a_filtered_rendition_is_in_a_folder_beside_its_original(name, path):
+    """Its name has no quality."""
     assert filtered_path(name, "invert", layout()) == path
 
 
-def test_the_post_processor_sees_what_describes_the_rendition():
-    """The name of the original stays readable, the rest is what the processor makes of it."""
+def test_the_post_processor_changes_only_what_describes_the_rendition():
+    """The name of the original stays readable."""
     name = sized_filename(
         "python-logo.jpg",
         Size(100, 100),
@@ -82,13 +84,12 @@ def test_the_post_processor_sees_what_describes_the_rendition():
     assert name == "python-logo-0628a40c3c1b5466.jpg"
 
 
-def test_a_placeholder_lies_in_its_own_folder():
-    """Apart from every upload."""
+def test_a_placeholder_has_its_own_folder():
     assert placeholder_path("placeholder.png", layout()) == "__placeholder__/placeholder.png"
 
 
 def test_a_filtered_filename_without_extension_is_a_jpg():
-    """As it was in the inherited package."""
+    """This is the rule of the old package."""
     assert filtered_filename("test", "inverted") == "test__inverted__.jpg"
 
 
@@ -102,7 +103,7 @@ CONVERTED = [
 
 @pytest.mark.parametrize(("name", "output", "path"), CONVERTED)
 def test_a_converted_rendition_has_both_extensions(name, output, path):
-    """Servers see the format by the last one, and the first keeps originals apart."""
+    """Servers read the last extension; the first one keeps two originals apart."""
     assert sized_path(name, Size(10, 10), "thumbnail", layout(webp=80), output) == path
 
 
@@ -113,7 +114,7 @@ KEYS = st.sampled_from(["thumbnail", "crop-c0-5__0-5"])
 
 @given(a=st.tuples(NAMES, KEYS, OUTPUTS), b=st.tuples(NAMES, KEYS, OUTPUTS))
 def test_no_two_originals_share_a_rendition(a, b):
-    """Not with spaces, not without extensions, not converted."""
+    """Spaces, missing extensions and converted formats cause no collision."""
     (name_a, key_a, output_a), (name_b, key_b, output_b) = a, b
     path_a = sized_path(name_a, Size(1, 1), key_a, layout(), output_a)
     path_b = sized_path(name_b, Size(1, 1), key_b, layout(), output_b)
@@ -122,5 +123,30 @@ def test_no_two_originals_share_a_rendition(a, b):
 
 
 def inherited_twins(a, b):
-    """Names that the inherited scheme itself can't keep apart: `a` counts as `a.jpg`."""
+    """Return the names that the old scheme cannot keep apart: `a` counts as `a.jpg`."""
     return [{a[0], f"{a[0]}.jpg"}, {b[0], f"{b[0]}.jpg"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("p/a", "p/a.jpg"),
+        ("p/a.jpg", "p/a"),
+        ("p/a.png", None),
+        ("p/a.JPG", None),
+        ("p/a.b.jpg", None),
+        ("p.d/a", "p.d/a.jpg"),
+        ("p/.jpg", None),
+    ],
+)
+def test_two_names_collide_if_only_the_extension_jpg_differs(name, other):
+    """A name without an extension counts as `.jpg`, so both have the same rendition paths."""
+    assert colliding_name(name) == other
+    assert other is None or colliding_name(other) == name
+
+
+def test_only_a_name_that_is_too_long_is_cut():
+    name = f"p/{'x' * 176}.jpg"
+
+    assert shortened(name) == name
+    assert shortened(f"p/{'x' * 177}.jpg") == name

@@ -49,7 +49,7 @@ def test_an_unknown_name_is_a_wrong_key(key):
 
 
 class Looking(Crop):
-    """Looks at the focal point, and does not say so in file names."""
+    """A sizer that uses the focal point without naming it in file names."""
 
     filename_key = "looking"
 
