@@ -16,8 +16,7 @@ def plan(key, original=A_JPG):
     return plan_key(original, parsed, conf.style(parsed))
 
 
-def test_a_plan_says_what_from_what_to_where():
-    """Nothing has been done yet."""
+def test_a_plan_has_path_recipe_and_storage():
     made = plan("filters__invert__crop__60x30__webp")
 
     assert made.path == ("__sized__/p/__filtered__/a__invert__-crop-c0-5__0-5-60x30-70.jpg.webp")
@@ -26,7 +25,7 @@ def test_a_plan_says_what_from_what_to_where():
 
 
 def test_a_set_is_planned_in_its_order_without_the_original():
-    """And each path once."""
+    """The key `url` needs no plan, and two keys with one path have one plan."""
     keys = ["url", "thumbnail__9x9", "60x30", "crop__60x30", "filters__invert__url"]
     key_set = RenditionKeySet.parse([(key, key) for key in keys])
 
@@ -42,8 +41,8 @@ def test_a_set_is_planned_in_its_order_without_the_original():
 @pytest.mark.parametrize(
     "key", ["nope__1x1", "filters__nope__url", "filters__nope__crop__1x1", "crop__1x1__nope"]
 )
-def test_an_unknown_name_is_a_wrong_key(key):
-    """With the names that there are."""
+def test_a_key_with_an_unknown_name_is_refused(key):
+    """The message lists the known names."""
     with pytest.raises(InvalidSizeKey, match="Known: "):
         validated([("a", key)])
 
@@ -76,7 +75,7 @@ CHANGES = [
 
 @pytest.mark.parametrize(("key", "given", "changes"), CHANGES)
 def test_a_fingerprint_changes_with_what_changes_the_file(configure, key, given, changes):
-    """The quality of another format makes nothing again."""
+    """The quality of another format does not change it."""
     configure(KEY_SETS={"s": [("a", "crop__9x9")]})
     before = plan(key).fingerprint
     configure(**given)
@@ -86,8 +85,8 @@ def test_a_fingerprint_changes_with_what_changes_the_file(configure, key, given,
 
 @pytest.mark.parametrize(("key", "changes"), [("thumbnail__9x9", False), ("looking__9x9", True),
                                               ("filters__invert__url", False)])  # fmt: skip
-def test_a_moved_point_makes_again_what_may_look_at_it(registry, key, changes):
-    """A thumbnail does not."""
+def test_moving_the_focal_point_changes_only_renditions_that_use_it(registry, key, changes):
+    """A thumbnail shows all of the picture, so its fingerprint stays."""
     registry.register_sizer("looking", Looking)
     moved = replace(A_JPG, ppoi=FocalPoint(0, 0))
 
@@ -96,6 +95,5 @@ def test_a_moved_point_makes_again_what_may_look_at_it(registry, key, changes):
 
 
 @pytest.mark.parametrize("name", ["odd.bin", "noext", "a.JPG", "x.tif"])
-def test_every_name_has_a_fingerprint(name):
-    """Whatever its extension says of the format."""
+def test_a_plan_has_a_fingerprint_whatever_the_extension(name):
     assert len(plan("crop__9x9", replace(A_JPG, name=name)).fingerprint) == 32
