@@ -1,4 +1,4 @@
-"""The Celery application of this installation; its settings are those of `workers.conf`."""
+"""The Celery application of this installation, with the settings of `workers.conf`."""
 
 import os
 from typing import Any
@@ -14,12 +14,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("config")
 app.conf.update(CELERY)
-# Broker address and whatever else differs from one installation to the next.
+# The broker's address, and other settings that differ between installations.
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
 @worker_process_init.connect
 def _bind_to_worker(**_: Any) -> None:
-    """Leave no pool process behind when the worker is killed with -9."""
+    """End with the worker, even if it is killed with SIGKILL."""
     die_with_parent()

@@ -1,4 +1,4 @@
-"""Settings of this installation, from the environment; `.env.example` names every variable."""
+"""Settings of this installation, read from environment variables; `.env.example` lists them."""
 
 from pathlib import Path
 
@@ -8,21 +8,21 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
 
-# --- Who may reach it, and how ---
+# --- Access ---
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# Off only where no browser comes by HTTPS: the demo, or a test of the containers.
+# False only if browsers use plain HTTP: in the demo, or in a test of the containers.
 HTTPS = env.bool("HTTPS", default=True)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 30 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/$"]
 if env.bool("BEHIND_PROXY", default=False):
-    # Only where a proxy always sets it: otherwise anybody can say that they came by HTTPS.
+    # Only if a proxy always sets this header: otherwise any client can claim HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 SESSION_COOKIE_HTTPONLY = True
@@ -34,7 +34,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        # blob: is a file that was chosen in the admin. Object stores have a host of their own.
+        # blob: is a file chosen in the admin. IMAGE_ORIGINS has the host of an object store.
         " ".join(["img-src 'self' data: blob:", *env.list("IMAGE_ORIGINS", default=[])]),
         "connect-src 'self'",
         "font-src 'self'",
@@ -44,7 +44,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-# --- What it is made of ---
+# --- Apps, middleware, templates ---
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "config.gallery.middleware.content_security_policy",
     # Before the first text: a thread keeps the language of the request that it served before.
     "django.middleware.locale.LocaleMiddleware",
-    # Before anything reads the body.
+    # Before any middleware reads the body.
     "config.gallery.middleware.refuse_large_bodies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -101,14 +101,14 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")]
 LOGIN_URL = "admin:login"
 
-# --- Where it keeps things ---
+# --- Database, broker, cache, files ---
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/var/db.sqlite3")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
-        # Readers never wait for a writer; a writer waits for another up to `timeout` seconds, which
-        # it only does where the transaction takes its lock at the start.
+        # With WAL, readers never wait for a writer. A writer waits up to `timeout` seconds for
+        # another one, but only if the transaction takes its lock at the start: IMMEDIATE.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -117,26 +117,26 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
-# Never one database of one server: clearing the cache would take the queue with it.
+# Broker and cache need different databases: clearing the cache empties its whole database.
 CELERY_BROKER_URL = env.str("BROKER_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": env.str("CACHE_URL", default="redis://127.0.0.1:6379/1"),
-        # A silent cache delays a page by this much and no more.
+        # Seconds that a page waits for a cache that does not answer.
         "OPTIONS": {"socket_timeout": 1},
     },
-    # Counts uploads in each web process. Not in Redis, so that uploads go on without it.
+    # Counts uploads in each web process. It is not in Redis: uploads must work without Redis.
     "throttling": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
 MEDIA_URL = env.str("MEDIA_URL", default="/media/")
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / "var/media"))
-# For one machine. Elsewhere the proxy in front or the object store serves the files.
+# On one machine. Otherwise a proxy or the object store serves the files.
 SERVE_MEDIA = env.bool("SERVE_MEDIA", default=False)
 STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "var/static"))
-# Serve the packages' own files where nobody has run collectstatic.
+# Without collectstatic, serve the files from the packages.
 WHITENOISE_USE_FINDERS = not (Path(STATIC_ROOT) / "gallery").is_dir()
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -156,10 +156,10 @@ if MEDIA_BUCKET:
 # --- Pictures ---
 
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_MB", default=32) * 1024 * 1024
-# Larger files wait for their save in a temporary file, not in memory.
+# Larger uploads go to a temporary file, not to memory.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000  # the admin's list of jobs sends one for each
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000  # the admin's list of jobs sends one field for each job
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
 FILE_UPLOAD_PERMISSIONS = 0o644
 
@@ -190,7 +190,7 @@ RENDITIONS = {
 
 # --- The API ---
 
-# Whether anybody may add photos, or only those who are logged in.
+# Whether visitors may add photos without logging in.
 ANONYMOUS_UPLOADS = env.bool("ANONYMOUS_UPLOADS", default=False)
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -203,11 +203,11 @@ REST_FRAMEWORK = {
         "reads": env.str("READ_RATE", default="1200/min"),
     },
     "PAGE_SIZE": 24,
-    # How many proxies stand in front, so that each client has its own allowance.
+    # Proxies in front of the web server. Otherwise all clients share one rate limit.
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
 }
 
-# --- What it says ---
+# --- Logs ---
 
 LOGGING = {
     "version": 1,

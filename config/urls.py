@@ -1,4 +1,4 @@
-"""What lies where."""
+"""The URLs of this installation."""
 
 from django.conf import settings
 from django.contrib import admin
@@ -12,7 +12,7 @@ urlpatterns = [
     path("", include("config.gallery.urls")),
     path("admin/", admin.site.urls),
     path("health/", health, name="health"),
-    # What browsers ask for beside any page.
+    # Browsers request it with any page.
     path("favicon.ico", RedirectView.as_view(url=static("gallery/icon.svg"))),
 ]
 if settings.SERVE_MEDIA:

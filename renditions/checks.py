@@ -1,4 +1,4 @@
-"""What is wrong with a project's configuration: `manage.py check` finds it before any upload."""
+"""System checks: `manage.py check` finds a wrong configuration before the first upload."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -55,7 +55,7 @@ def check_table(
 def _not_a_dict(name: str, given: Any, check_id: str) -> Error:
     return Error(
         f"{name} must be a dict, not {given!r}.",
-        hint=f"Write {name} = {{...}}, or remove it.",
+        hint="Make it a dict, or remove it.",
         id=check_id,
     )
 
@@ -69,7 +69,7 @@ def _invalid(place: str, setting: Setting, value: Any, check_id: str) -> Error:
 
 
 def _check_old_keys() -> Iterator[CheckMessage]:
-    """Warn of unknown keys. An error could stop a project that the old package let run."""
+    """Warn of unknown keys. The old package ignored them, so they are no error."""
     given = conf.raw(OLD)
     known = [s.old_place.key for s in SETTINGS.values() if s.old_place and s.old_place.key]
     for key in given if isinstance(given, Mapping) else ():
@@ -123,7 +123,7 @@ def _check_importable(name: str, path: str | None) -> Iterator[CheckMessage]:
 
 
 def _check_encodings() -> Iterator[CheckMessage]:
-    """Check the exceptions for single key sets. Each rendition is one file, written in one way."""
+    """Check the encodings of single key sets: a rendition is one file, written in one way."""
     seen: dict[RenditionKey, tuple[str, Mapping[str, Any]]] = {}
     for name, given in conf.rendition_settings().encodings.items():
         label = f"{NATIVE}['ENCODINGS'][{name!r}]"
@@ -173,7 +173,7 @@ def check_key_sets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 
 def _faults(entries: object) -> Iterator[str]:
-    """Find each fault of a key set: what it takes to parse it one entry at a time."""
+    """Return the faults of a key set. Each entry is parsed alone, so no fault hides another."""
     if isinstance(entries, str | bytes) or not isinstance(entries, Iterable):
         entries = [entries]
     sound: list[object] = []

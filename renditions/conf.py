@@ -1,7 +1,8 @@
-"""The only reader of settings in `renditions`: their values now, and what follows from them.
+"""The only reader of settings in `renditions`: the values, and what is derived from them.
 
-Values are kept until a test replaces a setting. They are not validated here: a process that is
-started with a wrong value goes on as far as it can, and `manage.py check` reports all faults.
+Values are cached until Django sends `setting_changed`, which it does in tests only. They are not
+validated here: a process with a wrong value keeps working as far as it can, and `manage.py check`
+reports all faults.
 """
 
 import functools
@@ -33,7 +34,7 @@ from .settings_table import (
     from_dict,
 )
 
-# Used where a project has it and names no other, as django-versatileimagefield does.
+# The alias of the cache of django-versatileimagefield. Used if CACHES has it and CACHE is not set.
 OLD_CACHE = "versatileimagefield_cache"
 
 # --- The values ---
@@ -46,8 +47,8 @@ def rendition_settings() -> RenditionSettings:
 
 
 @receiver(setting_changed)
-def _drop_kept_values(**_: Any) -> None:
-    """Read again after `override_settings`, or the `settings` fixture of pytest-django."""
+def _drop_cached_values(**_: Any) -> None:
+    """Read again: `override_settings` or the `settings` fixture of pytest-django was used."""
     rendition_settings.cache_clear()
     style.cache_clear()
 
@@ -58,7 +59,7 @@ def raw(name: str) -> Any:
 
 
 def native_values() -> Mapping[str, Any]:
-    """Return what the project sets under native names; unknown keys are still in it."""
+    """Return what the project sets under native names, unknown names included."""
     return _dict(NATIVE)
 
 
@@ -75,7 +76,7 @@ def old_values() -> Mapping[str, Any]:
 
 
 def place_of(name: str) -> str:
-    """Return where the project sets a setting, or where it could: `RENDITIONS['STORE']`."""
+    """Return where the project sets `name`, or where it can: `RENDITIONS['STORE']`."""
     if name in old_values() and name not in native_values():
         return str(SETTINGS[name].old_place)
     return f"{NATIVE}[{name!r}]"
@@ -87,12 +88,12 @@ def _dict(name: str) -> Mapping[str, Any]:
     return given if isinstance(given, Mapping) else {}
 
 
-# --- What follows from them ---
+# --- Derived from the values ---
 
 
 @functools.lru_cache(maxsize=1024)
 def style(key: RenditionKey) -> Style:
-    """Return how the rendition of `key` is named and written. A page asks once for each URL."""
+    """Return how the rendition of `key` is named and written. Cached: each URL needs it."""
     chosen = encoding(key)
     return Style(layout(chosen), chosen)
 
@@ -115,7 +116,7 @@ def layout(chosen: Encoding | None = None) -> Layout:
 
 
 def encoding(key: RenditionKey | None = None) -> Encoding:
-    """Return how the rendition of `key` is written, or one of no key set in ENCODINGS."""
+    """Return how the rendition of `key` is written. Without a key, ENCODINGS is ignored."""
     values = rendition_settings()
     base = Encoding(**_encoding_values({n: getattr(values, n.lower()) for n in ENCODING_SETTINGS}))
     if key is None or not values.encodings:
@@ -131,7 +132,7 @@ def _encoding_values(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _overrides(key: RenditionKey) -> Mapping[str, Any]:
-    """Return what ENCODINGS says about the key set that holds `key`."""
+    """Return the values in ENCODINGS for the key set that contains `key`."""
     for name, given in rendition_settings().encodings.items():
         if key in key_set(name).keys:
             return given

@@ -1,4 +1,4 @@
-"""Which settings there are: for each one its type, its default, its valid values, its old name.
+"""The table of settings: the type, the default, the valid values and the old name of each one.
 
 A new setting is one line in `RenditionSettings`. `conf` reads the values, `checks` validates them.
 """
@@ -35,7 +35,7 @@ class OldPlace:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. Its name and its type are those of the field that holds it."""
+    """One setting. The dataclass field that holds it has its name and its type."""
 
     default: Any
     accepts: Callable[[Any], bool]
@@ -43,9 +43,11 @@ class Setting:
     old_place: OldPlace | None = None
 
 
-def declare(setting: Setting) -> Any:
-    """Return a dataclass field for `setting`, whose name is that of the field in upper case."""
-    return field(metadata={"setting": setting})
+def declare(
+    default: Any, accepts: Callable[[Any], bool], wanted: str, old_place: OldPlace | None = None
+) -> Any:
+    """Return a dataclass field for the setting that has its name in upper case."""
+    return field(metadata={"setting": Setting(default, accepts, wanted, old_place)})
 
 
 def table_of(settings_class: Any) -> Mapping[str, Setting]:
@@ -110,39 +112,32 @@ def _none_or(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
 # --- Kinds of settings ---
 
 
-def _setting(
-    default: Any, accepts: Callable[[Any], bool], wanted: str, old: str | None = None
-) -> Any:
-    """Return a dataclass field.
-
-    Args:
-        old: Key of VERSATILEIMAGEFIELD_SETTINGS.
-    """
-    return declare(Setting(default, accepts, wanted, OldPlace(OLD, old) if old else None))
+def _old(key: str) -> OldPlace:
+    return OldPlace(OLD, key)
 
 
-def _switch(default: bool, old: str | None = None) -> Any:
-    return _setting(default, lambda value: isinstance(value, bool), "True or False", old)
+def _switch(default: bool, old_place: OldPlace | None = None) -> Any:
+    return declare(default, lambda value: isinstance(value, bool), "True or False", old_place)
 
 
-def _quality(default: int, old: str | None = None) -> Any:
-    return _setting(default, _whole(1, 100), "a whole number from 1 to 100", old)
+def _quality(default: int, old_place: OldPlace | None = None) -> Any:
+    return declare(default, _whole(1, 100), "a whole number from 1 to 100", old_place)
 
 
 def _level(default: int, highest: int) -> Any:
-    return _setting(default, _whole(0, highest), f"a whole number from 0 to {highest}")
+    return declare(default, _whole(0, highest), f"a whole number from 0 to {highest}")
 
 
 def _limit(default: int, unit: str) -> Any:
-    return _setting(default, _whole(1, 2**53), f"a whole number of {unit}, 1 or more")
+    return declare(default, _whole(1, 2**53), f"a whole number of {unit}, 1 or more")
 
 
 def _choice(default: str, other: str) -> Any:
-    return _setting(default, lambda v: v in (default, other), f"{default!r} or {other!r}")
+    return declare(default, lambda v: v in (default, other), f"{default!r} or {other!r}")
 
 
-def _folder(default: str, old: str | None = None) -> Any:
-    return _setting(default, _is_folder, "the name of a folder, without '..', or empty", old)
+def _folder(default: str, old_place: OldPlace) -> Any:
+    return declare(default, _is_folder, "the name of a folder, without '..', or empty", old_place)
 
 
 # --- The table ---
@@ -153,45 +148,41 @@ _ENCODING = Encoding()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionSettings:
-    """The dict `RENDITIONS`: each field is the key of the same name in upper case."""
+    """The dict `RENDITIONS`: its keys are the names of these fields in upper case."""
 
-    # Which renditions there are, and who makes them.
-    key_sets: Mapping[str, Any] = declare(
-        # `checks.check_key_sets` reports every fault under an id of its own.
-        Setting({}, lambda value: True, "a dict", OldPlace(OLD_KEY_SETS))
-    )
-    on_demand: bool = _switch(True, "create_images_on_demand")
-    placeholdit: bool = declare(
-        Setting(False, lambda v: isinstance(v, bool), "True or False", OldPlace(OLD_PLACEHOLDIT))
-    )
+    # Which renditions to make, and when.
+    # Any value counts as valid here: `checks.check_key_sets` reports faults under ids of its own.
+    key_sets: Mapping[str, Any] = declare({}, lambda v: True, "a dict", OldPlace(OLD_KEY_SETS))
+    on_demand: bool = _switch(True, _old("create_images_on_demand"))
+    placeholdit: bool = _switch(False, OldPlace(OLD_PLACEHOLDIT))
     # How their files are named.
-    sized_dirname: str = _folder("__sized__", "sized_directory_name")
-    filtered_dirname: str = _folder("__filtered__", "filtered_directory_name")
-    placeholder_dirname: str = _folder("__placeholder__", "placeholder_directory_name")
-    filename_processor: str | None = _setting(
+    sized_dirname: str = _folder("__sized__", _old("sized_directory_name"))
+    filtered_dirname: str = _folder("__filtered__", _old("filtered_directory_name"))
+    placeholder_dirname: str = _folder("__placeholder__", _old("placeholder_directory_name"))
+    filename_processor: str | None = declare(
         None,
         _none_or(_is_dotted_path),
         "None or the dotted path of a function str -> str",
-        "image_key_post_processor",
+        _old("image_key_post_processor"),
     )
-    # How they are written: the fields of `Encoding`. ENCODINGS changes them for one key set.
-    jpeg_quality: int = _quality(_ENCODING.jpeg_quality, "jpeg_resize_quality")
-    progressive_jpeg: bool = _switch(_ENCODING.progressive_jpeg, "progressive_jpeg")
-    webp_quality: int = _quality(_ENCODING.webp_quality, "webp_resize_quality")
-    webp_lossless: bool = _switch(_ENCODING.webp_lossless, "lossless_webp")
+    # How their files are written: the fields of `Encoding`. ENCODINGS changes some for one key set.
+    jpeg_quality: int = _quality(_ENCODING.jpeg_quality, _old("jpeg_resize_quality"))
+    progressive_jpeg: bool = _switch(_ENCODING.progressive_jpeg, _old("progressive_jpeg"))
+    webp_quality: int = _quality(_ENCODING.webp_quality, _old("webp_resize_quality"))
+    webp_lossless: bool = _switch(_ENCODING.webp_lossless, _old("lossless_webp"))
     webp_method: int = _level(_ENCODING.webp_method, 6)
     avif_quality: int = _quality(_ENCODING.avif_quality)
     avif_speed: int = _level(_ENCODING.avif_speed, 10)
     png_compress_level: int = _level(_ENCODING.png_compress_level, 9)
-    background: str = _setting(
+    background: str = declare(
         "#ffffff", _is_opaque_colour, "a colour as '#rrggbb' or as CSS names it"
     )
     color: str = _choice("srgb", "keep")
     animation: str = _choice("first", "keep")
-    encodings: Mapping[str, Mapping[str, Any]] = _setting(
+    encodings: Mapping[str, Mapping[str, Any]] = declare(
         {}, _is_dict_of_dicts, "a dict of dicts by the name of a rendition key set"
     )
-    # Which originals are accepted: the fields of `Limits`.
+    # Which originals are accepted: the fields of `Limits`. A value at the limit is accepted.
     max_pixels: int = _limit(_LIMITS.max_pixels, "pixels")
     max_side: int = _limit(_LIMITS.max_side, "pixels")
     max_file_bytes: int = _limit(_LIMITS.max_file_bytes, "bytes")
@@ -199,26 +190,29 @@ class RenditionSettings:
     max_frame_pixels: int = _limit(_LIMITS.max_frame_pixels, "pixels")
     max_metadata_bytes: int = _limit(_LIMITS.max_metadata_bytes, "bytes")
     max_decode_bytes: int = _limit(_LIMITS.max_decode_bytes, "bytes")
-    formats: Sequence[str] = _setting(
+    formats: Sequence[str] = declare(
         _LIMITS.formats,
         _are_formats,
         f"a list of some of: {', '.join(repr(row.name) for row in FORMATS)}",
     )
-    # Where their records are kept.
-    store: str = _setting(
+    # Where the records of renditions are kept.
+    store: str = declare(
         "renditions.records.cache.CacheStore", _is_dotted_path, "the dotted path of a record store"
     )
-    cache: str | None = _setting(
-        None, _none_or(lambda v: isinstance(v, str)), "None or the alias of a cache", "cache_name"
+    cache: str | None = declare(
+        None,
+        _none_or(lambda v: isinstance(v, str)),
+        "None or the alias of a cache",
+        _old("cache_name"),
     )
-    record_lifetime_s: int | None = _setting(
+    record_lifetime_s: int | None = declare(
         2_592_000,
         _none_or(_whole(0, 2**31 - 1)),
         "a whole number of seconds or None",
-        "cache_length",
+        _old("cache_length"),
     )
     # Read and checked by the package `workers`, which has a table of its own.
-    workers: Mapping[str, Any] = _setting({}, _is_dict, "a dict")
+    workers: Mapping[str, Any] = declare({}, _is_dict, "a dict")
 
 
 SETTINGS = table_of(RenditionSettings)
