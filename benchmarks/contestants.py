@@ -68,7 +68,7 @@ def renditions(table: tuple = EIGHT, output: str | None = None) -> Work:
 def _recipes(table: tuple, output: str | None = None) -> list[Any]:
     from renditions.imaging.formats import Encoding
     from renditions.imaging.geometry import Size
-    from renditions.imaging.rendering import Recipe
+    from renditions.imaging.recipes import Recipe
     from renditions.imaging.sizers import Crop, Thumbnail
 
     sizers = {FIT: Thumbnail(), CROP: Crop()}

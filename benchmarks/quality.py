@@ -12,7 +12,8 @@ from PIL import Image, ImageCms, ImageOps
 
 from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import Size
-from renditions.imaging.rendering import Recipe, open_picture
+from renditions.imaging.recipes import Recipe
+from renditions.imaging.rendering import open_picture
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits
 

@@ -14,7 +14,7 @@ from unittest import SkipTest
 from .errors import SourceUnreadable, StoreUnavailable
 from .imaging.formats import Encoding
 from .imaging.geometry import FocalPoint
-from .imaging.rendering import Recipe
+from .imaging.recipes import Recipe
 from .planning.keys import RenditionKey
 from .planning.plans import Original, RenditionPlan
 from .records import Recorder, RecordState, RecordStore, record_key

@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -21,10 +20,9 @@ def encode(
     """Return a file of format `row` that holds the picture and nothing else.
 
     Args:
-        image: Its info may be changed.
-        profile: To be embedded; of a picture that needs no fitting.
+        image: As `fit` returns it.
+        profile: ICC profile to embed.
     """
-    image = fit(image, row, encoding.background)
     return _save(image, row, _options(image, row, encoding, profile))
 
 
@@ -40,13 +38,11 @@ def encode_frames(
     """Return a file of format `row` that holds a moving picture and nothing else.
 
     Args:
-        frames: Gives all frames, one after another, in one mode.
+        frames: Yields all frames, each as `fit` returns it, in one mode.
         timing: The options that Pillow's encoder takes for it; one duration for each frame.
         transparent: Whether some frame is.
     """
-
-    fitted = partial(fit, row=row, background=encoding.background)
-    lazy = LazyFrames(lambda: map(fitted, frames()), len(timing["duration"]))
+    lazy = LazyFrames(frames, len(timing["duration"]))
     options = {**_options(lazy, row, encoding, profile), **timing, "save_all": True}
     return row.finish(_save(lazy, row, options), transparent)
 

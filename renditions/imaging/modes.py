@@ -57,6 +57,13 @@ def detach_from_file(image: Image.Image) -> Image.Image:
     return pixels
 
 
+def unpremultiplied_mode(mode: str, *, grey: bool) -> str:
+    """Return the mode of the picture that `unpremultiply` returns for one of `mode`."""
+    if mode == "RGBa":
+        return "LA" if grey else "RGBA"
+    return "L" if grey and mode == "RGB" else mode
+
+
 def unpremultiply(image: Image.Image, *, grey: bool) -> Image.Image:
     """Return `image`, which was `plain` and resampled, with its alpha beside its colours."""
     if image.mode != "RGBa":

@@ -69,6 +69,7 @@ class Pyramid:
             scale: Of its sides to the original's. The last row and column may be cut ones.
             stored: Size of the original.
         """
+        self.base = base
         first = Level(Size(*base.size), scale, scale)
         self._stored = stored
         self._plan = plan_levels(first, stored, cuts)

@@ -1,14 +1,16 @@
-"""From an original to its renditions: opened once, decoded once, then cut, turned and written.
+"""From an original to its renditions.
 
-open safely -> decode no larger than needed -> plain modes -> per rendition: cut and resample
--> upright -> sRGB -> filter -> file
+Once for each original, in `open_picture`: open the file safely, decode it no larger than needed,
+bring the pixels to a working mode, convert all colours at once where that is cheaper.
+
+For each rendition, in `Picture.render`: check the limits, take the steps of the pipeline, encode.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -17,69 +19,29 @@ from renditions.errors import OutOfMemory, RenderFailed, RenditionTooLarge
 from .animation import Animation, frame_bytes, read_animation
 from .colour import to_srgb, usable_profile
 from .encoding import encode, encode_frames
-from .filters import AnyFilter, FileFilter, Filter
-from .formats import FORMATS, Encoding, Format, format_named
+from .filters import FileFilter, Filter
+from .formats import FORMATS, Format, format_named
 from .full_size import FullSizePicture, upright_for_files
-from .geometry import CENTRE, Box, FocalPoint, Size
+from .geometry import Size
 from .headers.icc import read_profile
-from .modes import GREYS, scale_transparency, to_working_mode, unpremultiply
-from .orientation import make_upright, stored_box
+from .modes import GREYS, scale_transparency, to_working_mode, unpremultiplied_mode
+from .orientation import stored_box
+from .pipeline import FRAME_STEPS, STEPS, StepContext, run
 from .pyramid import Pyramid, StoredCut
-from .sizers import AnySizer, Cut, FileSizer, Sizer
-from .sources import (
-    Limits,
-    Source,
-    SourceInfo,
-    decode,
-    open_source,
-    probe,
-    reading_pixels,
-)
+from .recipes import Recipe
+from .sizers import Cut, FileSizer
+from .sources import Limits, Source, SourceInfo, decode, open_source, probe, reading_pixels
 
-# A JPEG is decoded to at least this many times what its largest rendition needs.
+# A JPEG is decoded to at least this many times the size that its largest rendition needs.
 DECODE_GAP = 1.0
 
-_MAX_FRAMES = 5000  # of a moving rendition; however small one is, it takes half a millisecond
+# Of an animated rendition. Each frame takes half a millisecond, however small it is.
+_MAX_FRAMES = 5000
 # A larger picture is decoded again for each file sizer or filter. They may change their copy, so
-# two of it would be in memory.
+# two pictures of this size would be in memory.
 _MAX_KEPT_PIXELS = 20_000_000
 
 _ALL_FORMATS = tuple(row.name for row in FORMATS)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What to make of a picture."""
-
-    sizer: AnySizer | None = None  # None: the size stays
-    size: Size | None = None  # given exactly where `sizer` is
-    ppoi: FocalPoint = CENTRE
-    filter: AnyFilter | None = None
-    format: str | None = None  # a name in the table of formats; None: the original's own
-    encoding: Encoding = field(default_factory=Encoding)
-
-    @property
-    def shares_decode(self) -> bool:
-        """Whether it can be cut from the picture that other recipes are cut from."""
-        return all(part.shares_decode for part in (self.sizer, self.filter) if part)
-
-    def bind(self, name: str, storage: Any) -> Self:
-        """Return the recipe for the original `name` on `storage`."""
-        return replace(
-            self,
-            sizer=self.sizer and self.sizer.bind(name, storage),
-            filter=self.filter and self.filter.bind(name, storage),
-        )
-
-    def cut(self, source: Size) -> Cut:
-        """Return what to take from the upright `source`, of a recipe that shares the decode."""
-        if not isinstance(self.sizer, Sizer) or self.size is None:
-            return Cut(Box.of(source), source)
-        return self.sizer.cut(source, self.size, self.ppoi)
-
-    def size_of(self, source: Size) -> Size | None:
-        """Return the size of the rendition; None where only its file tells."""
-        return self.cut(source).size if self.shares_decode else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +58,8 @@ def open_picture(file: BinaryIO, recipes: Sequence[Recipe], limits: Limits) -> I
     """Decode the picture in `file` once, no larger than `recipes` need.
 
     Raises:
-        SourceUnreadable, SourceRefused: and their subclasses, before anything is rendered.
-        OutOfMemory, StorageFailed: trying again may help.
+        SourceUnreadable, SourceRefused: or a subclass, before anything is rendered.
+        OutOfMemory, StorageFailed: another attempt may help.
     """
     picture = Picture(file, recipes, limits)
     try:
@@ -112,8 +74,8 @@ class Picture:
     def __init__(self, file: BinaryIO, recipes: Sequence[Recipe], limits: Limits) -> None:
         source = open_source(file, limits)
         self.info: SourceInfo = source.info
-        self._limits = limits
         self.decoded_size = self.info.stored_size
+        self._limits = limits
         self._profile = read_profile(self.info.icc_profile)
         self._animation: Animation | None = None
         self._full_size: FullSizePicture | None = None
@@ -121,14 +83,13 @@ class Picture:
         if any(recipe.encoding.animation == "keep" for recipe in recipes):
             self._animation = read_animation(source, limits)
         cuts = [self._stored(cut) for cut in _possible_cuts(recipes, self.info.size)]
-        full_size = any(not recipe.shares_decode for recipe in recipes)
-        if full_size and self.info.size.pixels > _MAX_KEPT_PIXELS:
+        needs_full_size = not all(recipe.shares_decode for recipe in recipes)
+        if needs_full_size and self.info.size.pixels > _MAX_KEPT_PIXELS:
             self._full_size = FullSizePicture(lambda: _decode_again(file, limits), self.info)
         if cuts or self._full_size is None:
+            keep_full_size = needs_full_size and self._full_size is None
             in_srgb = all(recipe.encoding.color == "srgb" for recipe in recipes)
-            self._decode(
-                source, cuts, in_srgb=in_srgb, keep_full_size=full_size and self._full_size is None
-            )
+            self._decode(source, cuts, in_srgb=in_srgb, keep_full_size=keep_full_size)
 
     def _decode(
         self, source: Source, cuts: Sequence[StoredCut], *, in_srgb: bool, keep_full_size: bool
@@ -150,72 +111,84 @@ class Picture:
         self._pyramid = Pyramid(pixels, scale, self.info.stored_size, cuts)
 
     def close(self) -> None:
-        """Let go of the pixels."""
+        """Free the pixels."""
         self._pyramid = self._full_size = self._animation = None
 
     def render(self, recipe: Recipe) -> RenderedImage:
         """Return the rendition that `recipe` asks for; the picture stays as it was.
 
         Raises:
-            RenderFailed: and its subclasses.
-            OutOfMemory: trying again may help.
+            RenderFailed: or a subclass.
+            OutOfMemory: another attempt may help.
         """
         row = format_named(recipe.format or self.info.format)
-        with rendering():
+        with _rendering():
             if not recipe.shares_decode:
                 return self._render_file(recipe, row)
             cut = recipe.cut(self.info.size)
             self._check(cut)
             if self._animation and row.animated and recipe.encoding.animation == "keep":
                 return self._render_frames(recipe, cut, row, self._animation)
-            if self._pyramid is None:
-                raise RenderFailed("The picture was opened without any recipe that shares it.")
-            image = unpremultiply(
-                self._pyramid.cut(self._stored(cut)), grey=self.info.mode in GREYS
-            )
-            profile = self._kept_profile(image.mode, recipe, row)
-            image = self._finished(image, recipe, keep_profile=profile is not None)
-            data = encode(image, row, recipe.encoding, profile=profile)
-            return RenderedImage(data, row.mime, Size(*image.size))
+            return self._render_still(recipe, cut, row)
 
-    def _finished(self, image: Image.Image, recipe: Recipe, *, keep_profile: bool) -> Image.Image:
-        """Return what was cut and shrunk upright, in its colours and filtered."""
-        image = make_upright(image, self.info.orientation)
-        if not keep_profile:
-            image = to_srgb(image, self._profile)
-        if isinstance(recipe.filter, Filter):
-            image = recipe.filter.apply(image.copy())
-        return image
-
-    def _kept_profile(self, mode: str, recipe: Recipe, row: Format) -> bytes | None:
-        """Return the profile if the file can say that its numbers are in it, and they stay so."""
-        kept = recipe.encoding.color == "keep" and recipe.filter is None
-        if kept and row.profiles and mode in row.modes:
-            return usable_profile(mode, self._profile)
-        return None
+    def _render_still(self, recipe: Recipe, cut: Cut, row: Format) -> RenderedImage:
+        pyramid = self._pyramid
+        if pyramid is None:
+            raise RenderFailed("The picture was opened without any recipe that shares its decode.")
+        grey = self.info.mode in GREYS
+        mode = unpremultiplied_mode(pyramid.base.mode, grey=grey)
+        context = self._context(recipe, cut, row, mode, pyramid=pyramid, grey=grey)
+        image = run(STEPS, pyramid.base, context)
+        data = encode(image, row, recipe.encoding, profile=context.embedded_profile)
+        return RenderedImage(data, row.mime, Size(*image.size))
 
     def _render_frames(
         self, recipe: Recipe, cut: Cut, row: Format, animation: Animation
     ) -> RenderedImage:
         self._check_frames(cut, row, animation)
-        stored = self._stored(cut)
-        profile = self._kept_profile(animation.mode, recipe, row)
-
-        def rendered(frame: Image.Image) -> Image.Image:
-            frame = Pyramid(to_working_mode(frame), 1, self.info.stored_size, ()).cut(stored)
-            frame = unpremultiply(frame, grey=animation.mode in GREYS)
-            frame = self._finished(frame, recipe, keep_profile=profile is not None)
-            return frame if frame.mode == animation.mode else frame.convert(animation.mode)
-
+        mode = animation.mode
+        context = self._context(recipe, cut, row, mode, frame_mode=mode, grey=mode in GREYS)
         data = encode_frames(
-            lambda: map(rendered, animation.frames()),
+            lambda: (run(FRAME_STEPS, frame, context) for frame in animation.frames()),
             row,
             recipe.encoding,
             animation.timing_for(row),
             transparent=animation.transparent,
-            profile=profile,
+            profile=context.embedded_profile,
         )
         return RenderedImage(data, row.mime, cut.size)
+
+    def _context(
+        self,
+        recipe: Recipe,
+        cut: Cut,
+        row: Format,
+        mode: str,
+        *,
+        grey: bool,
+        pyramid: Pyramid | None = None,
+        frame_mode: str | None = None,
+    ) -> StepContext:
+        """Return what the steps need; `mode` is that of the picture before it is converted."""
+        return StepContext(
+            info=self.info,
+            cut=self._stored(cut),
+            pyramid=pyramid,
+            grey=grey,
+            frame_mode=frame_mode,
+            profile=self._profile,
+            embedded_profile=self._embedded_profile(mode, recipe, row),
+            filter=recipe.filter if isinstance(recipe.filter, Filter) else None,
+            row=row,
+            encoding=recipe.encoding,
+        )
+
+    def _embedded_profile(self, mode: str, recipe: Recipe, row: Format) -> bytes | None:
+        """Return the profile of the original if the rendition keeps its colours and can say so."""
+        kept = recipe.encoding.color == "keep" and recipe.filter is None
+        if kept and row.profiles and mode in row.modes:
+            return usable_profile(mode, self._profile)
+        return None
 
     def _stored(self, cut: Cut) -> StoredCut:
         orientation = self.info.orientation
@@ -223,11 +196,11 @@ class Picture:
         return StoredCut(box, cut.size.swapped if orientation.swaps_sides else cut.size)
 
     def _check(self, cut: Cut) -> None:
-        longest, pixels = max(cut.size.as_tuple), cut.size.pixels
-        if longest > self._limits.max_side or pixels > self._limits.max_pixels:
+        limits = self._limits
+        if max(cut.size.as_tuple) > limits.max_side or cut.size.pixels > limits.max_pixels:
             raise RenditionTooLarge(
-                f"A rendition of {cut.size} is above the limit of {self._limits.max_side:,} px a "
-                f"side and {self._limits.max_pixels:,} pixels."
+                f"{cut.size}; the limits are {limits.max_side:,} pixels a side and "
+                f"{limits.max_pixels:,} pixels."
             )
 
     def _check_frames(self, cut: Cut, row: Format, animation: Animation) -> None:
@@ -239,13 +212,13 @@ class Picture:
             or needed > limits.max_decode_bytes
         ):
             raise RenditionTooLarge(
-                f"A moving rendition of {frames:,} times {cut.size} is above the limit of "
-                f"{_MAX_FRAMES:,} frames, of {limits.max_frame_pixels:,} pixels together or of "
+                f"{frames:,} frames of {cut.size}; the limits are {_MAX_FRAMES:,} frames, "
+                f"{limits.max_frame_pixels:,} pixels in all frames together and "
                 f"{limits.max_decode_bytes:,} bytes of memory."
             )
 
     def _render_file(self, recipe: Recipe, row: Format) -> RenderedImage:
-        """Let a sizer or filter make its file, and do what the recipe asks for besides."""
+        """Let a sizer or a filter make its file, and do the rest of the recipe."""
         if self._full_size is None:
             raise RenderFailed("The picture was opened without the recipe that needs all of it.")
         if isinstance(recipe.filter, FileFilter):
@@ -276,7 +249,7 @@ def _decode_again(file: BinaryIO, limits: Limits) -> Image.Image:
 
 
 def _possible_cuts(recipes: Sequence[Recipe], source: Size) -> Iterator[Cut]:
-    """Yield the cuts that share the decode; an impossible one is reported when it is rendered."""
+    """Yield the cuts that share the decode; an impossible cut is reported when it is rendered."""
     for recipe in recipes:
         with suppress(Exception):
             if recipe.shares_decode:
@@ -284,23 +257,23 @@ def _possible_cuts(recipes: Sequence[Recipe], source: Size) -> Iterator[Cut]:
 
 
 def _cheaper_at_once(pixels: Image.Image, cuts: Sequence[StoredCut]) -> bool:
-    """Whether colour is better applied to the decoded picture than to each rendition of it."""
+    """Whether it costs less to convert the decoded picture than each rendition."""
     wanted = sum(cut.size.pixels for cut in cuts)
     return pixels.mode in ("L", "RGB") and pixels.width * pixels.height <= wanted
 
 
 def _least_size(stored: Size, cuts: Sequence[StoredCut]) -> Size:
-    """Return the smallest size to decode to from which all of `cuts` come out well."""
+    """Return the smallest size to decode to, from which no cut has to be enlarged."""
     scale = min(max((cut.scale for cut in cuts), default=0) * DECODE_GAP, 1)
     return Size(int(stored.width * scale) or 1, int(stored.height * scale) or 1)
 
 
 @contextmanager
-def rendering() -> Iterator[None]:
-    """Turn what Pillow raises for a picture or a size that it can't handle into our errors."""
+def _rendering() -> Iterator[None]:
+    """Translate what Pillow raises for a picture or a size that it cannot handle."""
     try:
         yield
     except MemoryError as error:
-        raise OutOfMemory("There was not enough memory for the rendition.") from error
+        raise OutOfMemory("While the rendition was made.") from error
     except (OSError, ValueError, ArithmeticError, LookupError) as error:
-        raise RenderFailed(f"The rendition could not be made: {error}") from error
+        raise RenderFailed(f"{type(error).__name__}: {error}") from error

@@ -13,7 +13,7 @@ from renditions.errors import UnknownFormat
 from renditions.imaging.filters import AnyFilter
 from renditions.imaging.formats import Encoding, Format, format_for_extension, format_named
 from renditions.imaging.geometry import FocalPoint
-from renditions.imaging.rendering import Recipe
+from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import AnySizer
 
 from .keys import InvalidSizeKey, RenditionKey, RenditionKeySet

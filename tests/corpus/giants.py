@@ -13,7 +13,7 @@ from renditions.compat.adapters import LegacySizer
 from renditions.compat.datastructures import SizedImage
 from renditions.imaging.formats import Encoding, format_named
 from renditions.imaging.geometry import Size
-from renditions.imaging.rendering import Recipe
+from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import Thumbnail
 from renditions.imaging.sources import Limits
 

@@ -16,7 +16,8 @@ from PIL import Image
 from renditions.errors import PermanentError, RenditionError
 from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import Size
-from renditions.imaging.rendering import Recipe, open_picture
+from renditions.imaging.recipes import Recipe
+from renditions.imaging.rendering import open_picture
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits
 

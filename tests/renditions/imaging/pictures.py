@@ -6,7 +6,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from renditions.imaging.rendering import Recipe, RenderedImage, open_picture
+from renditions.imaging.recipes import Recipe
+from renditions.imaging.rendering import RenderedImage, open_picture
 from renditions.imaging.sources import Limits
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 180, 60), (40, 60, 210), (240, 220, 40)

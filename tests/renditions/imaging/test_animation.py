@@ -18,7 +18,7 @@ from renditions.imaging.animation import read_animation
 from renditions.imaging.filters import Filter, Invert
 from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import Size
-from renditions.imaging.rendering import Recipe
+from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits, open_source
 
@@ -184,7 +184,7 @@ def test_moving_renditions_have_a_budget_of_their_own():
     frames = [Image.new("RGB", (1, 1), (i, i % 2 * 255, 0)) for i in range(250)]
     file = as_file(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=100)
 
-    with pytest.raises(RenditionTooLarge, match=r"250 times 500x500.*50,000,000"):
+    with pytest.raises(RenditionTooLarge, match=r"250 frames of 500x500.*50,000,000"):
         render(file, Recipe(Crop(), Size(500, 500), encoding=KEEP))
     assert render(file, Recipe(Crop(), Size(500, 500))).size == Size(500, 500)
     assert render(file, Recipe(Crop(), Size(9, 9), encoding=KEEP)).size == Size(9, 9)

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageCms, ImageStat
 from renditions.imaging.filters import Invert
 from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import Size
-from renditions.imaging.rendering import Recipe
+from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import Thumbnail
 from renditions.imaging.sources import Limits
 

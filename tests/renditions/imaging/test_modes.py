@@ -10,7 +10,7 @@ from PIL import Image, ImageStat
 from renditions.errors import SourceUnreadable
 from renditions.imaging.formats import Encoding
 from renditions.imaging.geometry import Size
-from renditions.imaging.rendering import Recipe
+from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits
 

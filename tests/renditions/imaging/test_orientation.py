@@ -4,7 +4,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from renditions.imaging.geometry import FocalPoint, Size
-from renditions.imaging.rendering import Recipe
+from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits, probe
 

@@ -10,7 +10,8 @@ from renditions.errors import RenditionTooLarge, UnknownFormat
 from renditions.imaging.filters import Filter, Invert
 from renditions.imaging.formats import FORMATS, Encoding
 from renditions.imaging.geometry import FocalPoint, Size
-from renditions.imaging.rendering import Recipe, open_picture
+from renditions.imaging.recipes import Recipe
+from renditions.imaging.rendering import open_picture
 from renditions.imaging.sizers import Crop, Cut, Sizer, Thumbnail
 from renditions.imaging.sources import Limits
 

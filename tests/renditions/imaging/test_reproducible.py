@@ -13,7 +13,8 @@ from PIL import Image
 from renditions.imaging.filters import Invert
 from renditions.imaging.formats import FORMATS, Encoding
 from renditions.imaging.geometry import FocalPoint, Size
-from renditions.imaging.rendering import Recipe, open_picture
+from renditions.imaging.recipes import Recipe
+from renditions.imaging.rendering import open_picture
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits
 

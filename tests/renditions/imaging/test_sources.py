@@ -12,7 +12,8 @@ from PIL import Image, ImageFile
 
 from renditions import errors
 from renditions.imaging.geometry import Size
-from renditions.imaging.rendering import Recipe, open_picture
+from renditions.imaging.recipes import Recipe
+from renditions.imaging.rendering import open_picture
 from renditions.imaging.sizers import Crop
 from renditions.imaging.sources import Limits, check_frames, check_integrity, open_source, probe
 from tests.corpus import metadata_bombs

@@ -10,7 +10,7 @@ from renditions.imaging.geometry import Size
 from renditions.imaging.headers import read_header
 from renditions.imaging.headers.av1 import FrameSizes
 from renditions.imaging.headers.sample_table import sample_places
-from renditions.imaging.rendering import Recipe
+from renditions.imaging.recipes import Recipe
 from tests.corpus.metadata_bombs import box
 from tests.renditions.imaging.pictures import as_file, photograph, render
 

@@ -10,7 +10,7 @@ from PIL import Image
 from renditions.errors import SourceUnreadable
 from renditions.imaging.geometry import Size
 from renditions.imaging.headers import read_header
-from renditions.imaging.rendering import Recipe
+from renditions.imaging.recipes import Recipe
 from renditions.imaging.sources import Limits, probe
 from tests.corpus.metadata_bombs import box, png
 from tests.renditions.imaging.pictures import CORNERS, as_file, four_corners, render

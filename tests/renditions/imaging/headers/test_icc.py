@@ -10,7 +10,7 @@ from renditions.imaging import colour
 from renditions.imaging.colour import to_srgb
 from renditions.imaging.geometry import Size
 from renditions.imaging.headers.icc import MAX_BYTES, read_profile
-from renditions.imaging.rendering import Recipe
+from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import Thumbnail
 from tests.renditions.imaging.pictures import (
     CORNERS,
