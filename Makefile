@@ -13,7 +13,7 @@ export PORT DEMO_DIR REDIS_URL
 PARALLEL ?= --numprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format install clean distclean bench measure corpus
+.PHONY: help demo test chaos lint format messages install clean distclean bench measure corpus
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lint: $(VENV)/.dev  ## Check style, types and the walls between the packages
 format: $(VENV)/.dev  ## Let ruff put the style right
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+messages: $(VENV)/.dev  ## Update and compile the translations; list the texts that need a translator
+	$(RUN) -m tests.translations
 
 install: $(VENV)/.dev  ## Install everything for development into .venv
 
