@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig, apps
 from django.core.checks import register
+from django.utils.translation import gettext_lazy as _
 
 from .registry import autodiscover
 
@@ -10,7 +11,7 @@ class RenditionsConfig(AppConfig):
     """Finds the project's sizers and filters, and registers the checks."""
 
     name = "renditions"
-    verbose_name = "Renditions"
+    verbose_name = _("Renditions")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -9,6 +9,7 @@ from django.contrib.admin.widgets import AdminFileWidget
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
+from django.utils.translation import gettext_lazy as _
 
 from . import conf
 from .engine.warming import WarmReport, warm
@@ -41,7 +42,7 @@ class VersatileImageField(models.ImageField):
 
     attr_class = VersatileImageFieldFile
     descriptor_class = VersatileImageFileDescriptor
-    description = "Image with renditions"
+    description = _("Image with renditions")
 
     def __init__(
         self,
@@ -186,7 +187,7 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
     Set it on the picture (`person.headshot.ppoi`) or on the instance: it is one value.
     """
 
-    description = "Primary point of interest"
+    description = _("Focal point of an image")
     descriptor_class = _PPOIAttribute
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -7,7 +7,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.forms.boundfield import BoundField
 from django.forms.widgets import MultiWidget, Widget
 from django.utils.formats import number_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from . import conf
 from .errors import RenditionError, SourceRefused
@@ -87,7 +87,7 @@ class VersatileImagePPOIClickField(SizedImageCenterpointMixIn, forms.MultiValueF
             required: By default, in the form of a model, what the model says.
         """
         fields = (
-            VersatileImageFormField(label="Image", max_length=max_length),
+            VersatileImageFormField(label=gettext_lazy("Image"), max_length=max_length),
             forms.CharField(required=False),
         )
         super().__init__(
