@@ -1,28 +1,29 @@
-"""Run faults, seeds and databases one after the other, and print the table."""
+"""Run faults on databases with seeds, one after the other, and print a table of the results."""
 
 import argparse
 import json
 import random
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from .processes import PARENT_DEATH
+from psutil import TimeoutExpired
+
+from tests.service.processes import PYTHON, Process
+
 from .run import FAULTS, Verdict
 
 COLUMNS = (
     "fault", "database", "seed", "injected", "lost", "half_written", "duplicated", "wrong",
     "recovery_s", "reads", "took_s",
 )  # fmt: skip
-# A run that hangs is one that failed.
 TIMEOUT_S = 900
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; 1 unless all promises were kept."""
+    """Run what the command line says; return 1 if a promise was broken."""
     given = _parsed(arguments)
     seeds = given.seed or [random.randrange(1, 1_000_000)]
     print(f"Seeds: {', '.join(map(str, seeds))}. Repeat one with --seed N.", flush=True)
@@ -35,17 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print()
     print(table(verdicts))
     clean = all(verdict.is_clean for verdict in verdicts)
-    print("\nAll promises were kept." if clean else "\nNOT all promises were kept.")
+    print("\nEvery promise was kept." if clean else "\nPromises were BROKEN.")
     return 0 if clean else 1
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, action="append", help="one or several; else random")
+    parser.add_argument(
+        "--seed", type=int, action="append", help="may be repeated; default: a random one"
+    )
     parser.add_argument("--database", choices=("sqlite", "postgres"), action="append")
     parser.add_argument("--fault", choices=FAULTS, action="append")
-    parser.add_argument("--short", action="store_true", help="a few of each, as in the test suite")
-    parser.add_argument("--without", action="append", default=[], help="take a guard out")
+    parser.add_argument("--short", action="store_true", help="fewer faults, as in the test suite")
+    parser.add_argument(
+        "--without", action="append", default=[], help="a guard to take out, see guards.py"
+    )
     return parser.parse_args(arguments)
 
 
@@ -62,23 +67,21 @@ def _without(names: Iterable[str]) -> list[str]:
 
 
 def run_apart(fault: str, database: str, seed: int, more: Sequence[str] = ()) -> Verdict:
-    """Run one fault in a process of its own, which is all that Django's settings allow."""
-    import os
-
-    with tempfile.NamedTemporaryFile(prefix="verdict-", suffix=".json") as file:
-        command = [sys.executable, "-m", "tests.chaos.run", "--fault", fault]
-        command += ["--database", database, "--seed", str(seed), "--verdict", file.name, *more]
-        try:
-            subprocess.run(
-                [*PARENT_DEATH, str(os.getpid()), *command], timeout=TIMEOUT_S, check=False,
-                stdout=subprocess.PIPE, stderr=sys.stderr,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return Verdict(fault, database, seed, wrong=1, notes=[f"not within {TIMEOUT_S} s"])
-        text = Path(file.name).read_text()
-    if not text:
-        return Verdict(fault, database, seed, wrong=1, notes=["it died"])
-    verdict = Verdict(**json.loads(text))
+    """Run one fault in a process of its own, because Django can be configured only once."""
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        report, log = Path(folder, "verdict.json"), Path(folder, f"{fault}.log")
+        command = [PYTHON, "-m", "tests.chaos.run", "--fault", fault, "--database", database]
+        command += ["--seed", str(seed), "--verdict", str(report), *more]
+        verdict = Verdict(fault, database, seed, wrong=1)
+        with Process(command, log) as process:
+            try:
+                process.wait(TIMEOUT_S)
+            except TimeoutExpired:
+                verdict.notes.append(f"not within {TIMEOUT_S} s")
+        if report.exists():
+            verdict = Verdict(**json.loads(report.read_text()))
+        if not verdict.is_clean:
+            print(log.read_text(), file=sys.stderr)
     for note in verdict.notes:
         print(f"    {note}", flush=True)
     return verdict

@@ -1,4 +1,4 @@
-"""Somebody who asks the run's web server for pages, over HTTP."""
+"""An HTTP client of the run's web server."""
 
 import json
 import socket
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-PATIENCE_S = 30
+TIMEOUT_S = 30
 FORM = "application/x-www-form-urlencoded"
-# In the cookie and sent along: all that Django asks of a form.
+# Django accepts a form if its cookie and its header agree.
 CSRF_TOKEN = "chaos" * 6 + "ab"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the web server said."""
+    """An answer of the web server."""
 
     status: int
     body: bytes
@@ -32,7 +32,7 @@ class Answer:
 
 
 class Browser:
-    """A browser without a memory: each request is a connection of its own."""
+    """A client that opens a new connection for each request."""
 
     def __init__(self, web: Path, session: str = "") -> None:
         self._web = web
@@ -42,16 +42,15 @@ class Browser:
         }
 
     def get(self, url: str) -> Answer:
-        """Ask for a page."""
         return self._ask("GET", url, b"", {})
 
     def post(self, url: str, fields: Mapping[str, Any]) -> Answer:
-        """Send a form."""
+        """Send a form, with a list for each field that has several values."""
         body = urlencode(fields, doseq=True).encode()
         return self._ask("POST", url, body, {"Content-Type": FORM})
 
     def upload(self, url: str, data: bytes) -> Answer:
-        """Send a file."""
+        """Send a file as the body."""
         return self._ask("POST", url, data, {"Content-Type": "application/octet-stream"})
 
     def _ask(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -66,7 +65,7 @@ class Browser:
 
 class _UnixConnection(HTTPConnection):
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=PATIENCE_S)
+        super().__init__("localhost", timeout=TIMEOUT_S)
         self._path = path
 
     def connect(self) -> None:
@@ -76,7 +75,7 @@ class _UnixConnection(HTTPConnection):
 
 
 def administrator(web: Path) -> Browser:
-    """Return the browser of somebody who may do anything in the admin."""
+    """Return the browser of a superuser who is logged in."""
     from django.contrib.auth.models import User
     from django.test import Client
 

@@ -1,4 +1,4 @@
-"""The Celery application of the run's workers and beats."""
+"""The Celery application of a run's workers and beats."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from celery.signals import worker_process_init
 from config.parent_death import die_with_parent
 from workers.conf import CELERY
 
-from .environment import Place
+from .environment import Environment
 
 SWEEP_EVERY_S = 1
 
-_place = Place.of_this_process()
-app = Celery("tests.chaos", broker=_place.broker_url, set_as_current=True)
+_environment = Environment.of_this_process()
+app = Celery("tests.chaos", broker=_environment.broker_url, set_as_current=True)
 # In every thread, also of the web server, because `config` sets an application as well.
 app.set_default()
 app.conf.update(CELERY)
@@ -24,7 +24,7 @@ app.conf.beat_schedule = {
         "schedule": schedule(SWEEP_EVERY_S),
     }
 }
-app.conf.update(_place.celery)
+app.conf.update(_environment.celery)
 app.autodiscover_tasks()
 
 

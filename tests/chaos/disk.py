@@ -1,7 +1,7 @@
-"""A disk that can really be full, and folders that really forbid.
+"""A disk that can really be full, and folders that really forbid writing.
 
-The disk lies in a mount namespace of this process and its children: the kernel takes it away with
-the last of them, however they end, and nobody else has seen it.
+The disk is mounted in a mount namespace of this process and its children. No other process sees it,
+and the kernel removes it when the last of them ends.
 """
 
 import ctypes
@@ -18,19 +18,19 @@ from pathlib import Path
 # <linux/sched.h> and <sys/mount.h>
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
-# For root, modes forbid nothing, but for the want of these.
+# File modes do not bind a process with these capabilities, as root has them.
 WITHOUT_PRIVILEGE = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 FORBIDDEN = 0o555
 
 
 @contextmanager
 def small(folder: Path, size_mb: int) -> Iterator[bool]:
-    """Put a tmpfs of `size_mb` over `folder` until the end; False where this is not allowed.
+    """Mount a tmpfs of `size_mb` on `folder` for the block; give False if that is not allowed.
 
-    Call it while this process has one thread and has not started what is to see the disk.
+    Call it while this process has one thread, and before starting the processes that must see it.
     """
     try:
-        _leave_the_mounts_of_others()
+        _enter_mount_namespace()
         _libc("mount", b"tmpfs", bytes(folder), b"tmpfs", 0, f"size={size_mb}m,mode=755".encode())
     except OSError:
         yield False
@@ -38,12 +38,12 @@ def small(folder: Path, size_mb: int) -> Iterator[bool]:
     try:
         yield True
     finally:
-        # Lazily: somebody may have a file open.
+        # MNT_DETACH: a process may still have a file open.
         _libc("umount2", bytes(folder), MNT_DETACH)
 
 
-def _leave_the_mounts_of_others() -> None:
-    """See mounts of one's own from now on. Who is not root becomes able to mount, here only."""
+def _enter_mount_namespace() -> None:
+    """Give this process its own mounts. Without root, it needs its own user namespace, too."""
     if os.geteuid() == 0:
         _libc("unshare", CLONE_NEWNS)
     else:
@@ -64,7 +64,7 @@ def _libc(function: str, *arguments: object) -> None:
 
 @contextmanager
 def full(folder: Path) -> Iterator[None]:
-    """Leave no byte free on the disk of `folder` until the end."""
+    """Leave no byte free on the disk of `folder` for the block."""
     ballast = folder / "ballast"
     try:
         with ballast.open("wb", buffering=0) as file:
@@ -87,7 +87,7 @@ def _fill(descriptor: int) -> None:
 
 @contextmanager
 def forbidden(*folders: Path) -> Iterator[None]:
-    """Let nobody write into `folders` nor whatever is below, until the end."""
+    """Forbid writing into `folders` and all folders below them, for the block."""
     modes = {
         Path(each): Path(each).stat().st_mode
         for folder in folders
@@ -104,7 +104,7 @@ def forbidden(*folders: Path) -> Iterator[None]:
 
 @functools.cache
 def bound_by_modes() -> tuple[str, ...] | None:
-    """Return what a command must begin with so that modes bind it; None: it cannot be had here."""
+    """Return the beginning of a command that file modes bind; None: it is not possible here."""
     for prefix in ((), WITHOUT_PRIVILEGE):
         if (not prefix or shutil.which(prefix[0])) and _is_bound(prefix):
             return prefix

@@ -1,4 +1,4 @@
-"""Where the processes of one run meet: told by the environment, as an installation would be."""
+"""What the processes of a run share; each reads it from an environment variable."""
 
 import json
 import os
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "CHAOS_PLACE"
+VARIABLE = "CHAOS_ENVIRONMENT"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What the processes of a run have in common."""
+class Environment:
+    """Addresses, settings and faults of a run."""
 
     folder: str
     database: Mapping[str, Any]  # as in DATABASES
@@ -21,17 +21,17 @@ class Place:
     workers: Mapping[str, Any] = field(default_factory=dict)  # RENDITIONS["WORKERS"]
     storage: Mapping[str, Any] = field(default_factory=dict)  # as in STORAGES
     celery: Mapping[str, Any] = field(default_factory=dict)
-    hooks: tuple[str, ...] = ()  # faults inside of the processes
-    without: tuple[str, ...] = ()  # guards that are taken out
+    hooks: tuple[str, ...] = ()  # faults inside the processes, see hooks.py
+    without: tuple[str, ...] = ()  # guards that are taken out, see guards.py
 
     @classmethod
-    def of_this_process(cls) -> "Place":
-        """Return the place that the run gave to this process."""
+    def of_this_process(cls) -> "Environment":
+        """Return what the run told this process."""
         return cls(**json.loads(os.environ[VARIABLE]))
 
     @property
-    def environment(self) -> dict[str, str]:
-        """The variables that tell a process."""
+    def variables(self) -> dict[str, str]:
+        """The environment variables for a process."""
         return {
             "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
             VARIABLE: json.dumps(asdict(self)),
@@ -39,20 +39,20 @@ class Place:
 
     @property
     def media(self) -> Path:
-        """Originals and renditions."""
+        """The folder of originals and renditions."""
         return Path(self.folder) / "media"
 
     @property
     def trouble(self) -> Path:
-        """What the storage does wrong at the moment; absent: nothing."""
+        """A file that says what the storage does wrong; no file: nothing."""
         return Path(self.folder) / "trouble.json"
 
     @property
     def clock(self) -> Path:
-        """How many hours SQLite's clock is ahead; absent: none."""
+        """A file that says how many hours the clock of SQLite is ahead; no file: none."""
         return Path(self.folder) / "clock"
 
     @property
     def witness(self) -> Path:
-        """What the workers did, a line for each thing."""
+        """A file with a line for everything that the workers did."""
         return Path(self.folder) / "witness.jsonl"

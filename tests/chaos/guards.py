@@ -1,7 +1,7 @@
-"""What holds the promises, each to be taken out: a fault that nobody would notice proves nothing.
+"""Take out one of the parts that keep a promise, to prove that a fault notices it.
 
-A function here runs in every process of a run that is started with `--without NAME`, before the
-first picture. It patches the product; the product has no switch for it.
+A run with `--without NAME` calls a function of this module in each of its processes, before the
+first picture. The product has no switch for it.
 """
 
 import time
@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .patches import replace
+
 
 def atomic_publish() -> None:
-    """A rendition is written under its own name, piece by piece."""
-    from renditions.storage import disk as unfinished
+    """A rendition is written under its final name, piece by piece."""
+    from renditions.storage import disk
 
     def write_in_place(folder: Path, target: Path, data: bytes, mode: int | None) -> None:
         with target.open("wb") as file:
@@ -21,34 +23,35 @@ def atomic_publish() -> None:
                 file.flush()
                 time.sleep(0.002)
 
-    unfinished._put_through = write_in_place
+    replace(disk, "_put_through", write_in_place)
 
 
 def unfinished_sweep() -> None:
-    """Nobody removes what killed processes leave."""
-    from renditions.storage import disk as unfinished
+    """The unfinished files of killed processes stay."""
+    from renditions.storage import disk
 
-    unfinished.sweep = lambda storage, older_than_s: 0
+    replace(disk, "sweep", lambda storage, older_than_s: 0)
 
 
 def sweep() -> None:
-    """Nothing but the first message asks for a job."""
+    """Only the first message announces a job."""
     from workers import dispatch, recovery
 
-    recovery.sweep = lambda: 0
-    dispatch.send_sweep = lambda: None
+    replace(recovery, "sweep", lambda: 0)
+    replace(dispatch, "send_sweep", lambda: None)
 
 
 def hand_over() -> None:
-    """A worker that ends, or takes another's place, frees no lease."""
+    """A worker that ends, and its successor, release no lease."""
     from workers import recovery
 
-    recovery.release_worker = recovery.release_killed_worker = lambda worker: 0
-    recovery.release_task = lambda task_id, reason: None
+    replace(recovery, "release_worker", lambda worker: 0)
+    replace(recovery, "release_killed_worker", lambda worker: 0)
+    replace(recovery, "release_task", lambda task_id, reason: None)
 
 
 def attempts() -> None:
-    """An attempt is not counted before it is begun."""
+    """The number of attempts is not limited."""
     from workers import ledger
 
     claim = ledger.claim
@@ -56,57 +59,47 @@ def attempts() -> None:
     def uncounted(hint: Any, **more: Any) -> Any:
         return claim(hint, **{**more, "max_attempts": 1_000_000})
 
-    ledger.claim = uncounted
+    replace(ledger, "claim", uncounted)
 
 
 def memory() -> None:
-    """A job has no budget, and a MemoryError leaves the task."""
+    """A MemoryError leaves the task."""
+    from renditions.engine.warming import _Attempt
+    from renditions.errors import OutOfMemory
     from workers import worker
 
-    def let_travel(claim: Any, kind: str, reason: str) -> None:
+    def raise_memory_error(claim: Any, kind: str, reason: str) -> None:
         raise MemoryError
 
-    worker._cut_off = let_travel
-    _let_memory_errors_out()
-
-
-def _let_memory_errors_out() -> None:
-    from renditions import errors
-    from renditions.engine import warming
-
-    class Travelling(MemoryError, errors.TransientError):
-        kind = "memory"
-
-    def interrupting(self: Any, plans: Any, error: Any) -> None:
-        if isinstance(error, errors.OutOfMemory):
+    def fail_or_raise(self: Any, plans: Any, error: Any) -> None:
+        if isinstance(error, OutOfMemory):
             raise MemoryError
         fail(self, plans, error)
 
-    fail = warming._Warming._fail
-    warming._Warming._fail = interrupting
-    del Travelling
+    fail = _Attempt._fail
+    replace(worker, "_cut_off", raise_memory_error)
+    replace(_Attempt, "_fail", fail_or_raise)
 
 
 def short_timeouts() -> None:
-    """A save waits for the broker as long as Celery does by default."""
+    """A save waits for the broker with the time-outs and retries of Celery's defaults."""
     from tests.chaos.celery import app
-
-    app.conf.broker_transport_options = {}
-    app.conf.task_publish_retry_policy = {}
     from workers import dispatch
 
-    dispatch.CIRCUIT_OPEN_S = 0
+    replace(app.conf, "broker_transport_options", {})
+    replace(app.conf, "task_publish_retry_policy", {})
+    replace(dispatch, "CIRCUIT_OPEN_S", 0)
 
 
 def json_only() -> None:
-    """A worker takes pickles."""
+    """A worker accepts pickles."""
     from tests.chaos.celery import app
 
-    app.conf.accept_content = ["json", "pickle"]
+    replace(app.conf, "accept_content", ["json", "pickle"])
 
 
 def forgetful_records() -> None:
-    """A cache that is away is an error and not a loss of memory."""
+    """A cache that does not answer is an error, and not the same as an empty cache."""
     from renditions import records
 
     def recall(self: Any, plans: Any) -> Any:
@@ -115,49 +108,49 @@ def forgetful_records() -> None:
         found = {keys[key]: records.RenditionRecord.from_text(text) for key, text in texts.items()}
         return {path: record for path, record in found.items() if record}
 
-    records.Recorder.recall = recall
+    replace(records.Recorder, "recall", recall)
 
 
 def retry() -> None:
-    """No failure is taken for one that may pass."""
+    """Every failure is final."""
     from workers import worker
 
-    worker._is_final = lambda report: True
+    replace(worker, "_is_final", lambda report: True)
 
 
 def finality() -> None:
-    """Every failure is taken for one that may pass."""
+    """No failure is final."""
     from workers import worker
 
-    worker._is_final = lambda report: False
+    replace(worker, "_is_final", lambda report: False)
 
 
 def one_commit() -> None:
-    """A save outside of a transaction commits the row first and its debt afterwards."""
+    """A save outside of a transaction commits the picture before the ledger row."""
     from workers import enqueue
 
-    enqueue._save_in_one_transaction = lambda: None
+    replace(enqueue, "_save_in_one_transaction", lambda: None)
 
 
 def after_commit() -> None:
-    """A message is sent at once, while the transaction goes on."""
+    """A message is sent before the transaction commits."""
     from workers import dispatch
 
-    dispatch.send_after_commit = dispatch.send
+    replace(dispatch, "send_after_commit", dispatch.send)
 
 
 def generation() -> None:
-    """A worker that was overtaken by a save may finish all the same."""
+    """A worker may finish a job although the picture was saved again."""
     from workers import ledger
 
     def held(claim: Any) -> Any:
         return ledger._jobs(claim.target.using).filter(pk=claim.job_id)
 
-    ledger._held = held
+    replace(ledger, "_held", held)
 
 
 def lease() -> None:
-    """A job may be claimed while somebody is at it."""
+    """A job may be claimed while another process works on it."""
     from django.db.models import Q
     from django.db.models.functions import Now
 
@@ -165,11 +158,11 @@ def lease() -> None:
     from workers.models import JobState
 
     states = [JobState.QUEUED, JobState.WARMING]
-    ledger._claimable = lambda: Q(state__in=states, due_at__lte=Now())
+    replace(ledger, "_claimable", lambda: Q(state__in=states, due_at__lte=Now()))
 
 
 def path_check() -> None:
-    """A rendition is written wherever its name leads."""
+    """A rendition is written wherever its name points."""
     import posixpath
 
     from django.core.files.storage import FileSystemStorage
@@ -177,27 +170,30 @@ def path_check() -> None:
     from renditions import storage
     from renditions.storage import disk
 
-    storage.validate_file_name = lambda name, allow_relative_path: name
-    disk._refuse_way_out = lambda storage, target: None
-    FileSystemStorage.path = lambda self, name: posixpath.join(str(self.location), name)
+    def path(self: Any, name: str) -> str:
+        return posixpath.join(str(self.location), name)
+
+    replace(storage, "validate_file_name", lambda name, allow_relative_path: name)
+    replace(disk, "_refuse_way_out", lambda storage, target: None)
+    replace(FileSystemStorage, "path", path)
 
 
 def database_clock() -> None:
-    """Times are those of each worker's own clock."""
+    """Times in the ledger are those of each worker's own clock."""
     from datetime import UTC, datetime
 
     from django.db.models import Value
 
     from workers import ledger
 
-    ledger.Now = lambda: Value(datetime.fromtimestamp(time.time(), UTC))
+    replace(ledger, "Now", lambda: Value(datetime.fromtimestamp(time.time(), UTC)))
 
 
 def mended_times() -> None:
-    """Nobody brings back what lies impossibly far ahead."""
+    """Times that are impossibly far ahead stay in the ledger."""
     from workers import ledger
 
-    ledger.clamp_times = lambda using, **more: 0
+    replace(ledger, "clamp_times", lambda using, **more: 0)
 
 
 GUARDS: dict[str, Callable[[], None]] = {

@@ -1,4 +1,4 @@
-"""Faults that happen inside of the service's own processes."""
+"""Faults inside the processes of the service."""
 
 import os
 import time
@@ -6,11 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .environment import Place
+from .environment import Environment
+from .patches import replace
 
 
 def triple_delivery() -> None:
-    """Every message is sent, and so delivered, three times."""
+    """Every message is sent three times."""
     from workers import dispatch
 
     send = dispatch.send
@@ -19,21 +20,21 @@ def triple_delivery() -> None:
         for _ in range(3):
             send(hint)
 
-    dispatch.send = send_thrice
+    replace(dispatch, "send", send_thrice)
 
 
 def skewed_clocks() -> None:
-    """Each process has a clock of its own, hours away from the others."""
+    """The clock of each process differs from the others by hours."""
     hours = (os.getppid() + os.getpid()) % 5 - 2
     true = time.time
-    time.time = lambda: true() + hours * 3600
+    replace(time, "time", lambda: true() + hours * 3600)
 
 
 def jumping_clock() -> None:
-    """SQLite's clock, which is the machine's, is ahead by what the run says, in all processes."""
+    """The clock of SQLite is ahead by as many hours as the run says, in all processes."""
     from django.db.backends.signals import connection_created
 
-    path = Place.of_this_process().clock
+    path = Environment.of_this_process().clock
 
     def strftime(form: str, moment: str) -> str:
         ahead = timedelta(hours=int(path.read_text()) if path.exists() else 0)
@@ -42,15 +43,15 @@ def jumping_clock() -> None:
 
     def replace_clock(connection: Any, **_: Any) -> None:
         if connection.vendor == "sqlite":
-            # `Now()` is `STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')` there, and nothing else asks it.
+            # Django's `Now()` is `STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')` on SQLite.
             connection.connection.create_function("strftime", 2, strftime)
 
     connection_created.connect(replace_clock, weak=False)
 
 
 def slow_disk() -> None:
-    """A file is long on its way to the disk: who is killed is most likely killed there."""
-    from renditions.storage import disk as unfinished
+    """Writing a file takes long, so that most kills come in the middle of it."""
+    from renditions.storage import disk
 
     class SlowOs:
         def __getattr__(self, name: str) -> Any:
@@ -60,7 +61,7 @@ def slow_disk() -> None:
             time.sleep(0.015)
             os.fsync(descriptor)
 
-    unfinished.os = SlowOs()
+    replace(disk, "os", SlowOs())
 
 
 HOOKS: dict[str, Callable[[], None]] = {

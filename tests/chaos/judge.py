@@ -1,11 +1,11 @@
-"""The judge asks database, storage and witness; neither the cache nor the workers' word counts."""
+"""Compare database, storage and witness. Neither the cache nor the ledger alone is believed."""
 
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from renditions.planning.plans import RenditionPlan
-from renditions.storage import disk as unfinished
+from renditions.storage import disk
 from workers.models import JobState, WarmJob
 
 from . import witness
@@ -14,17 +14,18 @@ from .pictures import fault_of
 from .run import Chaos
 
 Event = dict[str, Any]
+RENDITIONS = 8  # of a picture, at least
 
 
 def judge(chaos: Chaos) -> None:
     """Add to the verdict what is lost, half-written, duplicated or wrong."""
     judge_renditions(chaos)
-    _judge_work(chaos, witness.read(chaos.place.witness))
+    _judge_work(chaos, witness.read(chaos.environment.witness))
     _judge_left_overs(chaos)
 
 
 def judge_renditions(chaos: Chaos, but_for: str = "no such path") -> None:
-    """Add what is lost, half-written or wrong by now, but for paths with `but_for` in them."""
+    """Add what is lost, half-written or wrong now, except paths that contain `but_for`."""
     jobs = {job.object_pk: job for job in WarmJob.objects.filter(model_label="chaos.Picture")}
     for picture in Picture.objects.order_by("pk").iterator():
         job = jobs.pop(str(picture.pk), None)
@@ -35,7 +36,7 @@ def judge_renditions(chaos: Chaos, but_for: str = "no such path") -> None:
             if fault and but_for not in plan.path:
                 _count(chaos, fault, f"{plan.path} of {picture.pk}, job {_described(job)}")
     if jobs:
-        chaos.broken(f"{len(jobs)} rows owe something to pictures that are gone", len(jobs))
+        chaos.broken(f"{len(jobs)} ledger rows are of deleted pictures", len(jobs))
 
 
 def _fault_of(picture: Picture, plan: RenditionPlan) -> str | None:
@@ -76,7 +77,7 @@ def _judge_work(chaos: Chaos, events: list[Event]) -> None:
 
 
 def _attempts(events: list[Event]) -> dict[tuple[int, int], dict[int, list[Event]]]:
-    """Return the events of each debt (job and generation), by attempt and process."""
+    """Return the events of each job and generation, by attempt."""
     found: dict[tuple[int, int], dict[int, list[Event]]] = defaultdict(lambda: defaultdict(list))
     for event in events:
         if "job" in event:
@@ -85,26 +86,24 @@ def _attempts(events: list[Event]) -> dict[tuple[int, int], dict[int, list[Event
 
 
 def _published_twice(events: list[Event]) -> list[str]:
-    """A rendition twice in one attempt, or again after an attempt that had ended well."""
+    """Return what was published twice in one attempt, or again after a successful attempt."""
     found = []
-    for debt, attempts in _attempts(events).items():
+    for (job, generation), attempts in _attempts(events).items():
+        of = f"of job {job}, generation {generation}"
         made: set[str] = set()
         for attempt in sorted(attempts):
             paths = [event["path"] for event in attempts[attempt] if event["what"] == "publish"]
-            found += [f"{path} of debt {debt}" for path in paths if path in made]
-            found += [f"{path} of debt {debt}" for path in set(paths) if paths.count(path) > 1]
+            found += [f"{path} {of}" for path in paths if path in made]
+            found += [f"{path} {of}" for path in set(paths) if paths.count(path) > 1]
             if any(event["what"] == "end" for event in attempts[attempt]):
                 ended = attempts[attempt][-1]
-                if "error" not in ended and len(paths) >= WHOLE:
+                if "error" not in ended and len(paths) >= RENDITIONS:
                     made |= set(paths)
     return found
 
 
-WHOLE = 8  # renditions of a picture, at least
-
-
 def _overlapping(events: list[Event]) -> list[str]:
-    """Two processes with one job's picture open at the same time."""
+    """Return the jobs whose picture was open in two processes at the same time."""
     last = {event["pid"]: event["at"] for event in events}
     opened: dict[int, tuple[int, float]] = {}
     found = []
@@ -114,7 +113,7 @@ def _overlapping(events: list[Event]) -> list[str]:
         pid, job = event["pid"], event["job"]
         if event["what"] == "decode":
             other = opened.get(job)
-            # One that was killed has its picture open no longer than it was heard of.
+            # The last event of a killed process ends the time in which it had the picture open.
             if other and other[0] != pid and last[other[0]] >= event["at"]:
                 found.append(f"job {job} decoded by {other[0]} and {pid} at once")
             opened[job] = (pid, event["at"])
@@ -124,7 +123,7 @@ def _overlapping(events: list[Event]) -> list[str]:
 
 
 def _begun_again_s(events: list[Event]) -> list[float]:
-    """Return how long each job lay idle whose attempt was cut off."""
+    """Return the seconds from the last event of each interrupted attempt to the next attempt."""
     idle = []
     for attempts in _attempts(events).values():
         for attempt in sorted(attempts)[1:]:
@@ -135,11 +134,11 @@ def _begun_again_s(events: list[Event]) -> list[float]:
 
 
 def _judge_left_overs(chaos: Chaos) -> None:
-    folder = Path(chaos.place.folder) / "media" / unfinished.FOLDER
-    gone = chaos.service.wait(lambda: not list(_files(folder)), 25, "left-overs are swept")
+    folder = Path(chaos.environment.folder) / "media" / disk.FOLDER
+    gone = chaos.service.wait(lambda: not list(_files(folder)), 25, "unfinished files are deleted")
     if not gone:
         left = len(list(_files(folder)))
-        chaos.broken(f"{left} unfinished files are left over", left)
+        chaos.broken(f"{left} unfinished files were not deleted", left)
 
 
 def _files(folder: Path) -> list[Path]:

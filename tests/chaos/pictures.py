@@ -1,4 +1,4 @@
-"""Pictures that say who they are, in all of their renditions."""
+"""Pictures that show their number, also in all of their renditions."""
 
 from functools import lru_cache
 from io import BytesIO
@@ -10,12 +10,12 @@ from renditions.imaging.sizers import Crop
 from renditions.planning.plans import RenditionPlan
 
 WIDTH, HEIGHT = 320, 240
-LEVELS = (10, 90, 170, 250)  # far enough apart for JPEG
+LEVELS = (10, 90, 170, 250)  # of a colour channel; far apart, because JPEG changes them a little
 QUARTERS = 4
 
 
 def colours(number: int) -> list[tuple[int, int, int]]:
-    """Return the colours of the quarters of picture `number`: 4 digits of base 64."""
+    """Return the colours of the quarters of picture `number`: its 4 digits in base 64."""
     digits = [LEVELS[(number >> (2 * place)) % len(LEVELS)] for place in range(3 * QUARTERS)]
     return [tuple(digits[3 * quarter : 3 * quarter + 3]) for quarter in range(QUARTERS)]  # type: ignore[misc]
 
@@ -24,7 +24,7 @@ def colours(number: int) -> list[tuple[int, int, int]]:
 def drawn(number: int, width: int = WIDTH, height: int = HEIGHT) -> bytes:
     """Return picture `number` as a JPEG.
 
-    All crops of the run are wide enough to show some of each quarter, wherever the focal point is.
+    Every crop of the run shows a part of each quarter, for any focal point.
     """
     picture = Image.new("RGB", (width, height))
     for quarter, colour in enumerate(colours(number)):
@@ -36,7 +36,7 @@ def drawn(number: int, width: int = WIDTH, height: int = HEIGHT) -> bytes:
 
 
 def fault_of(data: bytes, plan: RenditionPlan, number: int) -> str | None:
-    """Return what is wrong with a rendition of picture `number`: `half-written`, `wrong`, None."""
+    """Return the fault of a rendition of picture `number`: `half-written`, `wrong` or None."""
     try:
         with Image.open(BytesIO(data)) as opened:
             picture = opened.convert("RGB")

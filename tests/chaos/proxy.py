@@ -1,19 +1,20 @@
-"""An S3 server on loopback, and a proxy before it that misbehaves on demand."""
+"""An S3 server, and a proxy in front of it that fails on demand."""
 
 import contextlib
 import http.client
-import logging
 import random
 import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.service.servers import start_s3
+
 HANGS_S = 3
 
 
 class Proxy:
-    """Passes requests on, except for the share of them that suffers."""
+    """Forwards requests to the S3 server, and makes a share of them fail."""
 
     def __init__(self) -> None:
         self._mode, self._share, self._injected = "", 0.0, 0
@@ -21,23 +22,18 @@ class Proxy:
 
     def start(self) -> str:
         """Start both servers; return the address of the proxy."""
-        from moto.server import ThreadedMotoServer
-
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        moto.start()
-        self._upstream = moto.get_host_and_port()[1]
+        self._upstream = start_s3()
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Else each answer waits 40 ms between its head and its body.
+            # With it, each answer waits 40 ms between its head and its body.
             disable_nagle_algorithm = True
 
             def handle_any(self) -> None:
-                # A client that has lost its patience does not wait for the answer.
+                # The client may have given up waiting.
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    proxy.pass_on(self)
+                    proxy.forward(self)
 
             do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = handle_any  # noqa: N815
 
@@ -49,21 +45,21 @@ class Proxy:
         return f"http://127.0.0.1:{server.server_port}"
 
     def make_bucket(self, name: str) -> None:
-        """Make a bucket, past all trouble."""
+        """Make a bucket, with a request that does not go through the proxy."""
         upstream = http.client.HTTPConnection("127.0.0.1", self._upstream, timeout=90)
         upstream.request("PUT", f"/{name}")
         upstream.getresponse().read()
 
-    def suffer(self, mode: str, share: float) -> None:
-        """Let this share of all requests suffer `mode` from now on."""
+    def fail(self, mode: str, share: float) -> None:
+        """Let this share of all requests fail in the way `mode` from now on."""
         self._mode, self._share = mode, share
 
-    def taken(self) -> int:
-        """Return how many requests have suffered since it was asked last."""
-        taken, self._injected = self._injected, 0
-        return taken
+    def pop_injected(self) -> int:
+        """Return how many requests failed since the last call."""
+        injected, self._injected = self._injected, 0
+        return injected
 
-    def pass_on(self, handler: BaseHTTPRequestHandler) -> None:
+    def forward(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request."""
         length = int(handler.headers.get("Content-Length") or 0)
         body = handler.rfile.read(length)
@@ -85,9 +81,9 @@ class Proxy:
         handler.wfile.write(data)
 
     def _misbehave(self, handler: BaseHTTPRequestHandler) -> bool:
-        """Do what the mode says; False where the request goes on to the server after all."""
+        """Fail in the way of the mode; return False to forward the request all the same."""
         if self._mode == "hang":
-            # Longer than the client waits. It may be done all the same, which nobody hears of.
+            # Longer than the client waits. The server still does what was asked for.
             time.sleep(HANGS_S)
             return False
         if self._mode == "hang-up":

@@ -1,4 +1,4 @@
-"""A visitor who reads every rendition, again and again, and notes each that is no whole picture.
+"""Read every rendition again and again, and report each one that is half-written.
 
 python -m tests.chaos.reader MEDIA_FOLDER REPORT PAUSE_S
 """
@@ -15,7 +15,7 @@ from PIL import Image
 
 
 def main(media: Path, report: Path, pause_s: float) -> None:
-    """Read until somebody ends this process; the report is renewed after each round."""
+    """Read until this process is ended, and write the report after each round."""
     reads, broken = 0, {}
     while True:
         for path in _renditions(media):
@@ -52,6 +52,6 @@ def _write(path: Path, content: object) -> None:
 
 
 if __name__ == "__main__":
-    # Whoever works goes first.
+    # The service gets the processor first.
     os.nice(10)
     main(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]))

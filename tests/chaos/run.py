@@ -1,4 +1,4 @@
-"""One run: one fault, one database, one seed. Prints what it does; writes its verdict as JSON.
+"""One run: one fault, one database, one seed. It prints notes and writes its verdict as JSON.
 
 python -m tests.chaos.run --fault kills --database sqlite --seed 1 [--short] [--without GUARD]
 """
@@ -16,61 +16,61 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .environment import Place
-from .service import Options, Service, placed, report_of, seeded
+from .service import Options, Service, prepared, report_of, seeded
 
 FAULTS = (
     "kills", "deploys", "poison", "broker", "cache", "storage", "s3", "database", "races",
     "names", "clock",
 )  # fmt: skip
-CUT_OFF = ("kills", "storage")
-# Nobody may wait longer than this for what heals by itself: leases, backoff and sweeps are short.
-PATIENCE_S = 90
-# With a guard out nobody expects it to heal.
-LITTLE_PATIENCE_S = 25
+# In these, a process is stopped while it writes.
+INTERRUPTING = ("kills", "storage")
+# The service must recover within this time. Leases, backoff and sweeps are short here.
+RECOVERY_S = 90
+# Without a guard it may never recover.
+RECOVERY_WITHOUT_GUARD_S = 25
 
 
 @dataclass
 class Verdict:
-    """What a run found. Every count but the first two must be 0."""
+    """The result of a run. `lost`, `half_written`, `duplicated` and `wrong` must be 0."""
 
     fault: str
     database: str
     seed: int
     injected: int = 0
     reads: int = 0
-    lost: int = 0  # a rendition that is not there, though it could be made; or no reason why
-    half_written: int = 0  # seen by the reader, or there in the end
-    duplicated: int = 0  # work done twice, or by two at once
-    wrong: int = 0  # of other content, of nobody, outside, or a promise that was not kept
+    lost: int = 0  # renditions that are missing without a reason
+    half_written: int = 0  # seen by the reader, or there at the end
+    duplicated: int = 0  # work that was done twice
+    wrong: int = 0  # renditions with other content, and other broken promises
     recovery_s: float = 0  # the longest
     took_s: float = 0
     notes: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
-        """Whether all promises were kept."""
+        """Whether every promise was kept."""
         return not (self.lost or self.half_written or self.duplicated or self.wrong)
 
 
 class Chaos:
-    """What a fault works with."""
+    """The tools of a fault: save pictures, make trouble, wait, and note broken promises."""
 
     def __init__(self, service: Service, verdict: Verdict, *, short: bool, seed: int) -> None:
         self.service = service
-        self.place = service.place
+        self.environment = service.environment
         self.verdict = verdict
         self.short = short
         self.dice = seeded(seed, verdict.fault)
-        self.may_fail: set[str] = set()  # primary keys of pictures that nobody can make
+        self.may_fail: set[str] = set()  # primary keys of pictures that cannot be rendered
         self._number = 0
 
     def size(self, full: int, short: int) -> int:
-        """Return how many, in this run."""
+        """Return `full`, or `short` in a short run."""
         return short if self.short else full
 
     def save(self, name: str = "a.jpg", **more: Any) -> Any:
-        """Save a picture as an installation would, and return it."""
+        """Save a new picture and return it."""
         from django.core.files.base import ContentFile
 
         from .app.models import Picture
@@ -83,50 +83,52 @@ class Chaos:
         return picture
 
     def save_many(self, count: int) -> list[Any]:
-        """Save `count` pictures."""
         return [self.save() for _ in range(count)]
 
     def next_number(self) -> int:
-        """Return a number that no picture has had."""
+        """Return a number that no picture has yet."""
         self._number += 1
         return self._number
 
     def settled(self) -> bool:
-        """Whether nothing is queued or being warmed."""
+        """Whether no job is queued or running."""
         from workers.models import JobState, WarmJob
 
         return not WarmJob.objects.exclude(state=JobState.FAILED).exists()
 
-    def settle(self, within_s: float = PATIENCE_S) -> float:
-        """Wait until the service has healed; return how long that took."""
-        if self.place.without:
-            within_s = min(within_s, LITTLE_PATIENCE_S)
+    def settle(self, within_s: float = RECOVERY_S) -> float:
+        """Wait until the service has recovered; return how many seconds that took."""
+        if self.environment.without:
+            within_s = min(within_s, RECOVERY_WITHOUT_GUARD_S)
         since = time.monotonic()
-        self.service.wait(self.settled, within_s, "everything is made or failed")
+        self.service.wait(self.settled, within_s, "every job is done or failed")
         took = time.monotonic() - since
         self.verdict.recovery_s = max(self.verdict.recovery_s, took)
         return took
 
     def broken(self, promise: str, times: int = 1) -> None:
-        """Note a promise that was not kept."""
+        """Note a broken promise."""
         self.verdict.wrong += times
         self.note(f"NOT KEPT: {promise}")
 
     def expect(self, kept: object, promise: str) -> None:
-        """Note a promise that was not kept, if it was not."""
+        """Note a broken promise unless it was kept."""
         if not kept:
             self.broken(promise)
 
     def note(self, text: str) -> None:
-        """Say something about the run."""
+        """Print a line and keep it in the verdict."""
         self.verdict.notes.append(text)
         print(f"    {text}", flush=True)
 
     def trouble(self, **operations: Any) -> None:
-        """Let the storage fail from now on, in every process; nothing: it works again."""
-        fresh = self.place.trouble.with_suffix(".new")
+        """Let operations of the storage fail in every process from now on; none: it works again.
+
+        See `suffer` in app/storages.py.
+        """
+        fresh = self.environment.trouble.with_suffix(".new")
         fresh.write_text(json.dumps(operations))
-        fresh.replace(self.place.trouble)
+        fresh.replace(self.environment.trouble)
 
 
 def run(fault: str, database: str, seed: int, *, short: bool, without: tuple[str, ...]) -> Verdict:
@@ -134,12 +136,12 @@ def run(fault: str, database: str, seed: int, *, short: bool, without: tuple[str
     module = importlib.import_module(f"tests.chaos.faults.{fault}")
     options: Options = module.options(short=short, database=database)
     if short:
-        # Where no write is cut off there is little to see, and the cores are needed.
-        options.reader = fault in CUT_OFF
+        # Elsewhere a reader sees nothing, and it takes time from the other short runs.
+        options.reader = fault in INTERRUPTING
     verdict = Verdict(fault, database, seed)
     since = time.monotonic()
-    with placed(database, options, without) as place:
-        service = Service(place, Path(place.folder), options)
+    with prepared(database, options, without) as environment:
+        service = Service(environment, options)
         service.start_stores()
         try:
             _migrate()
@@ -151,24 +153,24 @@ def run(fault: str, database: str, seed: int, *, short: bool, without: tuple[str
             judge.judge(chaos)
         except Exception:
             traceback.print_exc()
-            chaos_note = traceback.format_exc(limit=-2)
             verdict.wrong += 1
-            verdict.notes.append(chaos_note)
+            verdict.notes.append(traceback.format_exc(limit=-2))
         finally:
             service.stop()
-            _finish(verdict, service, place)
+            _finish(verdict, service)
     verdict.took_s = time.monotonic() - since
     return verdict
 
 
-def _finish(verdict: Verdict, service: Service, place: Place) -> None:
+def _finish(verdict: Verdict, service: Service) -> None:
     report = report_of(service.reader_report)
     verdict.reads = report["reads"]
     verdict.half_written += len(report["broken"])
+    # A folder for logs, database and media of the run.
     kept = os.environ.get("CHAOS_KEEP")
     if kept:
         ignored = shutil.ignore_patterns("*.sock")
-        shutil.copytree(place.folder, kept, dirs_exist_ok=True, ignore=ignored)
+        shutil.copytree(service.folder, kept, dirs_exist_ok=True, ignore=ignored)
 
 
 def _migrate() -> None:
@@ -177,12 +179,12 @@ def _migrate() -> None:
 
     django.setup()
     call_command("migrate", run_syncdb=True, verbosity=0)
-    # Messages of this process go to the run's broker.
+    # So that messages of this process go to the broker of the run.
     importlib.import_module("tests.chaos.celery")
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
-    """Run what the command line says."""
+    """Run what the command line says; return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fault", choices=FAULTS, required=True)
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")

@@ -1,11 +1,9 @@
-"""The service under test: broker, cache, database, workers, beat, web, and a visitor who reads."""
+"""The service under test: broker, cache, database, workers, beat, web server, and a reader."""
 
 import json
 import os
 import random
 import signal
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,14 +12,18 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from tests.service import commands
+from tests.service.processes import PYTHON, STOP_S, Process, inherited, logged
+from tests.service.servers import Valkey, postgres, short_folder
+from tests.service.waiting import NotInTime, wait_for
+
 from . import disk
 from .browser import Browser
-from .environment import Place
-from .processes import Process, valkey, wait_for_ping
+from .environment import Environment
 
-READY = b" ready."
+APP = "tests.chaos.celery"
 WEB = "tests.chaos.wsgi"
-QUEUES = "renditions,renditions.bulk"
+POLL_S = 0.05
 
 
 @dataclass
@@ -38,177 +40,163 @@ class Options:
     celery: Mapping[str, Any] = field(default_factory=dict)
     database: Mapping[str, Any] = field(default_factory=dict)  # OPTIONS
     hooks: tuple[str, ...] = ()
-    broker: tuple[str, ...] = ("--appendonly", "yes", "--maxmemory-policy", "noeviction")
+    broker: tuple[str, ...] = ("--appendonly", "yes")
     cache: tuple[str, ...] = ()
-    web: bool = False  # somebody asks for pages
-    disk_mb: int = 0  # media lie on a disk of this size, where that can be had; 0: where all lies
-    before_worker: tuple[str, ...] = ()  # what its command begins with
+    web: bool = False  # start a web server
+    disk_mb: int = 0  # put media on a disk of this size, if it can be mounted; 0: do not
+    before_worker: tuple[str, ...] = ()  # the beginning of the workers' command
 
 
 class Service:
-    """Processes that are tended: whoever dies is started again, unless it was ended for good."""
+    """Processes that are started again when they die, unless they were ended on purpose."""
 
-    def __init__(self, place: Place, folder: Path, options: Options) -> None:
-        self.place = place
-        self.folder = folder
+    def __init__(self, environment: Environment, options: Options) -> None:
+        self.environment = environment
+        self.folder = Path(environment.folder)
         self.options = options
-        self.broker: Process
-        self.cache: Process
+        self.broker: Valkey
+        self.cache: Valkey
         self.workers: list[Process] = []
         self.beats: list[Process] = []
         self.web: Process | None = None
         self.reader: Process | None = None
+        self._ended: set[Process] = set()  # on purpose
 
     def start_stores(self) -> None:
         """Start broker and cache."""
-        self.broker = valkey("broker", self.folder, *self.options.broker)
-        self.cache = valkey("cache", self.folder, *self.options.cache)
+        self.broker = Valkey(self.folder, *self.options.broker, name="broker").wait_until_ready()
+        self.cache = Valkey(self.folder, *self.options.cache, name="cache").wait_until_ready()
 
     def start(self) -> None:
-        """Start everything that works."""
-        for number in range(self.options.workers):
-            self.workers.append(self._worker(f"w{number}"))
-        for number in range(self.options.beats):
-            self.beats.append(self._beat(number))
+        """Start all other processes and wait until they are ready."""
+        self.workers = [self._worker(f"w{number}") for number in range(self.options.workers)]
+        self.beats = [self._beat(number) for number in range(self.options.beats)]
         if self.options.reader:
-            command = [sys.executable, "-m", "tests.chaos.reader"]
-            command += [str(self.place.media), str(self.reader_report), str(self.options.pause_s)]
+            command = [PYTHON, "-m", "tests.chaos.reader", str(self.environment.media)]
+            command += [str(self.reader_report), str(self.options.pause_s)]
             self.reader = self._process("reader", command)
         if self.options.web:
-            self.web = self._web_server()
-        self.wait(self._all_ready, 60, "the workers are ready")
-        if self.web:
-            self.wait(self._pages_are_served, 60, "pages are served")
+            command = commands.web(WEB, "--bind", f"unix:{self.web_socket}")
+            self.web = self._process("web", command, is_ready=self._serves_pages)
+        for process in self.processes():
+            self.wait(process.is_ready, 60, f"{process.name} is ready")
 
     @property
     def reader_report(self) -> Path:
-        """What the visitor has seen."""
+        """A file with the number of reads and the half-written files so far."""
         return self.folder / "reader.json"
 
     @property
     def web_socket(self) -> Path:
-        """Where pages are served."""
+        """The address of the web server."""
         return self.folder / "web.sock"
 
-    def bring_back(self, worker: Process) -> None:
-        """Start a worker that was ended, and wait until it works."""
-        log = self.folder / f"{worker.name}.log"
-        said = log.read_bytes().count(READY)
-        worker.wanted = True
-        self.wait(lambda: log.read_bytes().count(READY) > said, 60, f"{worker.name} is ready")
+    def end(
+        self, process: Process, number: int = signal.SIGTERM, within_s: float = STOP_S
+    ) -> float:
+        """End a process and do not start it again; return how many seconds it took."""
+        self._ended.add(process)
+        return process.end(number, within_s)
+
+    def bring_back(self, process: Process) -> None:
+        """Start a process that was ended, and wait until it is ready."""
+        self._ended.discard(process)
+        process.start()
+        self.wait(process.is_ready, 60, f"{process.name} is ready")
 
     def tend(self) -> None:
-        """Start again whoever has died."""
+        """Start every process that has died."""
         for process in self.processes():
-            process.tend()
+            if process not in self._ended and not process.runs:
+                process.start()
 
     def processes(self) -> Iterator[Process]:
-        """Return all that run or should."""
         yield from (self.broker, self.cache, *self.workers, *self.beats)
         yield from (process for process in (self.web, self.reader) if process)
 
     def wait(self, condition: Callable[[], object], within_s: float, what: str) -> bool:
-        """Tend the service until `condition()`; False where it does not come to that."""
-        end = time.monotonic() + within_s
-        while not condition():
-            if time.monotonic() > end:
-                print(f"    not within {within_s:g} s: {what}", flush=True)
-                return False
-            self.tend()
-            time.sleep(0.05)
+        """Wait until `condition()`, and start what dies meanwhile; False if it takes too long."""
+        try:
+            wait_for(lambda: condition() or self.tend(), within_s, what, every_s=POLL_S)
+        except NotInTime as error:
+            print(f"    {error}", flush=True)
+            return False
         return True
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, tending the service."""
+        """Let time pass, and start what dies meanwhile."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.tend()
-            time.sleep(min(0.05, left))
+            time.sleep(min(POLL_S, left))
 
     def children(self) -> list[int]:
         """Return the pool processes of all workers."""
-        return [pid for worker in self.workers if worker.runs for pid in worker.children()]
+        return [pid for worker in self.workers for pid in worker.children()]
 
     def stop(self) -> None:
-        """End everything."""
-        for process in (*self.beats, *self.workers, *([self.web] if self.web else [])):
+        """End all processes."""
+        for process in self.processes():
             process.end(signal.SIGKILL)
-        if self.reader:
-            self.reader.end(signal.SIGTERM)
-        for process in (self.broker, self.cache):
-            process.send(signal.SIGCONT) if process.runs else None
-            process.end(signal.SIGKILL)
-
-    def wait_for_stores(self) -> None:
-        """Return when broker and cache answer."""
-        for name in ("broker", "cache"):
-            wait_for_ping(self.folder / f"{name}.sock")
-
-    def _all_ready(self) -> bool:
-        logs = [self.folder / f"{worker.name}.log" for worker in self.workers]
-        return all(READY in log.read_bytes() for log in logs if log.exists())
 
     def _worker(self, name: str) -> Process:
-        celery = [*self.options.before_worker, sys.executable, "-m", "celery"]
-        # Workers start again and again, and with the same settings each time.
-        celery += ["--skip-checks", "--app", "tests.chaos.celery", "worker"]
-        more = ["--hostname", f"{name}@chaos", "--concurrency", str(self.options.concurrency)]
-        more += ["--queues", QUEUES, "--without-mingle", "--without-gossip", "--loglevel", "INFO"]
-        # Without the guard `json-only` Celery would not start as root.
-        return self._process(name, [*celery, *more], CHAOS_ROLE="worker", C_FORCE_ROOT="1")
+        pool = ("--concurrency", str(self.options.concurrency))
+        # Without checks: workers start often here, and always with the same settings.
+        command = commands.worker(APP, f"{name}@chaos", *pool, checks=False)
+        # C_FORCE_ROOT: without the guard `json-only`, Celery refuses to run as root.
+        more = {"CHAOS_ROLE": "worker", "C_FORCE_ROOT": "1"}
+        ready = logged(commands.WORKER_READY)
+        return self._process(name, [*self.options.before_worker, *command], ready, **more)
 
     def _beat(self, number: int) -> Process:
-        celery = [sys.executable, "-m", "celery", "--app", "tests.chaos.celery", "beat"]
         schedule = str(self.folder / f"schedule{number}")
-        more = ["--schedule", schedule, "--pidfile=", "--max-interval", "1"]
-        return self._process(f"beat{number}", [*celery, *more])
+        return self._process(f"beat{number}", commands.beat(APP, schedule, "--max-interval", "1"))
 
-    def _web_server(self) -> Process:
-        gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"]
-        return self._process("web", [*gunicorn, "--bind", f"unix:{self.web_socket}", WEB])
-
-    def _pages_are_served(self) -> bool:
+    def _serves_pages(self, web: Process) -> bool:
         try:
             return Browser(self.web_socket).get("/").status == HTTPStatus.OK
         except OSError:
             return False
 
-    def _process(self, name: str, command: list[str], **environment: str) -> Process:
-        return Process(name, command, self.folder / f"{name}.log", environment)
+    def _process(
+        self,
+        name: str,
+        command: list[str],
+        is_ready: Callable[[Process], bool] = lambda process: True,
+        **more: str,
+    ) -> Process:
+        log = self.folder / f"{name}.log"
+        return Process(command, log, environment=inherited(**more), is_ready=is_ready)
 
 
 @contextmanager
-def placed(database: str, options: Options, without: tuple[str, ...]) -> Iterator[Place]:
-    """Give a place with a folder and a database, and tell this process and its children."""
+def prepared(database: str, options: Options, without: tuple[str, ...]) -> Iterator[Environment]:
+    """Make a folder and a database, and tell this process and its children about them."""
     with ExitStack() as stack:
-        # Short, because the path of a unix socket has 107 bytes at most.
-        name = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True)
-        )
-        place = Place(
-            folder=name,
-            database=_database(database, Path(name), options, stack),
-            broker_url=f"redis+socket://{name}/broker.sock?virtual_host=0",
-            cache_url=f"unix://{name}/cache.sock?db=0",
+        folder = stack.enter_context(short_folder())
+        environment = Environment(
+            folder=str(folder),
+            database=_database(database, folder, options, stack),
+            broker_url=f"redis+socket://{folder}/broker.sock?virtual_host=0",
+            cache_url=f"unix://{folder}/cache.sock?db=0",
             workers=dict(options.settings),
             storage=dict(options.storage),
             celery=dict(options.celery),
             hooks=options.hooks,
             without=without,
         )
-        place.media.mkdir()
+        environment.media.mkdir()
         if options.disk_mb:
-            stack.enter_context(disk.small(place.media, options.disk_mb))
-        os.environ.update(place.environment)
-        yield place
+            stack.enter_context(disk.small(environment.media, options.disk_mb))
+        os.environ.update(environment.variables)
+        yield environment
 
 
 def _database(kind: str, folder: Path, options: Options, stack: ExitStack) -> dict[str, Any]:
     if kind == "postgres":
-        from tests.service.servers import postgres
-
         address = stack.enter_context(postgres())
-        # It is nobody's where we are root, and some workers may do no more than modes allow.
+        # For root the server runs as another user. Some workers may do only what file modes allow,
+        # and must reach its socket.
         Path(address["HOST"]).chmod(0o755)
         return {**address, "NAME": "postgres", "OPTIONS": dict(options.database)}
     return {
@@ -224,7 +212,7 @@ def _database(kind: str, folder: Path, options: Options, stack: ExitStack) -> di
 
 
 def report_of(path: Path) -> dict[str, Any]:
-    """Return what the reader has reported last."""
+    """Return the last report of the reader."""
     try:
         report: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
@@ -233,5 +221,5 @@ def report_of(path: Path) -> dict[str, Any]:
 
 
 def seeded(seed: int, fault: str) -> random.Random:
-    """Return the dice of one fault: the same for the same seed, whatever ran before."""
+    """Return the random numbers of a fault: the same for the same seed, in any order of faults."""
     return random.Random(f"{seed}/{fault}")

@@ -1,11 +1,11 @@
-"""Settings of every process of a run."""
+"""The settings of every process of a run."""
 
 import os
 from pathlib import Path
 
-from .environment import Place
+from .environment import Environment
 
-PLACE = Place.of_this_process()
+ENVIRONMENT = Environment.of_this_process()
 
 SECRET_KEY = "chaos"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -19,7 +19,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "renditions",
-    # Before `workers`, so that a guard is out before it is put up.
+    # Before `workers`: a guard must be taken out before `workers` uses it at its start.
     "tests.chaos.app.apps.ChaosConfig",
     "workers",
 ]
@@ -41,42 +41,43 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {"default": dict(PLACE.database)}
+DATABASES = {"default": dict(ENVIRONMENT.database)}
 if os.environ.get("CHAOS_ROLE") != "worker":
-    # Whoever saves in strict isolation repeats what could not be serialized; here workers do.
+    # With SERIALIZABLE isolation a transaction may fail and must be repeated. Workers do that. The
+    # run, which saves pictures, does not.
     DATABASES["default"]["OPTIONS"] = {
         name: value
-        for name, value in PLACE.database["OPTIONS"].items()
+        for name, value in ENVIRONMENT.database["OPTIONS"].items()
         if name != "isolation_level"
     }
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": PLACE.cache_url,
+        "LOCATION": ENVIRONMENT.cache_url,
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 0.5},
     }
 }
-MEDIA_ROOT = str(PLACE.media)
+MEDIA_ROOT = str(ENVIRONMENT.media)
 MEDIA_URL = "/media/"
 STATIC_URL = "/static/"
 STORAGES = {
-    "default": dict(PLACE.storage) or {"BACKEND": "tests.chaos.app.storages.TroubledStorage"},
+    "default": dict(ENVIRONMENT.storage) or {"BACKEND": "tests.chaos.app.storages.TroubledStorage"},
     "elsewhere": {
         "BACKEND": "tests.chaos.app.storages.TroubledStorage",
-        "OPTIONS": {"location": f"{PLACE.folder}/elsewhere", "base_url": "/elsewhere/"},
+        "OPTIONS": {"location": f"{ENVIRONMENT.folder}/elsewhere", "base_url": "/elsewhere/"},
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# One process only: the pages must do without the cache.
+# Not in the cache: pages must work without it.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 
 class _KeySets(dict[str, object]):
-    """Key sets that change in all processes at once, where `more-keys` is in the folder."""
+    """Key sets that get one more key in all processes when the file `more-keys` exists."""
 
     def __getitem__(self, name: str) -> object:
         keys = super().__getitem__(name)
-        more = name == "eight" and (Path(PLACE.folder) / "more-keys").exists()
+        more = name == "eight" and (Path(ENVIRONMENT.folder) / "more-keys").exists()
         return [*keys, ("more", "thumbnail__70x70")] if more else keys  # type: ignore[misc]
 
 
@@ -105,14 +106,14 @@ RENDITIONS = {
         "LEASE_S": 12,
         "RESEND_AFTER_S": 3,
         "CHUNK_SIZE": 50,
-        **PLACE.workers,
+        **ENVIRONMENT.workers,
     },
 }
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
-    # What is away is away on purpose: only its workers' logs say so.
+    # Failures are injected, so only the logs of workers show them.
     "root": {
         "handlers": ["console"],
         "level": "WARNING" if os.environ.get("CHAOS_ROLE") == "worker" else "ERROR",

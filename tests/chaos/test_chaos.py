@@ -1,6 +1,6 @@
-"""A short version of each fault; `make chaos` is the whole of it.
+"""A short run of each fault. `make chaos` runs them in full.
 
-They run beside each other, because most of their time is waiting.
+They run at the same time, because each waits most of its time.
 """
 
 import sys
@@ -19,13 +19,13 @@ pytestmark = [
 
 AT_ONCE = 4
 SEED = 1
-# The longest first, so that none is left alone at the end.
+# The longest first, so that it does not run alone at the end.
 ORDER = ("poison", *(fault for fault in FAULTS if fault != "poison"))
 
 
 @pytest.fixture(scope="module")
 def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Verdict]]]:
-    """Begin all of the runs that were asked for."""
+    """The runs of all selected tests, started at once."""
     wanted = {item.callspec.params["fault"] for item in request.session.items if _is_ours(item)}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
@@ -42,7 +42,7 @@ def _is_ours(item: pytest.Item) -> bool:
 
 @pytest.mark.parametrize("fault", ORDER)
 def test_nothing_is_lost(fault, runs):
-    """All is made or failed with a reason; nothing is half-written, done twice or wrong."""
+    """Under each fault every picture is rendered once, or fails with a reason."""
     verdict = runs[fault].result()
 
     assert verdict.injected

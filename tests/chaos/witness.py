@@ -1,4 +1,4 @@
-"""What the workers really did, written down by themselves: the ledger is not asked."""
+"""A log of what the workers really did. The judge compares the ledger with it."""
 
 import functools
 import json
@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from .app.storages import suffer
+from .patches import replace
 
 
 class Witness:
-    """Writes a line for each thing that happens in this process."""
+    """Writes a line for everything that this process does."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._claim: Any = None
 
     def note(self, what: str, **more: Any) -> None:
-        """Append one line; a line this short is written in one piece or not at all."""
+        """Append one line; a write this short is never mixed with that of another process."""
         if self._claim:
             claim = self._claim
             more |= {"job": claim.job_id, "generation": claim.generation, "attempt": claim.attempt}
@@ -33,7 +34,7 @@ class Witness:
             os.close(descriptor)
 
     def watch_work(self, work: Callable[..., None]) -> Callable[..., None]:
-        """Note each message that comes, whether or not there is anything to do."""
+        """Note each message, also one that finds no job."""
 
         @functools.wraps(work)
         def watched(hint: Any, *args: Any) -> None:
@@ -43,7 +44,7 @@ class Witness:
         return watched
 
     def watch_attempt(self, make: Callable[..., bool]) -> Callable[..., bool]:
-        """Note when an attempt begins and how it ends."""
+        """Note the begin and the end of an attempt."""
 
         @functools.wraps(make)
         def watched(claim: Any, *args: Any) -> bool:
@@ -63,7 +64,7 @@ class Witness:
         return watched
 
     def watch_decode(self, opened: Callable[..., Any]) -> Callable[..., Any]:
-        """Note from when to when a picture is open."""
+        """Note when a picture is opened and closed."""
 
         @contextmanager
         def watched(*args: Any) -> Iterator[Any]:
@@ -75,7 +76,7 @@ class Witness:
         return watched
 
     def watch_publish(self, publish: Callable[..., None]) -> Callable[..., None]:
-        """Note each rendition that is published, and let the storage's trouble happen."""
+        """Note each rendition that is published."""
 
         @functools.wraps(publish)
         def watched(storage: Any, path: str, data: bytes) -> None:
@@ -86,27 +87,27 @@ class Witness:
 
 
 def attach(path: Path) -> None:
-    """Look over the shoulder of everything that this process does."""
+    """Note everything that this process does, and let its writes fail as the run says."""
     from renditions.engine import warming
-    from renditions.storage import disk as unfinished
+    from renditions.storage import disk
     from workers import worker
 
     witness = Witness(path)
-    worker.run_job = witness.watch_work(worker.run_job)
-    worker._attempt = witness.watch_attempt(worker._attempt)
-    warming.open_picture = witness.watch_decode(warming.open_picture)
-    warming.publish = witness.watch_publish(warming.publish)
-    put = unfinished._put_through
+    replace(worker, "run_job", witness.watch_work(worker.run_job))
+    replace(worker, "_attempt", witness.watch_attempt(worker._attempt))
+    replace(warming, "open_picture", witness.watch_decode(warming.open_picture))
+    replace(warming, "publish", witness.watch_publish(warming.publish))
+    put = disk._put_through
 
     def put_with_trouble(folder: Path, target: Path, *args: Any) -> None:
         suffer("save", target.name)
         put(folder, target, *args)
 
-    unfinished._put_through = put_with_trouble
+    replace(disk, "_put_through", put_with_trouble)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Return all lines, in the order of time."""
+    """Return all lines, the oldest first."""
     if not path.exists():
         return []
     lines = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]

@@ -1,8 +1,8 @@
-"""What the run's web server serves."""
+"""The WSGI application of a run's web server."""
 
 from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 
-# Its messages go to the run's broker.
+# So that its messages go to the broker of the run.
 from . import celery  # noqa: E402, F401

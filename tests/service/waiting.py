@@ -13,7 +13,9 @@ class NotInTime(AssertionError):
     """A condition did not become true in time."""
 
 
-def wait_for(condition: Callable[[], T], within_s: float, what: str) -> T:
+def wait_for(
+    condition: Callable[[], T], within_s: float, what: str, *, every_s: float = POLL_S
+) -> T:
     """Return the first true result of `condition`.
 
     Raises:
@@ -23,5 +25,5 @@ def wait_for(condition: Callable[[], T], within_s: float, what: str) -> T:
     while not (result := condition()):
         if time.monotonic() > deadline:
             raise NotInTime(f"Not within {within_s:g} s: {what}.")
-        time.sleep(POLL_S)
+        time.sleep(every_s)
     return result

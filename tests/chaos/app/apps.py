@@ -1,4 +1,4 @@
-"""The app of the run's own models."""
+"""The app with the models of a run."""
 
 import os
 
@@ -12,17 +12,17 @@ class ChaosConfig(AppConfig):
     label = "chaos"
 
     def ready(self) -> None:
-        """Register the traps, take out the guards, and in workers let the witness look on."""
+        """Register the trap sizer, attach the witness to a worker, and apply hooks and guards."""
         from tests.chaos import guards, hooks, witness
-        from tests.chaos.environment import Place
+        from tests.chaos.environment import Environment
 
         from . import traps
 
-        place = Place.of_this_process()
+        environment = Environment.of_this_process()
         traps.register()
         if os.environ.get(ROLE) == "worker":
-            witness.attach(place.witness)
-        for name in place.hooks:
+            witness.attach(environment.witness)
+        for name in environment.hooks:
             hooks.HOOKS[name]()
-        for name in place.without:
+        for name in environment.without:
             guards.GUARDS[name]()

@@ -1,4 +1,4 @@
-"""What the run saves."""
+"""The models of a run."""
 
 from django.core.files.storage import storages
 from django.db import models
@@ -11,7 +11,7 @@ def elsewhere():
 
 
 class Picture(models.Model):
-    """Its `number` is drawn into its content: nobody else's rendition passes for its own."""
+    """A picture. Its `number` is drawn into it, so renditions of two pictures always differ."""
 
     number = models.BigIntegerField()
     image = VersatileImageField(upload_to="p", ppoi_field="ppoi", warm="eight", max_length=500)
@@ -19,14 +19,14 @@ class Picture(models.Model):
 
 
 class Neighbour(models.Model):
-    """The same names on another storage."""
+    """A picture with the name of another one, on another storage."""
 
     number = models.BigIntegerField()
     image = VersatileImageField(upload_to="p", storage=elsewhere, warm="eight", max_length=500)
 
 
 class Trap(models.Model):
-    """Harms whoever renders it."""
+    """A picture that harms the process that renders it."""
 
     kind = models.CharField(max_length=30)
     image = VersatileImageField(upload_to="traps", warm="trap")

@@ -1,4 +1,4 @@
-"""A disk that can be made to fail, in every process at once, by writing a file."""
+"""A storage that fails in all processes as a file of the run says."""
 
 import errno
 import functools
@@ -11,18 +11,18 @@ from typing import Any
 
 from django.core.files.storage import FileSystemStorage
 
-from tests.chaos.environment import Place
+from tests.chaos.environment import Environment
 
 
 @functools.cache
 def _trouble() -> Path:
-    return Place.of_this_process().trouble
+    return Environment.of_this_process().trouble
 
 
 def suffer(operation: str, name: str) -> None:
-    """Do to `operation` on `name` what the run has asked for.
+    """Delay `operation` on `name`, or let it fail, as the file of the run says.
 
-    The file holds {operation: {"errno": name of it, "share": 0-1, "delay_s": seconds}}.
+    The file holds {operation: {"errno": "EIO", "share": 0-1, "delay_s": s, "only": text in name}}.
     """
     try:
         trouble = json.loads(_trouble().read_text()).get(operation)
@@ -38,7 +38,7 @@ def suffer(operation: str, name: str) -> None:
 
 
 class TroubledStorage(FileSystemStorage):
-    """FileSystemStorage whose reads may fail; `witness` lets the writes of workers fail."""
+    """A storage whose reads may fail. `witness` does the same to the writes of workers."""
 
     def _open(self, name: str, mode: str = "rb") -> Any:
         suffer("open", name)
@@ -54,14 +54,14 @@ class TroubledStorage(FileSystemStorage):
 
 
 def __getattr__(name: str) -> Any:
-    """Give `ImpatientS3Storage` to whoever asks; it needs boto3, which the others do not."""
+    """Define `ImpatientS3Storage` at its first use: only the fault `s3` needs boto3."""
     if name != "ImpatientS3Storage":
         raise AttributeError(name)
     from botocore.config import Config
     from storages.backends.s3 import S3Storage
 
     class ImpatientS3Storage(S3Storage):
-        """Tries once and waits a second."""
+        """Tries each request once and waits for one second."""
 
         def __init__(self, **settings: Any) -> None:
             patience = {"connect_timeout": 1, "read_timeout": 1, "retries": {"max_attempts": 0}}

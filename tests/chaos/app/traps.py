@@ -1,4 +1,4 @@
-"""A sizer that harms its worker, as the width of the picture says."""
+"""A sizer that harms its process. The width of the picture says how."""
 
 import ctypes
 import os
@@ -22,24 +22,23 @@ class TrapSizer(Sizer):
         if source.width == WIDTHS["memory"]:
             raise MemoryError
         if source.width == WIDTHS["hang"]:
-            # In C, and without an end: no Python signal handler runs.
-            _wait_for_oneself()
+            # Forever in C, where no Python signal handler runs.
+            _deadlock()
         if source.width == WIDTHS["kill-worker"]:
             os.kill(os.getppid(), signal.SIGKILL)
-            # The kernel kills this process, too, but not at once.
+            # The kernel kills this process as well (parent_death), but not at once.
             time.sleep(5)
         if source.width == WIDTHS["hungry"]:
             bytearray(4 << 30)
         return Cut(Box.of(source), target)
 
 
-def _wait_for_oneself() -> None:
-    """Take a lock twice, which costs those who work beside no time of the processor."""
+def _deadlock() -> None:
+    """Take a lock twice. Unlike an endless loop, this uses no processor time."""
     lock, libc = ctypes.create_string_buffer(64), ctypes.PyDLL(None)
     libc.pthread_mutex_lock(lock)
     libc.pthread_mutex_lock(lock)
 
 
 def register() -> None:
-    """Let keys name it."""
     versatileimagefield_registry.register_sizer("trap", TrapSizer)

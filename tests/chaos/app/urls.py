@@ -1,4 +1,4 @@
-"""A page that shows pictures, one that takes them, their files, and the admin."""
+"""A page with pictures, an upload, the files, and the admin."""
 
 from django.conf import settings
 from django.contrib import admin
@@ -14,7 +14,7 @@ from .models import Picture
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Show each picture's renditions and what is known of them."""
+    """Show the address and the state of the renditions of the newest pictures."""
     lines = [
         f"{rendition.url} {status.record.state if status.record else 'unknown'}"
         for picture in Picture.objects.order_by("-pk")[:5]
@@ -25,7 +25,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def upload(request: HttpRequest, number: int) -> HttpResponse:
-    """Save a picture, and say whether a hook that was registered after ours has run."""
+    """Save a picture, and say whether an `on_commit` hook registered after ours has run."""
     ran: list[bool] = []
     with transaction.atomic():
         image = ContentFile(request.body, name="a.jpg")
@@ -37,7 +37,7 @@ def upload(request: HttpRequest, number: int) -> HttpResponse:
 urlpatterns = [
     path("", page),
     path("upload/<int:number>/", upload),
-    # A name may hold a line break, which `.` does not match.
+    # A name may contain a line break, which `.` does not match.
     re_path(r"^media/(?P<path>[\s\S]+)\Z", serve, {"document_root": settings.MEDIA_ROOT}),
     path("admin/", admin.site.urls),
 ]

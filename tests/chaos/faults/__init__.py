@@ -1,1 +1,1 @@
-"""A module for each class of faults: how the service is set up, and what is done to it."""
+"""One module for each class of faults: the options of its service, and the faults."""

@@ -1,9 +1,9 @@
-"""The cache is cleared in the middle, evicts, is silent, and is down.
+"""The cache is cleared, evicts, hangs, and is down, all while pictures are saved.
 
-Pages render all the time; what failed is still listed with its reason, because the ledger knows;
-mended and retried, it is made.
+Pages always render. The admin lists failed pictures with their reasons, because the ledger has
+them; after a repair and a retry their renditions are made.
 
-Guard: `forgetful-records` (a cache that is away has forgotten, and breaks nothing).
+Guard: `forgetful-records` (a cache that does not answer is treated like an empty one).
 """
 
 import signal
@@ -17,16 +17,16 @@ from tests.chaos.browser import Browser, administrator
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
-BROKEN = 3  # pictures that end in the middle
+BROKEN = 3  # incomplete pictures
 
 
 def options(*, short: bool, database: str) -> Options:
-    """As in production."""
+    """As in production, with a web server."""
     return Options(workers=1 if short else 2, web=True)
 
 
 def run(chaos: Chaos) -> None:
-    """One trouble after the other, with pages and saves in the middle of it."""
+    """Make one trouble after the other, and save pictures and ask for pages during each."""
     from tests.chaos.app.models import Picture
 
     browser = administrator(chaos.service.web_socket)
@@ -45,7 +45,10 @@ def run(chaos: Chaos) -> None:
     from workers.models import WarmJob
 
     left = WarmJob.objects.count()
-    chaos.expect(left == 0, f"retry makes all; {left} of {Picture.objects.count()} are left")
+    chaos.expect(
+        left == 0,
+        f"a retry makes all renditions; {left} of {Picture.objects.count()} jobs are left",
+    )
 
 
 def _cleared(chaos: Chaos, browser: Browser) -> None:
@@ -75,13 +78,11 @@ def _silent(chaos: Chaos, browser: Browser) -> None:
 
 
 def _down(chaos: Chaos, browser: Browser) -> None:
-    chaos.service.cache.end(signal.SIGKILL)
+    chaos.service.end(chaos.service.cache, signal.SIGKILL)
     chaos.save_many(chaos.size(15, 4))
     _pages_render(chaos, browser)
     chaos.settle()
-    chaos.service.cache.wanted = True
-    chaos.service.tend()
-    chaos.service.wait_for_stores()
+    chaos.service.bring_back(chaos.service.cache)
 
 
 def _pages_render(chaos: Chaos, browser: Browser) -> None:
@@ -90,6 +91,7 @@ def _pages_render(chaos: Chaos, browser: Browser) -> None:
         answer = browser.get("/")
         chaos.expect(answer.status == 200, f"the page answers {answer.status}")
         chaos.expect(time.monotonic() - since < 30, "the page renders in time")
+        # A hanging cache makes a page slow: one is enough then.
         if time.monotonic() - since > 1:
             return
 

@@ -1,12 +1,12 @@
-"""Clocks jump: the database's by an hour or a day, back and forth, while each worker has its own.
+"""The clock of the database jumps by an hour or a day, and each worker's clock is wrong.
 
-Lease and due time are written and compared by the database alone, so that workers need not agree
-on the time. Where the database's own clock was set back, the sweep mends what lies too far ahead.
+Only the database writes and compares lease and due times, so the workers' clocks do not matter. If
+the database's clock was set back, the sweep corrects times that are too far ahead.
 
-The function that a database is asked for the time by is replaced by one that is ahead: PostgreSQL
-finds ours first, and SQLite takes it from each process. The machine's clock is left alone.
+The database's function for the time is replaced: in PostgreSQL by one that is found first on the
+search path, in SQLite by one of each process. The clock of the machine stays as it is.
 
-Guards: `mended-times`, `database-clock` (which cover for each other where only one is out).
+Guards: `mended-times`, `database-clock`. With only one of them out, the other one is enough.
 """
 
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ POSTGRES_CLOCK = """
 
 
 def options(*, short: bool, database: str) -> Options:
-    """Workers whose clocks differ by hours; attempts enough for leases that are cut short."""
+    """Workers whose clocks differ by hours. A jump ends leases early, so allow many attempts."""
     return Options(
         workers=1 if short else 2,
         hooks=("skewed-clocks", "jumping-clock"),
@@ -37,12 +37,12 @@ def options(*, short: bool, database: str) -> Options:
 
 
 def run(chaos: Chaos) -> None:
-    """Let the clock jump while there are leases, and while something is due later."""
+    """Let the clock jump while jobs are leased and while others are due later."""
     if connection.vendor == "postgresql":
         _execute(POSTGRES_CLOCK)
     ahead = 0
     for _ in range(chaos.size(20, 4)):
-        # Some fail on the way, so that there is something that is due later.
+        # Some writes fail, so that some jobs are due later.
         chaos.trouble(save={"errno": "EIO", "share": 0.1}, open={"delay_s": 0.05})
         chaos.save_many(chaos.size(10, 5))
         chaos.service.pause(chaos.dice.uniform(0, 0.6))
@@ -54,19 +54,19 @@ def run(chaos: Chaos) -> None:
 
 
 def _set_ahead(chaos: Chaos, hours: int) -> None:
-    """Set the clock to so many hours ahead of the machine's."""
+    """Set the clock of the database to `hours` ahead of the machine's."""
     if connection.vendor == "postgresql":
         _execute(f"UPDATE chaos.clock SET ahead = {hours}")
     else:
-        fresh = chaos.place.clock.with_suffix(".new")
+        fresh = chaos.environment.clock.with_suffix(".new")
         fresh.write_text(str(hours))
-        fresh.replace(chaos.place.clock)
+        fresh.replace(chaos.environment.clock)
     found = round((_now() - datetime.now(UTC)).total_seconds() / 3600)
-    chaos.expect(found == hours, f"the clock is {hours} hours ahead, and not {found}")
+    chaos.expect(found == hours, f"the clock is {hours} hours ahead and not {found}")
 
 
 def _now() -> datetime:
-    """Return the time as the ledger hears it."""
+    """Return the time of the database, as the ledger gets it."""
     from tests.chaos.app.models import Picture
 
     now: datetime = Picture.objects.values_list(Now(), flat=True)[:1].get()

@@ -1,9 +1,9 @@
 """The database drops connections, is locked, refuses to serialize, and rolls back.
 
-Nothing runs before its row is visible; what is rolled back leaves nothing; a save whose process
-dies in the middle, in autocommit mode too, leaves a picture with its debt or no picture.
+No job runs before its row is visible. A rolled-back save leaves nothing. A save whose process dies
+in the middle leaves a picture with a ledger row, or no picture, also in autocommit mode.
 
-Guards: `after-commit` (messages go when the row can be seen), `one-commit` (a save and its debt
+Guards: `after-commit` (a message is sent after the commit), `one-commit` (picture and ledger row
 are one commit).
 """
 
@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from django.db import connection, transaction
 
 from tests.chaos import witness
+from tests.chaos.patches import replaced
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
 
 def options(*, short: bool, database: str) -> Options:
-    """A lock that is held for longer than anybody waits; on PostgreSQL the strictest isolation."""
+    """SQLite: wait less for a lock than it is held. PostgreSQL: SERIALIZABLE isolation."""
     workers = 1 if short else 2
     if database == "postgres":
         from psycopg import IsolationLevel
@@ -32,7 +33,7 @@ def options(*, short: bool, database: str) -> Options:
 
 
 def run(chaos: Chaos) -> None:
-    """Disturb the workers' connections, never the saver's own."""
+    """Disturb the connections of the workers, but not that of this process."""
     _rolled_back(chaos)
     _killed_saves(chaos)
     _never_early(chaos)
@@ -45,7 +46,7 @@ def run(chaos: Chaos) -> None:
 
 
 def _rolled_back(chaos: Chaos) -> None:
-    """A rollback after the signal leaves no row, no message and no rendition."""
+    """Roll back saves: no row, no message and no rendition may stay."""
     from django.core.files.storage import default_storage
 
     from tests.chaos.app.models import Picture
@@ -57,51 +58,45 @@ def _rolled_back(chaos: Chaos) -> None:
             with transaction.atomic():
                 picture = chaos.save("rolled-back.jpg")
                 paths += [plan.path for plan in picture.image.plans()]
-                raise _ChangedMind
-        except _ChangedMind:
+                raise _Stop
+        except _Stop:
             chaos.verdict.injected += 1
     chaos.service.pause(1)
     chaos.expect(not WarmJob.objects.exists(), "a rollback leaves no row")
     chaos.expect(not Picture.objects.exists(), "a rollback leaves no picture")
     left = [path for path in paths if default_storage.exists(path)]
     chaos.expect(not left, "a rollback leaves no rendition")
-    messages = [e for e in witness.read(chaos.place.witness) if e["what"] == "message"]
+    messages = [e for e in witness.read(chaos.environment.witness) if e["what"] == "message"]
     chaos.expect(not messages, f"a rollback sends no message; {len(messages)} came")
 
 
 def _killed_saves(chaos: Chaos) -> None:
-    """Die between the INSERT and our receiver, as a process that is killed there does."""
-    with _dying():
+    """Stop saves between the INSERT of the picture and that of the ledger row, like a SIGKILL."""
+    with _stopped_before_ledger():
         for _ in range(chaos.size(20, 5)):
             try:
                 chaos.save("killed.jpg")
-            except _ChangedMind:
+            except _Stop:
                 chaos.verdict.injected += 1
 
 
-class _ChangedMind(Exception):
+class _Stop(Exception):
     pass
 
 
 @contextmanager
-def _dying() -> Iterator[None]:
-    """Raise when the row is inserted and its debt is not yet written."""
+def _stopped_before_ledger() -> Iterator[None]:
     from workers import enqueue
 
-    owe_saved = enqueue.enqueue_saved
+    def stop(*args: object, **kwargs: object) -> None:
+        raise _Stop
 
-    def die(*args: object, **kwargs: object) -> None:
-        raise _ChangedMind
-
-    enqueue.enqueue_saved = die
-    try:
+    with replaced(enqueue, "enqueue_saved", stop):
         yield
-    finally:
-        enqueue.enqueue_saved = owe_saved
 
 
 def _never_early(chaos: Chaos) -> None:
-    """Many saves in transactions that stay open for a moment: no message comes before its row."""
+    """Save in transactions that stay open for a moment: no message may come before its row."""
     committed: dict[int, float] = {}
     for _ in range(chaos.size(1000, 40)):
         with transaction.atomic():
@@ -112,10 +107,10 @@ def _never_early(chaos: Chaos) -> None:
     chaos.settle(180)
     early = [
         event
-        for event in witness.read(chaos.place.witness)
+        for event in witness.read(chaos.environment.witness)
         if event["what"] == "message" and event["at"] < committed.get(event["hinted"], 0)
     ]
-    chaos.expect(not early, f"{len(early)} messages came before their row could be seen")
+    chaos.expect(not early, f"{len(early)} messages came before their row was visible")
 
 
 def _job_id(picture) -> int:
@@ -126,7 +121,7 @@ def _job_id(picture) -> int:
 
 
 def _cut_connections(chaos: Chaos) -> None:
-    """End the sessions of everybody else, in the middle of whatever they do."""
+    """Terminate all other connections, whatever they are doing."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
@@ -135,7 +130,7 @@ def _cut_connections(chaos: Chaos) -> None:
 
 
 def _lock(chaos: Chaos) -> None:
-    """Hold the write lock for longer than a worker waits for it."""
+    """Hold the write lock, sometimes longer than a worker waits for it."""
     held_s = chaos.dice.choice((0.5, 2, 6.5)) if not chaos.short else 1
     other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
     try:

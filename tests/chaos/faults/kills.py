@@ -1,8 +1,8 @@
-"""kill -9 at random points, pool children and whole workers mixed, while pictures are warmed.
+"""SIGKILL at random moments, of pool processes and of whole workers, while pictures are warmed.
 
-Guards: `atomic-publish` (a rendition is renamed into its place; without it the reader sees half
-files), `sweep` (lost messages are sent again; without it jobs stay owed for ever),
-`unfinished-sweep` (what a killed process was writing is removed).
+Guards: `atomic-publish` (a rendition is renamed to its final name when it is complete), `sweep`
+(lost messages are sent again), `unfinished-sweep` (unfinished files of killed processes are
+deleted).
 """
 
 import os
@@ -12,12 +12,13 @@ from tests.chaos import witness
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
-IN_HAND = ("begin", "decode", "publish")
+# The last event of a process that is in the middle of an attempt.
+IN_ATTEMPT = ("begin", "decode", "publish")
 
 
 def options(*, short: bool, database: str) -> Options:
-    """A job may be killed often by chance, and is no poison for that."""
-    # What is left unfinished goes away when its lease would have ended.
+    """Many attempts: a job may be killed often by chance, and must not fail as poison."""
+    # Unfinished files are deleted when they are older than a lease: keep it short.
     times = {"SOFT_TIME_LIMIT_S": 4, "HARD_TIME_LIMIT_S": 5, "LEASE_S": 6} if short else {}
     return Options(
         workers=1 if short else 2,
@@ -28,18 +29,18 @@ def options(*, short: bool, database: str) -> Options:
 
 
 def run(chaos: Chaos) -> None:
-    """Kill somebody a while after each few saves."""
+    """Save a few pictures, wait a random time, kill a process; repeat."""
     kills, pictures = chaos.size(52, 5), chaos.size(200, 16)
     saved = []
     for kill in range(kills):
         while len(saved) < pictures * (kill + 1) // kills:
             saved.append(chaos.save())
         if chaos.settled():
-            # The work is done before the killing is: let some of it be done again.
+            # All work is done already: save a picture again, so that there is more.
             again = chaos.dice.choice(saved)
             again.image.ppoi = (round(chaos.dice.random(), 3), 0.5)
             again.save()
-        chaos.service.wait(lambda: _busy(chaos), 10, "somebody works")
+        chaos.service.wait(lambda: _busy(chaos), 10, "a process works")
         chaos.service.pause(chaos.dice.uniform(0, 0.15))
         _kill_one(chaos)
     chaos.settle()
@@ -61,9 +62,9 @@ def _kill_one(chaos: Chaos) -> None:
 
 
 def _busy(chaos: Chaos) -> list[int]:
-    """Return the pool processes that have an attempt in hand."""
-    last = {event["pid"]: event["what"] for event in witness.read(chaos.place.witness)}
-    return [pid for pid in chaos.service.children() if last.get(pid) in IN_HAND]
+    """Return the pool processes that are in the middle of an attempt."""
+    last = {event["pid"]: event["what"] for event in witness.read(chaos.environment.witness)}
+    return [pid for pid in chaos.service.children() if last.get(pid) in IN_ATTEMPT]
 
 
 def _reads(chaos: Chaos) -> int:

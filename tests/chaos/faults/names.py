@@ -1,9 +1,9 @@
-"""Names that are hostile, too long, or alike: in any case, in any form of Unicode, anywhere.
+"""File names that are hostile, too long, or almost the same as others.
 
-No write outside of the rendition folders, no two originals with one rendition, and every URL
-serves the rendition of its own picture.
+Nothing is written outside of the rendition folders, no two originals share a rendition, and every
+URL serves the rendition of its own picture.
 
-Guard: `path-check` (a name or a symlink leads nobody out of the storage).
+Guard: `path-check` (neither a name nor a symlink leads a write out of the storage).
 """
 
 import os
@@ -33,32 +33,33 @@ PLAIN = (
     "\u0130.jpg", "i\u0307.jpg", "Z\u0351\u036b\u0343\u036a.jpg", "\uff0e\uff0e\uff0fa.jpg",
     "\u212b.jpg", "\xc5.jpg", "A\u030a.jpg", "\ufb01.jpg", "fi.jpg", "x" * 180 + ".jpg",
 )  # fmt: skip
-# As uploads only. In a row the URL of the original itself is wrong (Django takes a backslash for a
-# slash), or two rows that are older than the guard against it share their renditions.
-UNSERVED = ("a\\b.jpg", "noext", "noext.jpg", "b/../../c.jpg", "twin.jpg", "twin")
-# No storage of files can hold these, or a database refuses them.
+# Only as uploads, which change such names. A row with such a name has a wrong URL (Django turns a
+# backslash into a slash) or shares its renditions with another row.
+ONLY_UPLOADED = ("a\\b.jpg", "noext", "noext.jpg", "b/../../c.jpg", "twin.jpg", "twin")
+# Not possible as names in a folder.
 IMPOSSIBLE = (
     "../../outside.jpg", "p/../../outside.jpg", "/tmp/chaos-outside.jpg", "..", ".",
     "p/" + "x" * 240 + ".jpg", "y" * 300 + ".jpg", "\u7530" * 84 + ".jpg", "..\\..\\outside.jpg",
 )  # fmt: skip
 
+# The folders where renditions are written.
 OURS = {"__sized__", "__filtered__", ".renditions-unfinished"}
 
 
 def options(*, short: bool, database: str) -> Options:
-    """Without a reader: there is nothing to see in between."""
+    """Without a reader, with a web server."""
     return Options(workers=1 if short else 2, reader=False, web=True)
 
 
 def run(chaos: Chaos) -> None:
-    """Put an original under each name, as a careless importer would, and warm them all."""
-    media = chaos.place.media
+    """Save originals with each name, both as rows of a careless import and as uploads."""
+    media = chaos.environment.media
     (media / "p").mkdir(exist_ok=True)
     pictures = [_saved(chaos, f"p/{name}") for name in _some(chaos, _names(chaos))]
     neighbours = [_neighbour(chaos, name) for name in ("a.jpg", "noext", "\xe9.jpg")]
     link = _symlinked(chaos)
     impossible = [_impossible(chaos, name) for name in IMPOSSIBLE]
-    for name in (*_some(chaos, PLAIN), *UNSERVED, *IMPOSSIBLE):
+    for name in (*_some(chaos, PLAIN), *ONLY_UPLOADED, *IMPOSSIBLE):
         pictures += _uploaded(chaos, name)
     before = _outside(chaos)
     chaos.settle()
@@ -66,8 +67,8 @@ def run(chaos: Chaos) -> None:
     _urls_serve_their_own(chaos, pictures)
     _neighbours_are_themselves(chaos, neighbours)
     escaped = _outside(chaos) - before
-    chaos.expect(not escaped, f"written outside: {sorted(escaped)[:4]}")
-    chaos.expect(not list(link.iterdir()), "a symlink leads nobody out")
+    chaos.expect(not escaped, f"files outside of the rendition folders: {sorted(escaped)[:4]}")
+    chaos.expect(not list(link.iterdir()), "no file is written through a symlink")
     _failed_with_reasons(chaos, impossible)
 
 
@@ -78,7 +79,7 @@ def _names(chaos: Chaos) -> list[str]:
 
 def _is_possible(chaos: Chaos, name: str) -> bool:
     try:
-        path = chaos.place.media / "p" / name
+        path = chaos.environment.media / "p" / name
         path.touch()
     except (OSError, ValueError):
         return False
@@ -86,12 +87,12 @@ def _is_possible(chaos: Chaos, name: str) -> bool:
 
 
 def _saved(chaos: Chaos, name: str) -> Any:
-    """Save a picture whose file lies where its name says, whatever that is."""
+    """Save a picture as an import does: write the file, then a row with its name."""
     from tests.chaos.app.models import Picture
     from tests.chaos.pictures import drawn
 
     number = chaos.next_number()
-    (chaos.place.media / name).write_bytes(drawn(number))
+    (chaos.environment.media / name).write_bytes(drawn(number))
     chaos.verdict.injected += 1
     return Picture.objects.create(number=number, image=name)
 
@@ -101,7 +102,7 @@ def _some(chaos: Chaos, names: Sequence[str]) -> Sequence[str]:
 
 
 def _uploaded(chaos: Chaos, name: str) -> list[Any]:
-    """Save a picture as a form or the API does, with the name that a client has sent."""
+    """Save a picture as a form or the API does, with a name from the client."""
     from django.core.exceptions import SuspiciousOperation
     from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -114,7 +115,7 @@ def _uploaded(chaos: Chaos, name: str) -> list[Any]:
         upload = SimpleUploadedFile(name, drawn(number), "image/jpeg")
         return [Picture.objects.create(number=number, image=upload)]
     except SuspiciousOperation:
-        # Which Django answers with 400.
+        # Django answers 400.
         return []
 
 
@@ -134,19 +135,19 @@ def _neighbour(chaos: Chaos, name: str) -> Any:
 
 
 def _symlinked(chaos: Chaos) -> Path:
-    """Let the folder of some renditions be a symlink to the world outside."""
-    outside = Path(chaos.place.folder) / "outside"
+    """Make a rendition folder that is a symlink to a folder outside of the storage."""
+    outside = Path(chaos.environment.folder) / "outside"
     outside.mkdir()
     for folder in ("p", "__sized__"):
-        (chaos.place.media / folder / "linked").parent.mkdir(exist_ok=True)
-    (chaos.place.media / "__sized__" / "linked").symlink_to(outside)
-    (chaos.place.media / "linked").mkdir()
+        (chaos.environment.media / folder / "linked").parent.mkdir(exist_ok=True)
+    (chaos.environment.media / "__sized__" / "linked").symlink_to(outside)
+    (chaos.environment.media / "linked").mkdir()
     chaos.may_fail.add(str(_saved(chaos, "linked/a.jpg").pk))
     return outside
 
 
 def _impossible(chaos: Chaos, name: str) -> Any:
-    """Save a row with a name that nobody should have let in."""
+    """Save a row with a name that is not possible on this storage."""
     from tests.chaos.app.models import Picture
 
     number = chaos.next_number()
@@ -166,7 +167,7 @@ def _one_rendition_each(chaos: Chaos, pictures: list[Any]) -> None:
 
 
 def _urls_serve_their_own(chaos: Chaos, pictures: list[Any]) -> None:
-    """Ask for each URL as a browser does: path only, quoted, nothing after ? or #."""
+    """Ask for the URLs as a browser does: quoted, and without the part after ? or #."""
     from tests.chaos.pictures import fault_of
 
     browser = Browser(chaos.service.web_socket)
@@ -202,15 +203,15 @@ def _failed_with_reasons(chaos: Chaos, pictures: list[Any]) -> None:
 
 
 def _outside(chaos: Chaos) -> set[str]:
-    """Return all files that are neither renditions nor the run's own."""
+    """Return all files that are neither renditions nor files of the run itself."""
     found = set()
-    for root, _, names in os.walk(chaos.place.folder):
-        relative = os.path.relpath(root, chaos.place.folder)
+    for root, _, names in os.walk(chaos.environment.folder):
+        relative = os.path.relpath(root, chaos.environment.folder)
         parts = Path(relative).parts
         if OURS & set(parts) or parts[:1] in ((), ("broker",), ("cache",)):
             continue
         found |= {f"{relative}/{name}" for name in names}
     found |= {str(path) for path in Path("/tmp").glob("chaos-outside*")}
-    folder = Path(chaos.place.folder)
+    folder = Path(chaos.environment.folder)
     found |= {str(path) for path in folder.parent.glob("outside*")}
     return found | {str(path) for path in folder.glob("*outside*.jpg")}

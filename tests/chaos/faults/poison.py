@@ -1,11 +1,11 @@
-"""Pictures that harm whoever renders them: a segfault, a MemoryError, an allocation beyond the
-budget, a hang in C, and one that kills the worker's main process.
+"""Pictures that harm their process: a segfault, a MemoryError, an allocation beyond the budget, a
+hang in C, and a SIGKILL of the worker's main process.
 
-Each is begun at most 4 times (in a short run twice) and ends as failed with its kind; healthy
-pictures beside it are all made; the main process survives all but the last.
+Each one is tried at most 4 times (in a short run twice) and then fails with its kind. All healthy
+pictures are made. The main process survives all but the last.
 
-Guards: `attempts` (counted before anything is opened; without it a picture is begun for ever),
-`memory` (a MemoryError never leaves the task; without it the whole worker goes down).
+Guards: `attempts` (the number of attempts is limited), `memory` (a MemoryError never leaves the
+task, where it would end the worker).
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from tests.chaos import witness
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
-MAX_ATTEMPTS = (4, 2)
+MAX_ATTEMPTS = (4, 2)  # in a full and in a short run
 KINDS = {
     "segfault": "poison",
     "memory": "memory",
@@ -27,10 +27,11 @@ KINDS = {
 
 
 def options(*, short: bool, database: str) -> Options:
-    """Short limits, for the sake of the one that hangs."""
+    """Short time limits, because of the picture that hangs."""
     return Options(
         workers=1 if short else 2,
-        # Whoever is killed beside the worst one twice would pass for poison himself.
+        # With two processes, a healthy job that is killed twice together with the harmful one would
+        # fail as poison.
         concurrency=1 if short else 2,
         settings={
             "SOFT_TIME_LIMIT_S": 2 if short else 4,
@@ -44,7 +45,7 @@ def options(*, short: bool, database: str) -> Options:
 
 
 def run(chaos: Chaos) -> None:
-    """Let the traps wait among healthy pictures; the worst comes last."""
+    """Save the harmful pictures among healthy ones; the worst one last."""
     harmful = [_trap(chaos, kind) for kind in KINDS if kind != "kill-worker"]
     chaos.save_many(chaos.size(50, 10))
     chaos.settle(150)
@@ -73,15 +74,15 @@ def _judge(chaos: Chaos, traps: list) -> None:
 
     begun = Counter(
         (event["model"], event["pk"])
-        for event in witness.read(chaos.place.witness)
+        for event in witness.read(chaos.environment.witness)
         if event["what"] == "begin"
     )
     for trap in traps:
         times = begun["chaos.Trap", str(trap.pk)]
         job = WarmJob.objects.filter(model_label="chaos.Trap", object_pk=str(trap.pk)).first()
-        chaos.note(f"{trap.kind}: begun {times} times, {job and (job.state, job.kind)}")
+        chaos.note(f"{trap.kind}: {times} attempts, {job and (job.state, job.kind)}")
         most = chaos.size(*MAX_ATTEMPTS)
-        chaos.expect(1 <= times <= most, f"{trap.kind} is begun at most {most} times")
+        chaos.expect(1 <= times <= most, f"{trap.kind} has 1 to {most} attempts")
         if job is None or job.state != JobState.FAILED or not job.error:
             chaos.verdict.lost += 1
         else:

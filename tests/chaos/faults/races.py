@@ -1,11 +1,12 @@
-"""Originals replaced, points and key sets changed, pictures deleted, retries, bulk runs, two beats.
+"""Pictures are replaced, moved, deleted and retried during bulk runs, all at the same time.
 
-All of it at once, and every message delivered three times.
+Two beats run, and every message is sent three times.
 
-At most one process has a job's picture open, each rendition is written once for each debt, no
-rendition shows older content, and nothing of a deleted picture is left.
+At most one process has the picture of a job open. Each rendition is written once for each save. No
+rendition shows older content. No file of a deleted picture stays.
 
-Guards: `generation` (a worker may finish only the save that it claimed), `lease` (one at a time).
+Guards: `generation` (a worker may finish only the save that it claimed), `lease` (only one process
+works on a job).
 """
 
 from pathlib import Path
@@ -16,24 +17,24 @@ from django.core.files.base import ContentFile
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
-MORE = "70x70"  # of the key that is declared in the middle
+MORE = "70x70"  # of the key that is added in the middle of the run
 
 
 def options(*, short: bool, database: str) -> Options:
-    """Two beats, and each hint sent three times by whoever sends it."""
-    # Long enough that nobody is overtaken by the end of a lease on a busy machine.
+    """Two beats, and every message sent three times."""
+    # Long enough that no lease ends during a job on a busy machine.
     times = {"SOFT_TIME_LIMIT_S": 30, "HARD_TIME_LIMIT_S": 35, "LEASE_S": 40}
     return Options(beats=2, settings=times, hooks=("triple-delivery",))
 
 
 def run(chaos: Chaos) -> None:
-    """Do things to pictures at random while they are being warmed."""
+    """Change pictures at random while they are being warmed."""
     from tests.chaos import judge
     from tests.chaos.app.models import Picture
     from workers import ledger, runs
     from workers.models import WarmJob
 
-    # Opening takes a while, so that there is something to come in between.
+    # Slow reads and writes, so that changes come in the middle of jobs.
     chaos.trouble(open={"delay_s": 0.05}, save={"delay_s": 0.01})
     field = Picture._meta.get_field("image")
     pictures, gone = chaos.save_many(chaos.size(500, 30)), []
@@ -49,9 +50,9 @@ def run(chaos: Chaos) -> None:
         if step % 25 == 0:
             ledger.retry(WarmJob.objects.all())
         if step == chaos.size(200, 20):
-            # A key more is declared; the next save or bulk run owes it.
-            (Path(chaos.place.folder) / "more-keys").touch()
-        # Not in the short version: what a bulk run mends there hides what a missing guard breaks.
+            # One more key is declared; the next save or bulk run enqueues it.
+            (Path(chaos.environment.folder) / "more-keys").touch()
+        # Not in a short run: there a bulk run would repair what a missing guard breaks.
         if step % 50 == 5 and not chaos.short:
             _turn_run(chaos, field)
         chaos.service.pause(chaos.dice.uniform(0, 0.03))
@@ -60,7 +61,7 @@ def run(chaos: Chaos) -> None:
         runs.resume(run)
     chaos.service.wait(_all_runs_done, 240, "bulk runs are done")
     chaos.settle(200)
-    # A bulk run mends what is of an older original: judge what the saves alone have come to.
+    # A bulk run repairs renditions of older originals: judge before it what the saves have made.
     judge.judge_renditions(chaos, but_for=MORE)
     runs.start(field)
     chaos.service.wait(_all_runs_done, 240, "the last bulk run is done")
@@ -71,7 +72,7 @@ def run(chaos: Chaos) -> None:
 
 
 def _turn_run(chaos: Chaos, field: Any) -> None:
-    """Start a bulk run, or do to the one that is there what somebody does in the admin."""
+    """Start a bulk run, or pause, resume or cancel the current one, as the admin does."""
     from workers import runs
 
     run = runs.unfinished(field).first()
@@ -82,7 +83,7 @@ def _turn_run(chaos: Chaos, field: Any) -> None:
 
 
 def _in_hand(chaos: Chaos, pictures: list[Any]) -> Any:
-    """Return a picture that is being warmed, most of the time."""
+    """Return a random picture, most of the time one that is being warmed."""
     from workers.models import JobState, WarmJob
 
     warming = WarmJob.objects.filter(state=JobState.WARMING, model_label="chaos.Picture")
@@ -92,7 +93,7 @@ def _in_hand(chaos: Chaos, pictures: list[Any]) -> Any:
 
 
 def _replace(chaos: Chaos, picture: Any) -> None:
-    """New content under the same name."""
+    """Save new content under the same name."""
     from tests.chaos.pictures import drawn
 
     picture.number = chaos.next_number()
@@ -113,7 +114,7 @@ def _save_again(chaos: Chaos, picture: Any) -> None:
 
 
 def _delete(chaos: Chaos, picture: Any) -> None:
-    """Delete the row and then the files, as a project does that cleans up after itself."""
+    """Delete the row and then all of its files."""
     storage, name, plans = picture.image.storage, picture.image.name, _all_plans(picture)
     picture.delete()
     for path in (name, *(plan.path for plan in plans)):
@@ -134,7 +135,7 @@ def _nothing_of_the_deleted(chaos: Chaos, paths: list[Path]) -> None:
     left = [path for path in paths if path.exists()]
     for path in left[:3]:
         chaos.note(f"left of a deleted picture: {path.name}")
-    chaos.expect(not left, f"{len(left)} renditions of deleted pictures are left")
+    chaos.expect(not left, f"no rendition of a deleted picture stays; {len(left)} did")
 
 
 def _counts_add_up(chaos: Chaos) -> None:

@@ -1,6 +1,6 @@
-"""An object store over HTTP (moto) that answers 500, throttles, hangs and hangs up.
+"""An S3 server that answers 500, throttles, hangs, and closes connections.
 
-Guard: `retry`.
+Guard: `retry` (a failure that may be temporary is tried again).
 """
 
 from tests.chaos.proxy import Proxy
@@ -12,7 +12,7 @@ _proxy = Proxy()
 
 
 def options(*, short: bool, database: str) -> Options:
-    """One try for each request of the client: repeating is our own business."""
+    """The S3 client sends each request once, so that only our own retries help."""
     return Options(
         workers=1 if short else 2,
         concurrency=1 if short else 2,
@@ -33,16 +33,16 @@ def options(*, short: bool, database: str) -> Options:
 
 
 def run(chaos: Chaos) -> None:
-    """One trouble after the other, while nothing but the workers asks the store."""
+    """Make one trouble after the other. Only requests of workers fail."""
     _proxy.make_bucket("media")
     for mode in MODES:
         saved = [chaos.save(f"{mode}{number}.jpg") for number in range(chaos.size(12, 2))]
-        _proxy.suffer(mode, chaos.dice.uniform(0.1, 0.4))
+        _proxy.fail(mode, chaos.dice.uniform(0.1, 0.4))
         chaos.service.pause(chaos.size(4, 1))
         for picture in saved[::2]:
             picture.image.ppoi = (0.25, 0.75)
             picture.save()
         chaos.service.pause(chaos.size(2, 1))
-        _proxy.suffer("", 0)
+        _proxy.fail("", 0)
         chaos.settle()
-        chaos.verdict.injected += _proxy.taken()
+        chaos.verdict.injected += _proxy.pop_injected()

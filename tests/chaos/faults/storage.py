@@ -1,13 +1,13 @@
-"""The disk fails on open and on save, is slow, full, and forbidden; an original appears late.
+"""The disk fails, is slow, is full, and forbids writing; an original appears late.
 
-What may pass is tried again, with backoff and jitter, when it is due; what cannot pass fails at
-once and says why; a partial file is never seen.
+A temporary failure is tried again when it is due, with backoff and jitter. A permanent one fails at
+once with its reason. No half-written file is ever seen.
 
-The full disk is a small tmpfs, and what is forbidden are modes, for workers that are bound by
-them; where neither can be had, the error is raised instead, and a note says so.
+The full disk is a small tmpfs, and writing is forbidden by file modes. Where this machine allows
+neither, the same error is raised instead, and a note says so.
 
-Guards: `retry` (a failure that may pass is not taken for a final one), `finality` (one that cannot
-pass is), `atomic-publish` (on a full disk, too, a file is there whole or not at all).
+Guards: `retry` (a temporary failure is not final), `finality` (a permanent one is),
+`atomic-publish` (a file is complete or absent, also on a full disk).
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from renditions.storage import disk as unfinished
+from renditions.storage.disk import FOLDER
 from tests.chaos import disk, witness
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
@@ -25,7 +25,7 @@ DISK_MB = 16  # a picture takes 40 KB, with all of its renditions
 
 
 def options(*, short: bool, database: str) -> Options:
-    """Enough attempts for the longest trouble."""
+    """More attempts than the longest trouble takes."""
     return Options(
         workers=1 if short else 2,
         pause_s=0.2 if short else 0.005,
@@ -36,7 +36,7 @@ def options(*, short: bool, database: str) -> Options:
 
 
 def run(chaos: Chaos) -> None:
-    """One trouble after the other; each passes, and nobody does anything about it."""
+    """Make one trouble after the other; the service must recover by itself."""
     for trouble in (
         {"open": {"errno": "EIO", "share": 0.5}},
         {"save": {"errno": "EIO", "share": 0.3}},
@@ -56,7 +56,7 @@ def run(chaos: Chaos) -> None:
 
 
 def _full(chaos: Chaos) -> None:
-    """No space left, for no more than a while: nobody has to do anything but make some."""
+    """Fill the disk for a while: jobs wait until there is space again."""
     from workers.models import WarmJob
 
     pictures = chaos.save_many(chaos.size(20, 5))
@@ -66,8 +66,8 @@ def _full(chaos: Chaos) -> None:
             picture.image.ppoi = (0.25, 0.75)
             picture.save()
         missed = WarmJob.objects.filter(error__contains="No space left on device")
-        found = chaos.service.wait(missed.exists, 20, "the disk is found full")
-        chaos.expect(found, "a full disk is given as the reason")
+        found = chaos.service.wait(missed.exists, 20, "a job finds the disk full")
+        chaos.expect(found, "the reason is a full disk")
         chaos.service.pause(chaos.size(3, 1))
     chaos.verdict.injected += 1
     chaos.settle()
@@ -75,8 +75,8 @@ def _full(chaos: Chaos) -> None:
 
 @contextmanager
 def _no_space(chaos: Chaos) -> Iterator[None]:
-    if chaos.place.media.is_mount():
-        with disk.full(chaos.place.media):
+    if chaos.environment.media.is_mount():
+        with disk.full(chaos.environment.media):
             yield
     else:
         chaos.note("no tmpfs can be mounted here: ENOSPC is raised instead")
@@ -100,7 +100,7 @@ def _late_original(chaos: Chaos) -> None:
 
 
 def _forbidden(chaos: Chaos) -> None:
-    """Permission denied: failed at once, with its kind; made when it is allowed and retried."""
+    """Forbid writing: jobs fail at once, and succeed when it is allowed and they are retried."""
     from workers import ledger
     from workers.models import WarmJob
 
@@ -111,7 +111,7 @@ def _forbidden(chaos: Chaos) -> None:
     jobs = WarmJob.objects.filter(object_pk__in=[str(picture.pk) for picture in pictures])
     found = sorted(jobs.values_list("state", "kind", "attempts"))
     expected = [("failed", "denied", 1)] * len(pictures)
-    chaos.expect(found == expected, f"permission denied fails at once: {found}")
+    chaos.expect(found == expected, f"a forbidden write fails at once: {found}")
     ledger.retry(jobs)
     chaos.settle()
 
@@ -119,8 +119,8 @@ def _forbidden(chaos: Chaos) -> None:
 @contextmanager
 def _no_permission(chaos: Chaos) -> Iterator[None]:
     if disk.bound_by_modes() is not None:
-        media = chaos.place.media
-        with disk.forbidden(media / "__sized__", media / unfinished.FOLDER):
+        media = chaos.environment.media
+        with disk.forbidden(media / "__sized__", media / FOLDER):
             yield
     else:
         chaos.note("modes bind no worker here: EACCES is raised instead")
@@ -130,9 +130,9 @@ def _no_permission(chaos: Chaos) -> Iterator[None]:
 
 
 def _attempts_were_due(chaos: Chaos) -> None:
-    """No attempt comes before its time, and not all of them at once."""
+    """No attempt may come before it is due, and they may not all come at the same time."""
     ended: dict[tuple[int, int], list[dict]] = {}
-    for event in witness.read(chaos.place.witness):
+    for event in witness.read(chaos.environment.witness):
         if event["what"] in ("begin", "end"):
             ended.setdefault((event["job"], event["generation"]), []).append(event)
     waits = [
