@@ -43,7 +43,7 @@ def replace(owner: Any, name: str, value: Any) -> None:
     """
     if not hasattr(owner, name):
         raise NoEffect(f"{owner!r} has no attribute {name!r}.")
-    importers = list(_importers(owner, getattr(owner, name)))
+    importers = list(_importers(owner, name))
     if importers:
         raise NoEffect(f"{', '.join(importers)} imported {name!r} by name: replace it there.")
     setattr(owner, name, value)
@@ -61,14 +61,15 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
         setattr(owner, name, former)
 
 
-def _importers(owner: Any, value: Any) -> Iterator[str]:
-    """Yield the modules of the product that imported `value`, which `owner` defines, by name."""
-    if not isinstance(owner, ModuleType) or getattr(value, "__module__", "") != owner.__name__:
+def _importers(owner: Any, name: str) -> Iterator[str]:
+    """Yield the modules of the product that imported by name what the module `owner` defines."""
+    value = getattr(owner, name)
+    if not isinstance(owner, ModuleType) or isinstance(value, ModuleType):
         return
-    for name, module in list(sys.modules.items()):
-        if (
-            name.startswith(PRODUCT)
-            and module is not owner
-            and any(imported is value for imported in vars(module).values())
-        ):
-            yield name
+    # A constant does not know where it is defined: here, most likely.
+    if getattr(value, "__module__", owner.__name__) != owner.__name__:
+        return
+    for other, module in list(sys.modules.items()):
+        is_product = other.startswith(PRODUCT) and module is not owner
+        if is_product and vars(module).get(name) is value:
+            yield other

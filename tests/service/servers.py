@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from .processes import Process
 
@@ -38,6 +39,9 @@ class Valkey(Process):
     def cache_url(self, database: int = 1) -> str:
         """Return the address for Django's cache and for redis-py."""
         return f"unix://{self.socket}?db={database}"
+
+    def client(self, database: int = 0) -> Redis:
+        return Redis.from_url(self.cache_url(database), decode_responses=True)
 
     def _answers(self) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Pictures that cannot be made: they fail with a reason, alone, and can be mended."""
+"""Pictures that cannot be rendered: they fail with a reason, and affect no others."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,19 +26,19 @@ pytestmark = pytest.mark.smoke
 Save = Callable[..., Person]
 Begun = Callable[[], list[int]]
 
-# Celery looks for children that were killed every 5 s.
+# Celery notices killed pool processes every 5 s.
 NOTICED_S = 5.5
 
 
 def test_picture_that_ends_its_process_fails_as_poison(
     save: Save, begun: Begun, worker: Worker, environment: Environment, settings: Any
 ):
-    """It is tried MAX_ATTEMPTS times and no more; the worker and other pictures go on."""
+    """It is tried MAX_ATTEMPTS times; the worker survives, and other pictures are rendered."""
     settings.RENDITIONS = environment.settings()["RENDITIONS"]
     main_process = worker.pid
     deadly, stubborn, ordinary = save(DEADLY), save(STUBBORN), save()
 
-    wait_for(lambda: all_made(ordinary), 15, "a good picture is made in between")
+    wait_for(lambda: all_made(ordinary), 15, "another picture is made meanwhile")
     attempt_s = max(NOTICED_S, HARD_TIME_LIMIT_S) + BACKOFF_S + SWEEP_EVERY_S
     for person in (deadly, stubborn):
         job = wait_for(
@@ -57,11 +57,11 @@ def test_picture_that_ends_its_process_fails_as_poison(
     assert_all_made(after, environment.media)
 
 
-def test_broken_picture_is_mended_and_retried_in_the_admin(client: Client, media: Path):
-    """A JPEG that breaks off fails with its reason; mended, one click makes it whole."""
+def test_incomplete_picture_is_repaired_and_retried_in_the_admin(client: Client, media: Path):
+    """An incomplete JPEG fails with a reason; after a repair, a retry makes its renditions."""
     whole = four_corners(*ORDINARY)
     person = Person.objects.create(headshot=ContentFile(whole[: len(whole) // 2], "broken.jpg"))
-    job = wait_for(lambda: failed(person), 10, "the broken picture has failed")
+    job = wait_for(lambda: failed(person), 10, "the incomplete picture has failed")
     assert {each["path"] for each in job.failures} == {
         plan.path for plan in person.headshot.plans()
     }
@@ -74,14 +74,14 @@ def test_broken_picture_is_mended_and_retried_in_the_admin(client: Client, media
     answer = _retry(client, job)
 
     assert "1 failed job is queued again" in answer
-    wait_for(lambda: all_made(person), 10, "the mended picture is made")
+    wait_for(lambda: all_made(person), 10, "the repaired picture is made")
     assert_all_made(person, media)
 
 
-def test_retry_takes_permission(client: Client):
-    """Who may only look at the list cannot retry."""
+def test_retry_needs_permission(client: Client):
+    """An editor who may only view the jobs cannot retry one."""
     person = Person.objects.create(headshot=ContentFile(b"no picture", "broken.jpg"))
-    job = wait_for(lambda: failed(person), 10, "the broken picture has failed")
+    job = wait_for(lambda: failed(person), 10, "the incomplete picture has failed")
     _log_in(client, "rendition_workers.view_warmjob")
 
     answer = _retry(client, job)

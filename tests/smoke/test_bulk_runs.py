@@ -1,4 +1,4 @@
-"""A re-warm of everything, through the real queue."""
+"""A bulk run over all pictures, through the real queue."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,15 +21,15 @@ COUNTS = ("created", "current", "blank", "failed", "superseded")
 
 
 def test_counts_of_a_run_add_up(picture: Callable, save: Callable[..., Person], media: Path):
-    """Each instance is counted once, at every moment, whatever is saved in between."""
+    """At every moment of a bulk run, its counts add up to the number of pictures."""
     made = [save() for _ in range(3)]
-    wait_for(lambda: all_made(*made), 10, "some are made already")
+    wait_for(lambda: all_made(*made), 10, "the first renditions are made")
     fresh = [Person(headshot=picture(f"{i}.jpg", *ORDINARY)) for i in range(50)]
     broken = Person(headshot=ContentFile(b"no picture", "broken.jpg"))
     Person.objects.bulk_create([*fresh, broken, Person(), Person()])
 
     current_app.send_task("renditions.rewarm_all")
-    run = wait_for(WarmRun.objects.first, 10, "the run is begun")
+    run = wait_for(WarmRun.objects.first, 10, "the run has begun")
     wait_for(lambda: _adds_up(run) and run.state == RunState.DONE, 20, "the run is done")
 
     counted = {name: getattr(run, name) for name in COUNTS}

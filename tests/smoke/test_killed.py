@@ -1,4 +1,4 @@
-"""Workers that are killed or stopped with work in hand."""
+"""Workers that are killed or stopped in the middle of jobs."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ Begun = Callable[[], list[int]]
 Start = Callable[[], Worker]
 Recovered = Callable[[list[Person], float], None]
 
-# Celery looks for children that were killed every 5 s.
+# Celery notices killed pool processes every 5 s.
 NOTICED_S = 5.5
 
 
@@ -41,9 +41,9 @@ def test_killed_child_loses_nothing(
     environment: Environment,
     recovered: Recovered,
 ):
-    """The job of a child that was killed is done by another, without waiting for the lease."""
+    """The job of a killed pool process is done by another one, before its lease ends."""
     person = save(SLOW)
-    (child,) = wait_for(begun, 10, "the job is begun")
+    (child,) = wait_for(begun, 10, "the job has begun")
     main_process = worker.pid
 
     os.kill(child, signal.SIGKILL)
@@ -54,14 +54,14 @@ def test_killed_child_loses_nothing(
     assert len(begun()) == 2
     assert worker.pid == main_process
     assert child not in worker.children
-    # One of its own is closed after each task; its parent's would stay.
+    # A child closes its own connection after each task. One inherited by fork would stay open.
     wait_for(lambda: not _open_databases(worker, environment), 5, "no child has a connection")
 
 
 def test_process_killed_as_it_writes_leaves_no_half_file(
     save: Save, folder: Path, media: Path, recovered: Recovered
 ):
-    """Under its own name a rendition is whole or not there, whenever its maker dies."""
+    """A rendition is complete or absent, also if its process is killed while writing it."""
     before = rendition_files(media)
     person = save(TORN)
     wait_for((folder / TORN_ONCE).exists, 10, "the process is about to write")
@@ -71,7 +71,7 @@ def test_process_killed_as_it_writes_leaves_no_half_file(
         assert not any(path.exists() for path in paths)
         return [file for file in media.rglob("*") if _size(file) == TORN_AFTER_BYTES]
 
-    wait_for(unfinished, 5, "the process died as it wrote")
+    wait_for(unfinished, 5, "the process has died while writing")
     recovered([person], NOTICED_S + BACKOFF_S + SWEEP_EVERY_S + 2)
 
     assert_all_made(person, media)
@@ -82,9 +82,9 @@ def test_process_killed_as_it_writes_leaves_no_half_file(
 def test_killed_worker_loses_nothing(
     save: Save, hold: Path, begun: Begun, worker: Worker, media: Path, recovered: Recovered
 ):
-    """A worker that is started again under its name takes up at once what it had in hand."""
+    """A killed worker that is started again does its interrupted jobs at once."""
     people = [save(SLOW), *(save() for _ in range(5))]
-    wait_for(begun, 10, "a job is begun")
+    wait_for(begun, 10, "a job has begun")
 
     worker.end("SIGKILL")
     hold.unlink()
@@ -98,58 +98,58 @@ def test_killed_worker_loses_nothing(
 def test_worker_that_never_comes_back_loses_nothing(
     save: Save, hold: Path, begun: Begun, worker: Worker, media: Path, start_another: Start
 ):
-    """When a whole machine is gone, another takes its job over as soon as the lease is out."""
+    """When a whole machine is lost, another worker takes its job as soon as the lease ends."""
     person = save(SLOW)
-    wait_for(begun, 10, "the job is begun")
+    wait_for(begun, 10, "the job has begun")
     worker.end("SIGKILL")
     hold.unlink()
     start_another()
     bystander = save()
     wait_for(lambda: all_made(bystander), 10, "the other worker works")
-    assert len(begun()) == 2, "the lease is respected"
+    assert len(begun()) == 2, "another worker took the job before its lease ended"
 
-    # Instead of waiting for it.
+    # Shorten the lease, instead of waiting for its end.
     assert jobs_of(person).update(lease_until=Now() + timedelta(seconds=1)) == 1
-    wait_for(lambda: all_made(person), 1 + SWEEP_EVERY_S + 3, "the job is taken over")
+    wait_for(lambda: all_made(person), 1 + SWEEP_EVERY_S + 3, "the other worker takes the job")
 
     assert_all_made(person, media)
 
 
-def test_warm_shutdown_ends_what_is_in_hand(
+def test_warm_shutdown_finishes_running_jobs(
     save: Save, hold: Path, begun: Begun, worker: Worker, media: Path, start_another: Start,
     recovered: Recovered,
 ):  # fmt: skip
-    """SIGTERM under load: jobs in hand are done to their end, the rest is somebody else's."""
+    """After SIGTERM, a worker finishes its running jobs and leaves the others to another worker."""
     people = [save(SLOW), save(SLOW)]
     wait_for(lambda: len(begun()) == 2, 10, "both children are busy")
     people += [save() for _ in range(8)]
     children = set(worker.children)
 
     worker.kill("SIGTERM")
-    wait_for(lambda: "Warm shutdown" in worker.logs(), 5, "the worker is told")
+    wait_for(lambda: "Warm shutdown" in worker.logs(), 5, "the worker has the signal")
     assert jobs_of(*people).count() == len(people)
     start_another()
-    wait_for(lambda: all_made(*people[2:]), 5, "the rest is done meanwhile")
+    wait_for(lambda: all_made(*people[2:]), 5, "the other worker does the rest")
     hold.unlink()
     recovered(people, 5)
     worker.end("SIGTERM")
 
-    assert begun()[:2] == [pid for pid in begun() if pid in children], "each was begun once"
+    assert begun()[:2] == [pid for pid in begun() if pid in children], "a job was begun twice"
     assert len(begun()) == len(people)
     for person in people:
         assert_all_made(person, media)
 
 
-def test_cold_shutdown_hands_over_what_is_in_hand(
+def test_cold_shutdown_hands_over_running_jobs(
     save: Save, hold: Path, begun: Begun, worker: Worker, beat: Beat, media: Path,
     start_another: Start, recovered: Recovered,
 ):  # fmt: skip
-    """SIGQUIT under load: what is not done in time is cut off, and taken up at once by another."""
+    """After SIGQUIT, another worker does at once the jobs that were cut off."""
     people = [save(SLOW)]
-    (child,) = wait_for(begun, 10, "a job is begun")
+    (child,) = wait_for(begun, 10, "a job has begun")
     assert child in worker.children
     start_another()
-    # A sweep that comes by chance would prove nothing.
+    # Without beat, so that no sweep of the schedule sends the job.
     beat.end("SIGKILL")
     people += [save() for _ in range(8)]
 
@@ -164,12 +164,12 @@ def test_cold_shutdown_hands_over_what_is_in_hand(
 
 @pytest.fixture
 def recovered() -> Recovered:
-    """Wait until all of some people's renditions are made, and note how long it took."""
+    """A function that waits for all renditions of some people, and logs how long it took."""
 
     def wait(people: list[Person], within_s: float) -> None:
         assert within_s < LEASE_S
         since = monotonic()
-        wait_for(lambda: all_made(*people), within_s, "all renditions are made after all")
+        wait_for(lambda: all_made(*people), within_s, "all renditions are made")
         logger.info("recovered in %.1f s", monotonic() - since)
 
     return wait

@@ -28,7 +28,7 @@ FIELD = Person._meta.get_field("headshot")
 
 
 def test_save_makes_every_rendition(save: Save, media: Path):
-    """A worker makes all that is declared, with the right pixels in each corner."""
+    """After a save, a worker makes all declared renditions, each with the right pixels."""
     person = save()
 
     wait_for(lambda: all_made(person), 10, "all renditions are made")
@@ -38,14 +38,14 @@ def test_save_makes_every_rendition(save: Save, media: Path):
 
 
 def test_rolled_back_save_leaves_nothing(save: Save, media: Path, worker: Worker):
-    """No row, no message and no rendition come of a save that never was."""
+    """A save that is rolled back leaves no ledger row, no message and no rendition."""
     before = _received(worker)
     with transaction.atomic():
         save(name="never.jpg")
         transaction.set_rollback(True)
     assert not WarmJob.objects.exists()
 
-    # One queue: what the rolled-back save might have sent is done with before this one.
+    # Messages are taken in order: one of the rolled-back save would be taken before this one.
     person = save(name="after.jpg")
     wait_for(lambda: all_made(person), 10, "the next save is made")
 
@@ -54,13 +54,15 @@ def test_rolled_back_save_leaves_nothing(save: Save, media: Path, worker: Worker
 
 
 def test_message_waits_for_the_commit(save: Save, worker: Worker):
-    """Within the transaction nothing is sent, so that no worker comes too early."""
+    """No message is sent before the commit, so that no worker looks for the row too early."""
     with transaction.atomic():
         person = save()
         before, sweeps = _received(worker), _received(worker, "sweep")
-        # Whatever was sent by now comes before this one.
+        # A message that was sent already would be taken before this one.
         dispatch.send_sweep()
-        wait_for(lambda: _received(worker, "sweep") > sweeps, 10, "the queue has moved")
+        wait_for(
+            lambda: _received(worker, "sweep") > sweeps, 10, "the worker took the later message"
+        )
         assert jobs_of(person).exists()
         assert _received(worker) == before
     wait_for(lambda: all_made(person), 10, "all renditions are made")
@@ -68,42 +70,42 @@ def test_message_waits_for_the_commit(save: Save, worker: Worker):
     assert _received(worker) == before + 1
 
 
-def test_doubled_messages_do_the_work_once(save: Save, hold: Path, begun: Begun):
-    """However often a message comes, while the job is done or after, it is done once."""
+def test_job_with_many_messages_is_done_once(save: Save, hold: Path, begun: Begun):
+    """A job is done once, however many messages come during it and after it."""
     person = save(SLOW)
     hint = _hint_of(person)
-    wait_for(begun, 10, "the job is begun")
+    wait_for(begun, 10, "the job has begun")
 
     for _ in range(10):
         dispatch.send(hint)
     bystander = save()
-    wait_for(lambda: all_made(bystander), 10, "the other child is through with the doubles")
+    wait_for(lambda: all_made(bystander), 10, "the other pool process has taken the extra messages")
     hold.unlink()
     wait_for(lambda: all_made(person), 10, "the job is done")
     dispatch.send(hint)
     last = save()
-    wait_for(lambda: all_made(last), 10, "the late double is through")
+    wait_for(lambda: all_made(last), 10, "the late message is taken")
 
-    assert len(begun()) == 3, "one for each picture"
+    assert len(begun()) == 3, "a picture was rendered twice"
 
 
 def test_two_workers_do_a_job_once(
     save: Save, hold: Path, begun: Begun, worker: Worker, start_another: Callable[[], Worker]
 ):
-    """Two workers that both have the message share out one job."""
+    """A job whose message reaches two workers is done once."""
     another = start_another()
     person = save(SLOW)
     hint = _hint_of(person)
-    wait_for(begun, 10, "the job is begun")
+    wait_for(begun, 10, "the job has begun")
 
     before = [_received(node) for node in (worker, another)]
 
-    def both_had_it() -> bool:
+    def both_took_it() -> bool:
         dispatch.send(hint)
         now = [_received(node) for node in (worker, another)]
         return all(more > fewer for more, fewer in zip(now, before, strict=True))
 
-    wait_for(both_had_it, 10, "both workers have had the message")
+    wait_for(both_took_it, 10, "both workers have taken the message")
     hold.unlink()
     wait_for(lambda: all_made(person), 10, "the job is done")
 
@@ -113,9 +115,9 @@ def test_two_workers_do_a_job_once(
 def test_save_that_replaces_the_picture_wins(
     save: Save, hold: Path, begun: Begun, picture: Callable, media: Path
 ):
-    """A save that overtakes a job in hand gets all its renditions, and the old one none."""
+    """After a save during a job, the new picture has all its renditions, and the old one none."""
     person = save(SLOW, "old.jpg")
-    wait_for(begun, 10, "the old picture is begun")
+    wait_for(begun, 10, "the job of the old picture has begun")
 
     person.headshot = picture("new.jpg", *ORDINARY)
     person.save()
@@ -126,10 +128,10 @@ def test_save_that_replaces_the_picture_wins(
     assert not any("/old" in name for name in rendition_files(media))
 
 
-def test_uploads_go_before_bulk(
+def test_uploads_are_done_before_bulk_runs(
     save: Save, hold: Path, begun: Begun, picture: Callable, media: Path
 ):
-    """What somebody waits for overtakes what waits in the bulk queue."""
+    """Jobs of uploads overtake jobs that wait in the bulk queue."""
     save(SLOW)
     save(SLOW)
     wait_for(lambda: len(begun()) == 2, 10, "both children are busy")
@@ -147,7 +149,7 @@ def test_uploads_go_before_bulk(
 
     last_upload = max(_made_at(person, media) for person in uploads)
     early = [person for person in bulk if _made_at(person, media) < last_upload]
-    # Two were in the worker's hands before the uploads came, two may be done beside the last ones.
+    # The worker had taken two before the uploads came; two more may run next to the last uploads.
     assert len(early) <= 4
 
 
@@ -157,10 +159,10 @@ def _hint_of(person: Person) -> ledger.Hint:
 
 
 def _received(worker: Worker, task: str = "warm") -> int:
-    """How many messages for a task it has taken since its start."""
+    """Return how many messages of a task the worker has taken since its start."""
     return len(re.findall(rf"Task renditions\.{task}\[.*\] received", worker.logs()))
 
 
 def _made_at(person: Person, media: Path) -> int:
-    """When the last rendition was written, in ns."""
+    """Return when the last rendition was written, in ns."""
     return max((media / p.path).stat().st_mtime_ns for p in person.headshot.plans())

@@ -17,8 +17,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from redis import Redis
-
 from tests.chaos.browser import Browser
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
@@ -86,7 +84,7 @@ def _silent(chaos: Chaos) -> None:
 
 
 def _full(chaos: Chaos) -> None:
-    client = _client(chaos)
+    client = chaos.service.broker.client()
     client.config_set("maxmemory", 1)
     _saves(chaos)
     chaos.service.pause(2)
@@ -96,7 +94,7 @@ def _full(chaos: Chaos) -> None:
 
 def _flushed(chaos: Chaos) -> None:
     _saves(chaos)
-    _client(chaos).flushall()
+    chaos.service.broker.client().flushall()
     _recover(chaos)
 
 
@@ -125,7 +123,7 @@ def _invalid(chaos: Chaos) -> None:
                           "application/json") for u in ("no such database", 7)]  # fmt: skip
     messages += [_message(pickle.dumps(_Bomb(loaded)), "application/x-python-serialize")] * 3
     chaos.dice.shuffle(messages)
-    _client(chaos).lpush("renditions", *messages)
+    chaos.service.broker.client().lpush("renditions", *messages)
     picture = chaos.save()
     within_s = chaos.size(*RESUMES_WITHIN_S)
     resumed = chaos.service.wait(_is_made(picture), within_s, "service resumes")
@@ -163,7 +161,3 @@ def _message(body: bytes, content_type: str) -> bytes:
 def _is_made(picture) -> Callable[[], bool]:
     path = Path(picture.image.storage.path(picture.image.plans()[-1].path))
     return path.exists
-
-
-def _client(chaos: Chaos) -> Redis:
-    return Redis(unix_socket_path=str(chaos.service.folder / "broker.sock"))

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 from django.core.files.base import ContentFile
-from redis import Redis
 
 from tests.chaos.browser import Browser, administrator
 from tests.chaos.run import Chaos
@@ -54,12 +53,12 @@ def run(chaos: Chaos) -> None:
 def _cleared(chaos: Chaos, browser: Browser) -> None:
     for _ in range(chaos.size(5, 2)):
         chaos.save_many(chaos.size(8, 4))
-        _cache(chaos).flushall()
+        chaos.service.cache.client().flushall()
         _pages_render(chaos, browser)
 
 
 def _evicting(chaos: Chaos, browser: Browser) -> None:
-    cache = _cache(chaos)
+    cache = chaos.service.cache.client()
     cache.config_set("maxmemory-policy", "allkeys-random")
     cache.config_set("maxmemory", cache.info("memory")["used_memory"] + 20_000)
     chaos.save_many(chaos.size(20, 5))
@@ -123,7 +122,3 @@ def _whole(picture) -> bytes:
     from tests.chaos.pictures import drawn
 
     return drawn(picture.number)
-
-
-def _cache(chaos: Chaos) -> Redis:
-    return Redis(unix_socket_path=str(chaos.service.folder / "cache.sock"))
