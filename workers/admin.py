@@ -1,6 +1,6 @@
-"""What is owed and what failed, the way to try it again, and bulk runs."""
+"""The admin: what is queued or failed and why, how to retry it, and bulk runs."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -14,12 +14,14 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from renditions.fields import VersatileImageField
 
 from . import dispatch, ledger, runs
-from .models import COUNTS, SupersededJob, WarmJob, WarmRun
+from .failures import sentence
+from .models import COUNTED_ROWS, COUNTS, SupersededJob, WarmJob, WarmRun
 from .targets import all_warmed_fields
 
 NOTHING = "-"
@@ -27,7 +29,7 @@ REASON_LENGTH = 90
 
 
 class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The ledger is written by its transitions alone: to save a page would undo one."""
+    """Only the transitions of the ledger write its rows: saving a form would undo one."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -39,19 +41,35 @@ class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may choose an action: whoever may change rows, though no page can."""
+        """Whether the user may run actions: the "change" permission, which opens no form here."""
         return super().has_change_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [field.name for field in self.model._meta.fields]
 
 
+class KindFilter(admin.SimpleListFilter):
+    """Filter jobs by the kind of their failure, each kind as its sentence."""
+
+    title = _("reason")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        kinds = model_admin.get_queryset(request).exclude(kind="").order_by("kind")
+        return [(kind, sentence(kind)) for kind in kinds.values_list("kind", flat=True).distinct()]
+
+    def queryset(
+        self, request: HttpRequest, queryset: models.QuerySet[WarmJob]
+    ) -> models.QuerySet[WarmJob]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(WarmJob)
 class WarmJobAdmin(_ReadOnlyAdmin):
-    """What is queued, being warmed or failed."""
+    """Jobs that are queued, in progress or failed."""
 
     list_display = ("__str__", "state", "reason", "attempts", "changed_at", "object_link")
-    list_filter = ("state", "kind", "model_label", "field_name")
+    list_filter = ("state", KindFilter, "model_label", "field_name")
     search_fields = ("object_pk", "model_label", "error", "failures")
     actions = ("retry_failed",)
     list_per_page = 50
@@ -69,9 +87,9 @@ class WarmJobAdmin(_ReadOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), "object_link", "reasons"]
 
-    @admin.display(description="object", ordering="object_pk")
+    @admin.display(description=_("object"), ordering="object_pk")
     def object_link(self, job: WarmJob) -> str | SafeString:
-        """Link to the object, where the admin has a page for it."""
+        """Link to the object, if the admin has a page for it."""
         name = f"{job.model_label} {job.object_pk}"
         try:
             meta = apps.get_model(job.model_label)._meta
@@ -82,45 +100,55 @@ class WarmJobAdmin(_ReadOnlyAdmin):
         except (LookupError, NoReverseMatch):
             return name
 
-    @admin.display(description="reason")
-    def reason(self, job: WarmJob) -> str:
-        """The first failure, in short."""
-        return Truncator(job.error).chars(REASON_LENGTH) or NOTHING
+    @admin.display(description=_("reason"), ordering="kind")
+    def reason(self, job: WarmJob) -> str | SafeString:
+        """The sentence for the first failure, and its detail below."""
+        detail = Truncator(job.error).chars(REASON_LENGTH)
+        if not job.kind:
+            return detail or NOTHING
+        return format_html("{}<br><small>{}</small>", sentence(job.kind), detail)
 
-    @admin.display(description="failed renditions")
+    @admin.display(description=_("failed renditions"))
     def reasons(self, job: WarmJob) -> str | SafeString:
-        """Each failed path with its reason."""
-        if not job.failures:
-            return NOTHING
-        paths: dict[tuple[str, str], list[str]] = {}
+        """For each kind its sentence, and below it each detail with the paths it is about."""
+        by_kind: dict[str, dict[str, list[str]]] = {}
         for failure in job.failures:
-            reason = failure["kind"], failure["reason"]
-            paths.setdefault(reason, []).append(failure["path"] or "all")
-        rows = (
-            (kind, reason, format_html_join(mark_safe("<br>"), "<code>{}</code>", zip(of)))
-            for (kind, reason), of in paths.items()
-        )
-        return format_html_join("", "<p>{}: {}<br>{}</p>", rows)
+            paths = by_kind.setdefault(failure["kind"], {}).setdefault(failure["reason"], [])
+            paths.append(gettext("all") if failure["path"] is None else failure["path"])
+        rows = ((sentence(kind), kind, _details(details)) for kind, details in by_kind.items())
+        return format_html_join("", "<p><b>{}</b> ({})</p>{}", rows) or NOTHING
 
-    @admin.action(description="Retry failed renditions", permissions=["act"])
+    @admin.action(description=_("Retry failed renditions"), permissions=["act"])
     def retry_failed(self, request: HttpRequest, queryset: models.QuerySet[WarmJob]) -> None:
-        """Queue the failed ones of the selection, or of all that match the filter, again."""
-        chosen = queryset.count()
+        """Queue the failed jobs of the selection again."""
         retried = ledger.retry(queryset)
         transaction.on_commit(dispatch.send_sweep, using=queryset.db, robust=True)
+        if not retried:
+            text = gettext("No job was queued again, because none of the selected jobs has failed.")
+            self.message_user(request, text, messages.WARNING)
+            return
         text = ngettext(
-            "%(retried)d failed job is queued again; %(others)d of the selection had not failed.",
-            "%(retried)d failed jobs are queued again; %(others)d of the selection had not failed.",
+            "%(count)d failed job was queued again.",
+            "%(count)d failed jobs were queued again.",
             retried,
         )
-        level = messages.SUCCESS if retried else messages.WARNING
-        self.message_user(request, text % {"retried": retried, "others": chosen - retried}, level)
+        self.message_user(request, text % {"count": retried}, messages.SUCCESS)
+
+
+def _details(paths_by_reason: dict[str, list[str]]) -> SafeString:
+    rows = (
+        (reason, format_html_join(mark_safe("<br>"), "<code>{}</code>", zip(paths)))
+        for reason, paths in paths_by_reason.items()
+    )
+    return format_html_join("", "<p>{}<br>{}</p>", rows)
 
 
 class WarmRunForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Which field to re-warm."""
+    """The field to re-warm."""
 
-    field = forms.ChoiceField(help_text="All of its instances are looked at.")
+    field = forms.ChoiceField(
+        label=_("field"), help_text=_("The run looks at all objects that have this field.")
+    )
 
     class Meta:
         model = WarmRun
@@ -132,18 +160,23 @@ class WarmRunForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["field"].choices = [(label, label) for label in self._fields]  # type: ignore[attr-defined]
 
     def clean_field(self) -> VersatileImageField:
-        """Return the field; refuse one whose run is going on already."""
+        """Return the field; refuse it while a run over it is unfinished."""
         field = self._fields[self.cleaned_data["field"]]
         if runs.unfinished(field).exists():
             raise forms.ValidationError(
-                f"A bulk run over {field.label} is going on. Await, resume or cancel it first."
+                _(
+                    "A bulk run for %(field)s is not finished. Wait for it, resume it or cancel "
+                    "it first."
+                ),
+                code="unfinished",
+                params={"field": field.label},
             )
         return field
 
 
 @admin.register(WarmRun)
 class WarmRunAdmin(_ReadOnlyAdmin):
-    """Bulk runs and their counts. Adding one starts it."""
+    """Bulk runs and their counts. Adding a run starts it."""
 
     form = WarmRunForm
     list_display = ("__str__", "state", "planned", "counts", "changed_at")
@@ -161,12 +194,21 @@ class WarmRunAdmin(_ReadOnlyAdmin):
         found: models.QuerySet[WarmRun] = super().get_queryset(request)
         return found.annotate(**counted)
 
-    @admin.display(description="of which")
+    @admin.display(description=_("results"))
     def counts(self, run: Any) -> str:
         """Every count that is not 0; none of them costs a query."""
-        numbers = {name: getattr(run, name) for name in COUNTS}
-        numbers |= {"superseded": run.superseded_now, "outstanding": run.outstanding_now}
-        return ", ".join(f"{n} {name}" for name, n in numbers.items() if n) or NOTHING
+        numbers = {label: getattr(run, name) for name, label in COUNTS.items()}
+        numbers[COUNTED_ROWS["superseded"]] = run.superseded_now
+        numbers[COUNTED_ROWS["outstanding"]] = run.outstanding_now
+        return ", ".join(f"{n} {label}" for label, n in numbers.items() if n) or NOTHING
+
+    @admin.display(description=COUNTED_ROWS["superseded"])
+    def superseded(self, run: WarmRun) -> int:
+        return run.superseded
+
+    @admin.display(description=COUNTED_ROWS["outstanding"])
+    def outstanding(self, run: WarmRun) -> int:
+        return run.outstanding
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fields(request, obj) if obj else ("field", "force")
@@ -174,49 +216,74 @@ class WarmRunAdmin(_ReadOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is None:
             return []
-        return [*super().get_readonly_fields(request, obj), "superseded", "outstanding"]
+        return [*super().get_readonly_fields(request, obj), *COUNTED_ROWS]
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> WarmRun:
-        """Start the run: whoever starts it, it is saved by the same code."""
+        """Start the run: `runs.start` creates the row, as for every other caller."""
         return runs.start(form.cleaned_data["field"], force=form.cleaned_data["force"])
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Nothing is left to save."""
+        """Do nothing: `save_form` has saved the run."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Nothing is left to save."""
+        """Do nothing: a run has no related objects in the form."""
 
-    @admin.action(description="Pause: begin nothing more", permissions=["act"])
+    @admin.action(description=_("Pause: start no more jobs"), permissions=["act"])
     def pause(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
-        """Pause what is running."""
-        self._turn(request, queryset, runs.pause, "paused")
-
-    @admin.action(description="Resume where it was paused", permissions=["act"])
-    def resume(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
-        """Resume what is paused."""
-        self._turn(request, queryset, runs.resume, "resumed")
-
-    @admin.action(description="Cancel: owe nothing of it any more", permissions=["act"])
-    def cancel(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
-        """Cancel what has not ended."""
-        self._turn(request, queryset, runs.cancel, "cancelled")
-
-    def _turn(
-        self,
-        request: HttpRequest,
-        queryset: models.QuerySet[WarmRun],
-        turn: Callable[[WarmRun], bool],
-        done: str,
-    ) -> None:
-        turned = [turn(run) for run in queryset]
-        text = ngettext(
-            "%(turned)d run %(done)s; %(others)d could not be.",
-            "%(turned)d runs %(done)s; %(others)d could not be.",
-            sum(turned),
+        self._report(
+            request,
+            map(runs.pause, queryset),
+            ngettext_lazy(
+                "%(count)d bulk run was paused.", "%(count)d bulk runs were paused.", "count"
+            ),
+            ngettext_lazy(
+                "%(count)d bulk run was not paused, because it is not running.",
+                "%(count)d bulk runs were not paused, because they are not running.",
+                "count",
+            ),
         )
-        counts = {"turned": sum(turned), "others": turned.count(False), "done": done}
-        level = messages.SUCCESS if any(turned) else messages.WARNING
-        self.message_user(request, text % counts, level)
+
+    @admin.action(description=_("Resume paused runs"), permissions=["act"])
+    def resume(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
+        self._report(
+            request,
+            map(runs.resume, queryset),
+            ngettext_lazy(
+                "%(count)d bulk run was resumed.", "%(count)d bulk runs were resumed.", "count"
+            ),
+            ngettext_lazy(
+                "%(count)d bulk run was not resumed, because it is not paused.",
+                "%(count)d bulk runs were not resumed, because they are not paused.",
+                "count",
+            ),
+        )
+
+    @admin.action(description=_("Cancel: delete the jobs that wait"), permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: models.QuerySet[WarmRun]) -> None:
+        self._report(
+            request,
+            map(runs.cancel, queryset),
+            ngettext_lazy(
+                "%(count)d bulk run was cancelled.", "%(count)d bulk runs were cancelled.", "count"
+            ),
+            ngettext_lazy(
+                "%(count)d bulk run was not cancelled, because it has ended.",
+                "%(count)d bulk runs were not cancelled, because they have ended.",
+                "count",
+            ),
+        )
+
+    def _report(
+        self, request: HttpRequest, results: Iterable[bool], done_text: Any, refused_text: Any
+    ) -> None:
+        """Say how many runs the action has changed, and how many it could not."""
+        changed = list(results)
+        for text, count, level in (
+            (done_text, changed.count(True), messages.SUCCESS),
+            (refused_text, changed.count(False), messages.WARNING),
+        ):
+            if count:
+                self.message_user(request, text % {"count": count}, level)
 
 
 def _number_of(model: type[SupersededJob | WarmJob]) -> Coalesce:

@@ -2,19 +2,19 @@
 
 from django.apps import AppConfig
 from django.core.checks import register
+from django.utils.translation import gettext_lazy as _
 
 
 class WorkersConfig(AppConfig):
-    """Connects saves to the ledger and registers the checks."""
+    """Connects saves to the ledger, and registers the system checks."""
 
     name = "workers"
-    # `workers` is a common name, so the label, the tables and the tasks have one of their own.
+    # `workers` is a common name. Label, tables and tasks have a prefix of their own.
     label = "rendition_workers"
-    verbose_name = "Renditions"
+    verbose_name = _("Renditions")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Run once at start-up."""
         from . import checks, enqueue, recovery, transport
 
         transport.install()

@@ -1,4 +1,4 @@
-"""What is wrong with a project's Celery and database configuration, before a picture is lost."""
+"""System checks: mistakes in the Celery and database configuration, found before the first save."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,16 +16,17 @@ from renditions.checks import check_table
 from renditions.conf import limits
 
 from . import conf
+from .conf import TaskName, worker_settings
 from .models import OBJECT_PK_LENGTH, WarmJob
 from .targets import all_warmed_fields
 
 WORKERS_DICT = "RENDITIONS['WORKERS']"
-# Celery takes a serializer's name and its content type alike.
+# Celery accepts the name of a serializer and its content type.
 PICKLE = {"pickle", "application/x-python-serialize"}
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check every setting by itself, then the times against each other."""
+    """Check each setting alone, then the times and sizes against each other."""
     return _check_each_setting() or [*_check_times(), *_check_memory()]
 
 
@@ -35,40 +36,46 @@ def _check_each_setting() -> list[CheckMessage]:
 
 
 def _check_times() -> Iterator[CheckMessage]:
-    order = ("SOFT_TIME_LIMIT_S", "HARD_TIME_LIMIT_S", "LEASE_S")
-    for shorter, longer in pairwise(order):
-        if conf.get(shorter) >= conf.get(longer):
+    settings = worker_settings()
+    rising = {
+        "SOFT_TIME_LIMIT_S": settings.soft_time_limit_s,
+        "HARD_TIME_LIMIT_S": settings.hard_time_limit_s,
+        "LEASE_S": settings.lease_s,
+    }
+    for (shorter, shorter_s), (longer, longer_s) in pairwise(rising.items()):
+        if shorter_s >= longer_s:
             yield Error(
-                f"{WORKERS_DICT}[{longer!r}] is {conf.get(longer)} s; it must be longer than "
-                f"{shorter}, {conf.get(shorter)} s.",
-                hint="A job is told to stop, then killed, and only then taken over.",
+                f"{WORKERS_DICT}[{longer!r}] is {longer_s} s. It must be longer than {shorter}, "
+                f"which is {shorter_s} s.",
+                hint="A job is first told to stop, then killed, and then claimed by another "
+                "worker.",
                 id="rendition_workers.E020",
             )
-    if conf.get("BACKOFF_S") > conf.get("BACKOFF_MAX_S"):
+    if settings.backoff_s > settings.backoff_max_s:
         yield Error(
-            f"{WORKERS_DICT}['BACKOFF_MAX_S'] is {conf.get('BACKOFF_MAX_S')} s; it must not be "
-            f"shorter than BACKOFF_S, {conf.get('BACKOFF_S')} s.",
+            f"{WORKERS_DICT}['BACKOFF_MAX_S'] is {settings.backoff_max_s} s. It must not be "
+            f"shorter than BACKOFF_S, which is {settings.backoff_s} s.",
             id="rendition_workers.E021",
         )
 
 
 def _check_memory() -> Iterator[CheckMessage]:
     if check_library_settings(None):
-        # Limits that are none cannot be compared.
+        # The limits may be of the wrong type. The library's own check reports that.
         return
-    budget, needed = conf.get("JOB_MEMORY_MB"), limits().max_decode_bytes // 1024**2
-    if 0 < budget < needed:
+    budget_mb, needed_mb = worker_settings().job_memory_mb, limits().max_decode_bytes // 1024**2
+    if 0 < budget_mb < needed_mb:
         yield Error(
-            f"{WORKERS_DICT}['JOB_MEMORY_MB'] is {budget} MB, but a picture that is accepted may "
-            f"need {needed} MB to be decoded.",
-            hint=f"Give a job {2 * needed} MB or more, or 0 for no limit.",
+            f"{WORKERS_DICT}['JOB_MEMORY_MB'] is {budget_mb} MB, but an accepted image may need "
+            f"{needed_mb} MB to decode.",
+            hint=f"Set JOB_MEMORY_MB to {2 * needed_mb} or more, or to 0 for no limit.",
             id="rendition_workers.E022",
         )
 
 
 def check_celery(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that Celery's settings fit the ledger's times, and that somebody sweeps."""
-    # Times that are none cannot be compared; check_settings says so.
+    """Check that Celery's settings fit the times of the ledger, and that a sweep is scheduled."""
+    # Times of the wrong type cannot be compared; check_settings reports them.
     of_broker = [] if _check_each_setting() else _check_broker()
     return [*of_broker, *_check_worker(), *_check_serializers(), *_check_beat()]
 
@@ -76,19 +83,19 @@ def check_celery(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 def _check_broker() -> Iterator[CheckMessage]:
     options = current_app.conf.broker_transport_options or {}
     visibility_s = options.get("visibility_timeout", 3600)
-    if not isinstance(visibility_s, int | float) or visibility_s <= conf.get("LEASE_S"):
+    lease_s = worker_settings().lease_s
+    if not isinstance(visibility_s, int | float) or visibility_s <= lease_s:
         yield Caution(
-            f"The broker hands a message to a second worker after visibility_timeout, "
-            f"{visibility_s!r} s, while the first may hold the job for LEASE_S, "
-            f"{conf.get('LEASE_S')} s.",
-            hint="Make visibility_timeout in broker_transport_options longer than LEASE_S.",
+            f"The broker redelivers a message after visibility_timeout, which is {visibility_s!r} "
+            f"s, but a worker may hold its job for LEASE_S, which is {lease_s} s.",
+            hint="Set visibility_timeout in broker_transport_options to more than LEASE_S.",
             id="rendition_workers.W030",
         )
     url = str(current_app.conf.broker_write_url or current_app.conf.broker_url or "")
     if url.startswith(("redis", "rediss", "sentinel")) and not options.get("socket_timeout"):
         yield Caution(
-            "A broker that accepts connections and does not answer would hold up every save: "
-            "broker_transport_options has no socket_timeout.",
+            "broker_transport_options has no socket_timeout: every save waits if the broker "
+            "accepts a connection and does not answer.",
             hint="Configure Celery with workers.conf.CELERY, or set socket_timeout and "
             "socket_connect_timeout.",
             id="rendition_workers.W031",
@@ -100,8 +107,8 @@ def _check_worker() -> Iterator[CheckMessage]:
     if prefetched != 1:
         yield Caution(
             f"Each worker process reserves {prefetched or 'any number of'} messages "
-            "(worker_prefetch_multiplier): jobs wait behind a slow one while others are idle, and "
-            "those of a killed worker wait for the next sweep.",
+            "(worker_prefetch_multiplier). Jobs wait for a slow one while other processes are "
+            "idle, and the jobs of a killed worker wait for the next sweep.",
             hint="Set worker_prefetch_multiplier to 1.",
             id="rendition_workers.W034",
         )
@@ -110,7 +117,7 @@ def _check_worker() -> Iterator[CheckMessage]:
 def _check_serializers() -> Iterator[CheckMessage]:
     if PICKLE & set(current_app.conf.accept_content or ()):
         yield Caution(
-            "Celery accepts pickle: whoever can write to the broker can run code.",
+            "Celery accepts pickle: anyone with write access to the broker can run code.",
             hint="Set accept_content = ['json'].",
             id="rendition_workers.W032",
         )
@@ -119,21 +126,21 @@ def _check_serializers() -> Iterator[CheckMessage]:
 def _check_beat() -> Iterator[CheckMessage]:
     scheduled = {entry.get("task") for entry in (current_app.conf.beat_schedule or {}).values()}
     database_scheduler = "django_celery_beat" in str(current_app.conf.beat_scheduler)
-    if "renditions.sweep" not in scheduled and not database_scheduler:
+    if TaskName.SWEEP not in scheduled and not database_scheduler:
         yield Caution(
-            "Nothing sweeps: a message that the broker loses is never sent again, and a job that "
-            "is to be retried later is not.",
+            "No sweep is scheduled: lost messages are never sent again, and failed jobs are never "
+            "retried.",
             hint="Add the beat_schedule of workers.conf.CELERY and run celery beat.",
             id="rendition_workers.W033",
         )
 
 
 def check_databases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that each warmed model's database has the ledger, or one save is two transactions."""
+    """Check that the database of each warmed model has a ledger; else a save is two commits."""
     return [
         Error(
-            f"{field.label} is warmed, but its database {using!r} has no ledger.",
-            hint="Let the router migrate the app 'rendition_workers' there.",
+            f"{field.label} declares `warm`, but its database {using!r} has no ledger.",
+            hint="Let the database router migrate the app 'rendition_workers' there.",
             obj=field,
             id="rendition_workers.E040",
         )
@@ -147,19 +154,19 @@ def check_keys(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[C
     """Check that the primary key of each warmed model fits into the ledger."""
     return [
         Error(
-            f"{field.label} is warmed, but the primary key of its model {reason}.",
-            hint="Give the picture a model of its own, with a plain key.",
+            f"{field.label} declares `warm`, but the primary key of its model {reason}.",
+            hint="Put the image on a model of its own with a single, short primary key.",
             obj=field,
             id="rendition_workers.E041",
         )
         for field in all_warmed_fields()
-        if (reason := _unfit(field.model._meta.pk))
+        if (reason := _misfit(field.model._meta.pk))
     ]
 
 
-def _unfit(key: Any) -> str | None:
+def _misfit(key: Any) -> str | None:
     if isinstance(key, models.CompositePrimaryKey):
-        return "is made of several fields"
+        return "has several fields"
     if isinstance(key, models.CharField) and (key.max_length or math.inf) > OBJECT_PK_LENGTH:
         return f"may be longer than {OBJECT_PK_LENGTH} characters"
     return None

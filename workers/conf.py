@@ -1,19 +1,88 @@
-"""The only reader of the workers' settings, and the Celery settings that fit them.
+"""The only reader of RENDITIONS["WORKERS"], and the names and settings that Celery needs.
 
-All of it is `RENDITIONS["WORKERS"]`, read when it is used.
+Read `worker_settings().lease_s` wherever a value is needed: it follows `override_settings`.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from celery.schedules import crontab, schedule
 from django.conf import settings
+from django.core.signals import setting_changed
 
 from renditions.settings_table import Setting
 
 QUEUE = "renditions"
-# Drained after QUEUE, so that a re-warm of millions never makes a fresh upload wait.
+# Workers drain it after QUEUE, so a re-warm of millions never delays a fresh upload.
 BULK_QUEUE = "renditions.bulk"
+
+
+class TaskName(StrEnum):
+    """The Celery tasks. Their names do not depend on where the package is installed."""
+
+    WARM = "renditions.warm"
+    SWEEP = "renditions.sweep"
+    REWARM_ALL = "renditions.rewarm_all"
+    ADVANCE_RUN = "renditions.advance_run"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """The values of RENDITIONS["WORKERS"]; each key there is one of these names in upper case."""
+
+    # Attempts at one job before it fails. An attempt whose worker dies counts.
+    max_attempts: int = 4
+    # Wait before the second attempt. Each later wait is twice as long, +-20 %.
+    backoff_s: int = 10
+    backoff_max_s: int = 900
+    # The job is told to stop; its process is killed; another worker may claim it. Each must be
+    # longer than the one before.
+    soft_time_limit_s: int = 60
+    hard_time_limit_s: int = 75
+    lease_s: int = 90
+    # How much a job may grow its process; it fails if it needs more. 0: no limit.
+    job_memory_mb: int = 1024
+    # Shortest time between two messages for the same job.
+    resend_after_s: int = 60
+    # Most messages that the sweep keeps in each queue.
+    max_queued: int = 1000
+    # Instances that one step of a bulk run looks at.
+    chunk_size: int = 200
+
+
+@cache
+def worker_settings() -> WorkerSettings:
+    """Return the settings of the project, completed with the defaults."""
+    own = given()
+    known = own.items() if isinstance(own, Mapping) else ()
+    return WorkerSettings(**{key.lower(): v for key, v in known if key in WORKER_SETTINGS})
+
+
+def given() -> Mapping[str, Any]:
+    """Return RENDITIONS["WORKERS"] as the project wrote it; system checks report mistakes."""
+    own: Any = getattr(settings, "RENDITIONS", None)
+    # The check of the library reports a RENDITIONS that is not a dict.
+    return own.get("WORKERS") or {} if isinstance(own, Mapping) else {}
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == "RENDITIONS":
+        worker_settings.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="renditions.worker_settings")
+
+
+# ---- what the checks accept --------------------------------------------------------------------
+
+_DEFAULTS = WorkerSettings()
+
+
+def _at_least_one(value: Any) -> bool:
+    return type(value) is int and value >= 1
 
 
 def _seconds(default: int) -> Setting:
@@ -28,50 +97,28 @@ def _megabytes(default: int) -> Setting:
     return Setting(default, lambda v: type(v) is int and v >= 0, "a whole number of MB, or 0")
 
 
-def _at_least_one(value: Any) -> bool:
-    return type(value) is int and value >= 1
-
-
 WORKER_SETTINGS: Mapping[str, Setting] = {
-    # How often a job is begun before it is given up; a worker that dies counts.
-    "MAX_ATTEMPTS": _count(4),
-    # The second attempt waits this long, each later one twice as long as the one before, +-20 %.
-    "BACKOFF_S": _seconds(10),
-    "BACKOFF_MAX_S": _seconds(900),
-    # A job's time: told to stop, killed, taken over. Each must be longer than the one before.
-    "SOFT_TIME_LIMIT_S": _seconds(60),
-    "HARD_TIME_LIMIT_S": _seconds(75),
-    "LEASE_S": _seconds(90),
-    # By how much a job may make its process grow; it fails where it needs more. 0: no limit.
-    "JOB_MEMORY_MB": _megabytes(1024),
-    # A message for the same job is sent again after this long at the earliest.
-    "RESEND_AFTER_S": _seconds(60),
-    # Messages that one sweep keeps in each queue at most.
-    "MAX_QUEUED": _count(1000),
-    # Instances that one step of a bulk run looks at.
-    "CHUNK_SIZE": _count(200),
+    "MAX_ATTEMPTS": _count(_DEFAULTS.max_attempts),
+    "BACKOFF_S": _seconds(_DEFAULTS.backoff_s),
+    "BACKOFF_MAX_S": _seconds(_DEFAULTS.backoff_max_s),
+    "SOFT_TIME_LIMIT_S": _seconds(_DEFAULTS.soft_time_limit_s),
+    "HARD_TIME_LIMIT_S": _seconds(_DEFAULTS.hard_time_limit_s),
+    "LEASE_S": _seconds(_DEFAULTS.lease_s),
+    "JOB_MEMORY_MB": _megabytes(_DEFAULTS.job_memory_mb),
+    "RESEND_AFTER_S": _seconds(_DEFAULTS.resend_after_s),
+    "MAX_QUEUED": _count(_DEFAULTS.max_queued),
+    "CHUNK_SIZE": _count(_DEFAULTS.chunk_size),
 }
 
 
-def get(key: str) -> int:
-    """Return a value of RENDITIONS["WORKERS"], or its default."""
-    value: int = given().get(key, WORKER_SETTINGS[key].default)
-    return value
+# ---- Celery ------------------------------------------------------------------------------------
 
-
-def given() -> Mapping[str, Any]:
-    """Return what the project has set."""
-    own: Any = getattr(settings, "RENDITIONS", None)
-    # Anything else is for the library's check to complain about.
-    return own.get("WORKERS") or {} if isinstance(own, Mapping) else {}
-
-
-# For `app.config_from_object` or `app.conf.update(CELERY)`; every value has a reason below.
+# For `app.config_from_object` or `app.conf.update(CELERY)`; each value has its reason beside it.
 CELERY: dict[str, Any] = {
-    # Pickle from a broker runs code.
+    # Unpickling a message from a broker runs any code that is in it.
     "accept_content": ["json"],
     "task_serializer": "json",
-    # A request that saves a picture must not wait for a broker that is away: one short try. The
+    # A request that saves an image must not wait for a broker that is away: one short try. The
     # sweep sends what was not sent.
     "task_publish_retry": False,
     "task_publish_retry_policy": {
@@ -88,37 +135,38 @@ CELERY: dict[str, Any] = {
         "socket_connect_timeout": 0.5,
         "socket_timeout": 0.7,
         "socket_keepalive": True,
-        # A message that a dead worker had reserved comes back after this; the sweep is faster.
+        # Redis redelivers a message that a dead worker had reserved after this; the sweep is
+        # faster.
         "visibility_timeout": 300,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 1,
-        # Strictly in the order of `-Q`: uploads before bulk.
+        # Queues strictly in the order of `-Q`: uploads before bulk runs.
         "queue_order_strategy": "priority",
     },
     "broker_connection_retry_on_startup": True,
-    # A broker that comes back is to find its workers waiting, however long it was away.
+    # Workers reconnect to a broker however long it was away.
     "broker_connection_max_retries": None,
-    # One message in hand per child: what waits in the queue can be taken by somebody else.
+    # Each pool process reserves one message; other workers can take the rest.
     "worker_prefetch_multiplier": 1,
-    # SIGTERM lets running jobs end; SIGQUIT gives them exactly this long and then cuts them off.
-    # Either way what was not begun goes back to the queue.
+    # SIGTERM lets running jobs end. SIGQUIT gives them this long, then cuts them off. In both cases
+    # messages that were not started go back to the queue.
     "worker_soft_shutdown_timeout": 10,
-    # Against slow leaks in codecs.
+    # Against slow memory leaks in codecs.
     "worker_max_tasks_per_child": 1000,
     "worker_max_memory_per_child": 600_000,  # KiB
     "task_routes": {
-        "renditions.advance_run": {"queue": BULK_QUEUE},
+        TaskName.ADVANCE_RUN: {"queue": BULK_QUEUE},
         "renditions.*": {"queue": QUEUE},
     },
     "beat_schedule": {
-        "renditions.sweep": {
-            "task": "renditions.sweep",
+        TaskName.SWEEP: {
+            "task": TaskName.SWEEP,
             "schedule": schedule(30),
-            # Sweeps that pile up while no worker runs are worth one.
+            # While no worker runs, sweeps pile up in the queue; one of them is enough.
             "options": {"expires": 600},
         },
-        "renditions.rewarm_all": {
-            "task": "renditions.rewarm_all",
+        TaskName.REWARM_ALL: {
+            "task": TaskName.REWARM_ALL,
             "schedule": crontab(hour=3, minute=17),
             "options": {"expires": 3600},
         },

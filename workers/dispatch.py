@@ -1,56 +1,59 @@
-"""Send hints. A hint that gets lost costs time, never a rendition: the sweep sends it again."""
+"""Send messages. Each is only a hint: a lost one costs time, and the sweep sends it again."""
 
 import logging
 import time
+from typing import Any
 
 from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from . import conf, ledger
+from . import ledger
+from .conf import BULK_QUEUE, QUEUE, TaskName, worker_settings
 
 logger = logging.getLogger(__name__)
 
-WARM_TASK = "renditions.warm"
-SWEEP_TASK = "renditions.sweep"
-# After a broker did not answer, savers do not wait for it again for this long.
+# Circuit breaker: after the broker failed, saves do not try it again for this long.
 CIRCUIT_OPEN_S = 5.0
 
-_silent_until = 0.0
+_circuit_open_until = 0.0
 
 
 def send_after_commit(hint: ledger.Hint) -> None:
-    """Send `hint` when the transaction is committed; whatever the broker does, the save stands."""
+    """Send `hint` after the commit. An error of the broker never reaches the save."""
     transaction.on_commit(lambda: _send_or_leave_to_sweep(hint), using=hint.using, robust=True)
 
 
 def send(hint: ledger.Hint) -> None:
-    """Send one message.
+    """Send the message for one job.
 
     Raises:
-        kombu.exceptions.OperationalError: the broker cannot be reached. It may still have taken
-            the message; a doubled hint finds nothing to claim.
+        kombu.exceptions.OperationalError: the broker did not answer. It may still have taken the
+            message; a message that is sent twice finds nothing to claim.
     """
-    current_app.send_task(
-        WARM_TASK,
-        kwargs={"using": hint.using, "job_id": hint.job_id, "generation": hint.generation},
-        queue=conf.BULK_QUEUE if hint.bulk else conf.QUEUE,
-        ignore_result=True,
-        retry=False,
-        soft_time_limit=conf.get("SOFT_TIME_LIMIT_S"),
-        time_limit=conf.get("HARD_TIME_LIMIT_S"),
-    )
+    queue = BULK_QUEUE if hint.bulk else QUEUE
+    _send(TaskName.WARM, queue, using=hint.using, job_id=hint.job_id, generation=hint.generation)
+
+
+def send_advance(using: str, run_id: int) -> None:
+    """Send the message for the next step of a bulk run.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker did not answer.
+    """
+    _send(TaskName.ADVANCE_RUN, BULK_QUEUE, using=using, run_id=run_id)
 
 
 def send_due(using: str, *, bulk: bool) -> int:
-    """Send what is due and in nobody's hands, as far as its queue has room; return how many.
+    """Send hints for the jobs that are due, as far as their queue has room; return how many.
 
     Raises:
-        kombu.exceptions.OperationalError: the broker cannot be reached.
+        kombu.exceptions.OperationalError: the broker did not answer.
     """
+    free = room(BULK_QUEUE if bulk else QUEUE)
+    resend_after_s = worker_settings().resend_after_s
     sent = []
-    there = room(conf.BULK_QUEUE if bulk else conf.QUEUE)
-    for hint in ledger.due(using, there, bulk=bulk, resend_after_s=conf.get("RESEND_AFTER_S")):
+    for hint in ledger.due(using, free, bulk=bulk, resend_after_s=resend_after_s):
         send(hint)
         sent.append(hint)
     ledger.mark_hinted(using, sent)
@@ -58,36 +61,49 @@ def send_due(using: str, *, bulk: bool) -> int:
 
 
 def send_sweep() -> None:
-    """Ask a worker to send whatever is due now; a broker that is away has its sweep from beat."""
+    """Ask a worker for a sweep now. If the broker is away, the next scheduled sweep follows."""
     try:
-        current_app.send_task(SWEEP_TASK, queue=conf.QUEUE, ignore_result=True, retry=False)
+        current_app.send_task(TaskName.SWEEP, queue=QUEUE, ignore_result=True, retry=False)
     except OperationalError as error:
-        logger.warning("No sweep could be asked for: %s", error)
+        logger.warning("The broker did not take the message for a sweep: %s", error)
 
 
 def room(queue: str) -> int:
-    """Return how many messages may be put into `queue` so that it holds no more than a window."""
+    """Return how many more messages `queue` may hold, up to MAX_QUEUED."""
     with current_app.connection_for_write() as connection:
         try:
-            # Passive: it counts and makes nothing.
+            # passive: count the messages, and do not create the queue.
             declared = connection.default_channel.queue_declare(queue, passive=True)  # type: ignore[attr-defined]
             waiting = int(declared.message_count)
         except connection.channel_errors:
-            # The queue has not been made yet.
+            # The queue does not exist yet.
             waiting = 0
-    return max(0, conf.get("MAX_QUEUED") - waiting)
+    return max(0, worker_settings().max_queued - waiting)
+
+
+def _send(task: TaskName, queue: str, **kwargs: Any) -> None:
+    settings = worker_settings()
+    current_app.send_task(
+        task,
+        kwargs=kwargs,
+        queue=queue,
+        ignore_result=True,
+        retry=False,
+        soft_time_limit=settings.soft_time_limit_s,
+        time_limit=settings.hard_time_limit_s,
+    )
 
 
 def _send_or_leave_to_sweep(hint: ledger.Hint) -> None:
-    global _silent_until
-    if time.monotonic() >= _silent_until:
+    global _circuit_open_until
+    if time.monotonic() >= _circuit_open_until:
         try:
             send(hint)
         except OperationalError as error:
-            _silent_until = time.monotonic() + CIRCUIT_OPEN_S
+            _circuit_open_until = time.monotonic() + CIRCUIT_OPEN_S
             logger.warning(
-                "The broker did not take a message; the sweep will send it. For %.0f s no more "
-                "are tried: %s",
+                "The broker did not take a message; the sweep will send it. No message is tried "
+                "for %.0f s. %s",
                 CIRCUIT_OPEN_S,
                 error,
             )

@@ -11,10 +11,9 @@ from django.apps import apps
 from django.db import models, router, transaction
 from django.db.models.signals import post_delete, post_save
 
-from renditions.engine.status import Look, are_made
+from renditions.engine.status import Look, are_made, recall
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
-from renditions.records import project_recorder
 
 from . import dispatch, ledger
 from .targets import JobTarget, image_of, signature, target_of, warmed_fields
@@ -174,7 +173,7 @@ def _enqueue(
         return False
     # Force only if this name was rendered before; a new name has no stale files, and a second
     # attempt after a cut-off one can keep what the first one made.
-    force = was_replaced and bool(project_recorder().recall(plans))
+    force = was_replaced and bool(recall(plans))
     dispatch.send_after_commit(ledger.enqueue(target, wanted, force=force))
     return True
 

@@ -1,13 +1,18 @@
-"""Every transition of the ledger, each one guarded UPDATE.
+"""Every transition of a job on the ledger, each one guarded UPDATE.
 
-            owe                                       claim (lease free)
+The ledger is the one metaphor of this package: a saved image is owed its renditions, and the row
+is the debt. The row is written in the transaction of the save and deleted when everything is made,
+so no loss of broker, cache or worker can lose the work.
+
+          enqueue                                    claim (lease free)
   (no row) ─────► queued ──────────────────────────────────────────► warming
                   ▲   ▲ ▲                                             │ │ │
-       retry, owe │   │ └───── postpone, release: due later ──────────┘ │ └─► settle: row deleted
-                 failed ◄────────── give up, bury: permanent, poison ───┘
+   retry, enqueue │   │ └───── postpone, release: due later ──────────┘ │ └─► settle: row deleted
+                  │   │                                                 │
+                 failed ◄───────── give up (permanent, or no attempt left; also a dead worker's)
 
-Times are the database's (`Now()`): one clock for all workers. A guard names generation and lease
-token, so what an overtaken worker writes hits no row.
+All times are the database's (`Now()`): one clock for all workers. Each guard names the generation
+and the lease token, so an UPDATE by a worker that a newer save has overtaken matches no row.
 """
 
 import random
@@ -22,22 +27,22 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from .failures import Failure, JobFailure
 from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
 from .targets import JobTarget
 
-POISON = "poison"
-# Of this process, by its own clock: all there is to tell an older release from a newer one.
+# Start of this process by its own clock: the only way to tell an older release from a newer one.
 STARTED_AT = timezone.now()
-# No job of such a run is begun.
+# No job of a run in one of these states is started.
 HALTED = (RunState.PAUSED, RunState.CANCELLED)
-# Between the UPDATE that finds no row and the INSERT that finds one, somebody's row may come, and
-# go again before the next UPDATE. That many times in a row it does not.
+# Race: another process may insert the row after our UPDATE and delete it before our next one. This
+# many times in a row does not happen.
 INSERT_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a message says: look at this row. It may be stale, doubled or lost."""
+    """The content of a message: look at this row. It may be stale, sent twice or lost."""
 
     using: str
     job_id: int
@@ -47,42 +52,32 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to work on a row, until its lease ends."""
+    """The right to work on a job until its lease expires."""
 
     job_id: int
     generation: int
     target: JobTarget
-    signature: str  # of what was owed where the row was written; blank: whatever is declared
-    enqueuer_started_at: datetime | None  # when the process that wrote the row had started
+    signature: str  # of what has to be made; blank: whatever is declared
+    enqueuer_started_at: datetime | None
     attempt: int  # 1 for the first
     force: bool
     run_id: int | None
     token: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why one rendition, or all of them, could not be made."""
-
-    path: str  # on the field's storage
-    kind: str
-    reason: str
-
-
-# ---- owing -----------------------------------------------------------------------------------
+# ---- enqueue -----------------------------------------------------------------------------------
 
 
 def enqueue(target: JobTarget, signature: str, *, force: bool = False) -> Hint:
-    """Make the row say: all of this is owed, from now on and as of this save.
+    """Put a job for `target` on the ledger, as a new generation; call it in the save's transaction.
 
-    Call it in the transaction of the save. An attempt that is going on is overtaken; one that
-    failed is forgiven.
+    A running attempt at an older generation is overtaken, and a failed job starts again.
     """
     with transaction.atomic(using=target.using):
         _leave_run(target)
         fresh = _fresh(signature)
         jobs = _of(target)
-        # A forced job stays forced until it is done, whatever is saved between.
+        # A later save must not clear `force`: the files are stale until the job is done.
         raised = {**fresh, "generation": F("generation") + 1, "force": force or F("force")}
         for _ in range(INSERT_TRIES):
             if jobs.update(**raised) or _insert(target, {**fresh, "force": force}):
@@ -92,7 +87,11 @@ def enqueue(target: JobTarget, signature: str, *, force: bool = False) -> Hint:
 
 
 def enqueue_for_run(target: JobTarget, signature: str, run: WarmRun) -> JobState | None:
-    """Put a row for a bulk run, unless there is one; return the state of the one there was."""
+    """Put a job for a bulk run on the ledger, unless there is a job for `target`.
+
+    Returns:
+        None if the job was put, else the state of the existing job.
+    """
     with transaction.atomic(using=target.using):
         values = {**_fresh(signature), "force": run.force, "run_id": run.pk, "hinted_at": None}
         if _insert(target, values):
@@ -102,19 +101,19 @@ def enqueue_for_run(target: JobTarget, signature: str, run: WarmRun) -> JobState
 
 
 def delete_job(target: JobTarget) -> None:
-    """Owe nothing any more: the instance or its picture is gone."""
+    """Delete the job: the instance or its image is gone."""
     with transaction.atomic(using=target.using):
         _leave_run(target)
         _of(target).delete()
 
 
 def signature_of(target: JobTarget, *, include_warming: bool = True) -> str | None:
-    """Return what is owed to a save, or None where nothing is.
+    """Return the signature of the job that a save has enqueued, or None if there is none.
 
-    What only a bulk run has put there is owed to nobody: the run may be cancelled.
+    A job that only a bulk run has enqueued does not count: the run may be cancelled.
 
     Args:
-        include_warming: Also where an attempt at it is going on.
+        include_warming: Also look at a job in progress.
     """
     rows = _of(target).filter(run__isnull=True)
     rows = rows if include_warming else rows.exclude(state=JobState.WARMING)
@@ -152,31 +151,30 @@ def _insert(target: JobTarget, values: Mapping[str, Any]) -> bool:
 
 
 def _leave_run(target: JobTarget) -> None:
-    """Take the row out of its bulk run, which counts it as superseded."""
+    """Take the job out of its bulk run, which counts it as superseded."""
     for run_id in _of(target).filter(run__isnull=False).values_list("run_id", flat=True):
         if _of(target).filter(run_id=run_id).update(run=None):
             count_superseded(target.using, run_id)
 
 
-# ---- working ---------------------------------------------------------------------------------
+# ---- work --------------------------------------------------------------------------------------
 
 
 def claim(
     hint: Hint, *, task_id: str, worker: str, lease_s: int, max_attempts: int
 ) -> Claim | None:
-    """Take the lease of the row, and count the attempt before anything is opened.
+    """Take the lease of a job, and count the attempt before anything is opened.
 
     Args:
         task_id: Of the message; `release_task` frees the lease if its process dies.
-        worker: Node name; `release_worker` frees the leases of one that is gone.
+        worker: Node name; `release_worker` frees the leases of a dead worker.
         lease_s: Longer than the task may run.
 
     Returns:
-        None where there is nothing to do: done, overtaken, taken, not due, of a run that is
-        paused, or used up. A row whose attempts are used up and whose worker never came back is
-        buried as poison.
+        None if there is nothing to do: the job is done, overtaken, leased, not due, or its run is
+        paused. A job without attempts left, whose worker never came back, fails as poison.
     """
-    # A message may be delivered twice: by its task id a zombie would pass for its double.
+    # Two deliveries of a message share a task id, so each lease has a token of its own.
     token = secrets.token_hex(8)
     waiting = _jobs(hint.using).filter(_claimable(), pk=hint.job_id, generation=hint.generation)
     halted = WarmRun.objects.using(hint.using).filter(state__in=HALTED).values("pk")
@@ -209,18 +207,18 @@ def claim(
 
 
 def holds(claim: Claim) -> bool:
-    """Whether the claim still stands: not overtaken by a save, not expired and taken over."""
+    """Whether the claim is still valid: not overtaken by a save, and not claimed again."""
     return _held(claim).exists()
 
 
 def settle(claim: Claim, *, counted: str) -> bool:
-    """All is made: delete the row and count it. False where the claim no longer stands.
+    """Delete the job, because everything is made; False if the claim is no longer valid.
 
     Args:
-        counted: The count of the bulk run that gains one: `created`, `current` or `blank`.
+        counted: Which count of the bulk run goes up: `created`, `current` or `blank`.
     """
     with transaction.atomic(using=claim.target.using):
-        # The UPDATE takes the row's lock, so no save can come between it and the DELETE.
+        # The UPDATE locks the row, so no save can change it before the DELETE.
         if not _held(claim).update(lease_until=None):
             return False
         _jobs(claim.target.using).filter(pk=claim.job_id).delete()
@@ -229,13 +227,13 @@ def settle(claim: Claim, *, counted: str) -> bool:
 
 
 def postpone(claim: Claim, failures: Sequence[Failure], *, delay_s: float) -> bool:
-    """Try again in `delay_s`. False where the claim no longer stands."""
+    """Let the job be tried again in `delay_s`; False if the claim is no longer valid."""
     later = Now() + timedelta(seconds=delay_s)
     return bool(_held(claim).update(**_ended(JobState.QUEUED, failures), due_at=later))
 
 
 def give_up(claim: Claim, failures: Sequence[Failure]) -> bool:
-    """Keep the row as failed, with the reasons. False where the claim no longer stands."""
+    """Mark the job as failed, with the reasons; False if the claim is no longer valid."""
     with transaction.atomic(using=claim.target.using):
         kept = _held(claim).update(**_ended(JobState.FAILED, failures), run=None)
         if kept:
@@ -244,7 +242,10 @@ def give_up(claim: Claim, failures: Sequence[Failure]) -> bool:
 
 
 def release_overtaken(claim: Claim) -> Hint | None:
-    """Free the lease of a claim that was overtaken; return a hint of what is owed now, if any."""
+    """Free the lease of a claim that a save has overtaken; return a hint for the newer generation.
+
+    None if another worker has the job, or the job was deleted.
+    """
     row = _jobs(claim.target.using).filter(pk=claim.job_id)
     if not row.filter(lease_token=claim.token).update(**_unleased(), hinted_at=Now()):
         return None
@@ -253,20 +254,20 @@ def release_overtaken(claim: Claim) -> Hint | None:
 
 
 def release_task(using: str, task_id: str, *, delay_s: float, reason: str = "") -> int:
-    """Free the lease of a task that is gone, and note why; the attempt stays counted."""
+    """Free the lease of a task that died, and note why; the attempt stays counted."""
     return _release(_jobs(using).filter(lease_task=task_id), delay_s, reason)
 
 
 def release_worker(using: str, worker: str, *, spread_s: float = 0) -> int:
-    """Free all leases of a worker that is gone; the attempts stay counted.
+    """Free all leases of a dead worker; the attempts stay counted.
 
     Args:
-        spread_s: Jobs that were cut off before wait up to this long, by chance: one of them may be
-            what killed the worker, and the others should not be beside it again.
+        spread_s: Jobs that were cut off before wait a random time up to this. One of them may have
+            killed the worker, and the others should not run beside it again.
     """
     held = _jobs(using).filter(lease_worker=worker, lease_until__isnull=False)
     freed = 0
-    # One at a time, because each is to be freed, and whoever waits for a save must hold nothing.
+    # One UPDATE per row: never wait for a lock while holding others (deadlock).
     for pk, attempts in list(held.values_list("pk", "attempts")):
         delay_s = random.uniform(0, spread_s) if attempts > 1 else 0  # noqa: S311
         freed += _release(held.filter(pk=pk), delay_s, "")
@@ -274,9 +275,9 @@ def release_worker(using: str, worker: str, *, spread_s: float = 0) -> int:
 
 
 def _release(job: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int:
-    # A save that overtook the lost attempt has queued the row already: it need not wait, and the
-    # reason is not its own.
-    # SQLite compares times as texts, and a sum has more digits than the same moment without one.
+    # If a save has overtaken the lost attempt, the row is queued already: it keeps its due time,
+    # and the reason does not concern it.
+    # SQLite compares times as texts. `Now() + 0` has more digits than `Now()` and sorts after it.
     due_at = Now() + timedelta(seconds=delay_s) if delay_s else Now()
     later = When(state=JobState.WARMING, then=due_at)
     known = When(state=JobState.WARMING, then=Value(reason, output_field=models.TextField()))
@@ -291,14 +292,17 @@ def _release(job: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int:
 
 
 def _fail_poisoned(using: str, jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
-    for run_id, last in list(jobs.values_list("run_id", "error")):
-        buried = jobs.filter(run_id=run_id) if run_id else jobs.filter(run__isnull=True)
-        error = (
-            f"It was begun {max_attempts} times and its worker died, was killed or met an error "
-            "each time. Replace the picture, or give the workers more memory or time, then retry."
+    """Fail `jobs`, one at most: each attempt was started and none came back."""
+    for run_id, last_error in list(jobs.values_list("run_id", "error")):
+        poisoned = jobs.filter(run_id=run_id) if run_id else jobs.filter(run__isnull=True)
+        reason = (
+            f"The worker was killed or had an error at each of {max_attempts} attempts. Replace "
+            "the image, or give the workers more memory or time, then retry."
         )
-        failure = Failure("", POISON, f"{error} The last time: {last}" if last else error)
-        if buried.update(**_ended(JobState.FAILED, [failure]), run=None):
+        if last_error:
+            reason = f"{reason} Last error: {last_error}"
+        failure = Failure.of_job(JobFailure.POISON, reason)
+        if poisoned.update(**_ended(JobState.FAILED, [failure]), run=None):
             count(using, run_id, failed=1)
 
 
@@ -308,9 +312,7 @@ def _ended(state: JobState, failures: Sequence[Failure]) -> dict[str, Any]:
         "state": state,
         "kind": failures[0].kind if failures else "",
         "error": failures[0].reason if failures else "",
-        "failures": [
-            {"path": each.path, "kind": each.kind, "reason": each.reason} for each in failures
-        ],
+        "failures": [failure.as_json() for failure in failures],
         "hinted_at": None,
         "changed_at": Now(),
     }
@@ -320,15 +322,15 @@ def _unleased() -> dict[str, Any]:
     return {"lease_until": None, "lease_token": "", "lease_task": "", "lease_worker": ""}
 
 
-# ---- retrying and sweeping -------------------------------------------------------------------
+# ---- retry and sweep ---------------------------------------------------------------------------
 
 
 def retry(jobs: models.QuerySet[WarmJob]) -> int:
     """Queue the failed ones of `jobs` again, with all their attempts; return how many.
 
-    What their fields declare by now is what they owe.
+    They make what their fields declare now.
     """
-    return _update_free(
+    return _update_unlocked(
         jobs.filter(state=JobState.FAILED),
         state=JobState.QUEUED,
         signature="",
@@ -344,15 +346,18 @@ def retry(jobs: models.QuerySet[WarmJob]) -> int:
 
 
 def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint]:
-    """Return hints for at most `limit` rows that are due and not leased, oldest first.
+    """Return hints for at most `limit` jobs that are due and not leased, oldest first.
 
-    A row that was hinted a moment ago is left out: its message is most likely on its way.
+    Args:
+        bulk: Jobs of bulk runs; else jobs of saves.
+        resend_after_s: A job that was hinted less than this ago is left out: its message is most
+            likely still in the queue.
     """
     stale = Q(hinted_at__isnull=True) | Q(hinted_at__lt=Now() - timedelta(seconds=resend_after_s))
-    owed = Q(run__state=RunState.RUNNING) if bulk else Q(run__isnull=True)
+    wanted = Q(run__state=RunState.RUNNING) if bulk else Q(run__isnull=True)
     rows = (
         _jobs(using)
-        .filter(_claimable(), stale, owed)
+        .filter(_claimable(), stale, wanted)
         .order_by("due_at", "pk")
         .values_list("pk", "generation")[:limit]
     )
@@ -360,38 +365,39 @@ def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint
 
 
 def mark_hinted(using: str, hints: Iterable[Hint]) -> None:
-    """Note that a message has just been sent for each of `hints`."""
-    _update_free(_jobs(using).filter(pk__in=[hint.job_id for hint in hints]), hinted_at=Now())
+    """Note that a message was sent just now for each of `hints`."""
+    _update_unlocked(_jobs(using).filter(pk__in=[hint.job_id for hint in hints]), hinted_at=Now())
 
 
 def mark_unhinted(hint: Hint) -> None:
-    """Note that no message could be sent for `hint`: the next sweep does."""
+    """Note that no message was sent for `hint`: the next sweep sends one."""
     _jobs(hint.using).filter(pk=hint.job_id, generation=hint.generation).update(hinted_at=None)
 
 
 def clamp_times(using: str, *, lease_s: float, delay_s: float) -> int:
-    """Bring back times that lie further ahead than anybody writes them; return how many rows.
+    """Correct times that are further in the future than possible; return how many rows.
 
-    The database's clock was set back since: without this a job would wait for it to catch up.
+    They exist if the database's clock was set back. Without this, jobs wait until the clock has
+    caught up.
 
     Args:
-        lease_s: The longest lease. One that seems longer gets this, from now on.
+        lease_s: The longest lease. A longer one ends after this, counted from now.
         delay_s: The longest wait for another attempt.
     """
     lease_end, latest = Now() + timedelta(seconds=lease_s), Now() + timedelta(seconds=delay_s)
-    mended = [
-        _update_free(_jobs(using).filter(lease_until__gt=lease_end), lease_until=lease_end),
-        _update_free(_jobs(using).filter(due_at__gt=latest), due_at=Now()),
-        _update_free(_jobs(using).filter(hinted_at__gt=Now()), hinted_at=None),
+    clamped = [
+        _update_unlocked(_jobs(using).filter(lease_until__gt=lease_end), lease_until=lease_end),
+        _update_unlocked(_jobs(using).filter(due_at__gt=latest), due_at=Now()),
+        _update_unlocked(_jobs(using).filter(hinted_at__gt=Now()), hinted_at=None),
     ]
-    return max(mended)
+    return max(clamped)
 
 
-# ---- bulk runs -------------------------------------------------------------------------------
+# ---- bulk runs ---------------------------------------------------------------------------------
 
 
 def count(using: str, run_id: int | None, **counts: int) -> None:
-    """Add to the counts of a run, in the transaction that moves the jobs they count."""
+    """Add to the counts of a run; call it in the transaction that changes the counted jobs."""
     if run_id is not None:
         WarmRun.objects.using(using).filter(pk=run_id).update(
             **{name: F(name) + number for name, number in counts.items()}, changed_at=Now()
@@ -399,35 +405,36 @@ def count(using: str, run_id: int | None, **counts: int) -> None:
 
 
 def count_superseded(using: str, run_id: int) -> None:
-    """Note that one instance of a run was left to a save or is gone; locks nothing of the run."""
+    """Count one instance of a run as superseded, without a lock on the run."""
     SupersededJob.objects.using(using).create(run_id=run_id)
 
 
 def clear_hints(using: str, run_id: int) -> None:
-    """Let the jobs of a run be sent at once, whatever was sent for them before."""
-    _update_free(_jobs(using).filter(run_id=run_id), hinted_at=None)
+    """Let messages for all jobs of a run be sent at once, even if some were sent just now."""
+    _update_unlocked(_jobs(using).filter(run_id=run_id), hinted_at=None)
 
 
 def delete_run_jobs(using: str, run_id: int) -> None:
-    """Owe nothing more of a run, but for what workers have in hand, which ends as it does."""
+    """Delete the queued jobs of a run and count them as cancelled; jobs in progress go on."""
     waiting = _jobs(using).filter(run_id=run_id, state=JobState.QUEUED)
     with transaction.atomic(using=using):
-        dropped = list(_unlocked(waiting))
-        _jobs(using).filter(pk__in=dropped).delete()
-        count(using, run_id, cancelled=len(dropped))
+        deleted = list(_lock_free(waiting))
+        _jobs(using).filter(pk__in=deleted).delete()
+        count(using, run_id, cancelled=len(deleted))
 
 
-def _update_free(jobs: models.QuerySet[WarmJob], **values: Any) -> int:
-    """Change all of `jobs` but those that somebody else is changing; return how many.
+# ---- rows --------------------------------------------------------------------------------------
 
-    Who changes many rows and waits for one of them could be waited for by the same save.
-    """
+
+def _update_unlocked(jobs: models.QuerySet[WarmJob], **values: Any) -> int:
+    """Update those of `jobs` that no other transaction has locked; return how many."""
     with transaction.atomic(using=jobs.db):
-        return _jobs(jobs.db).filter(pk__in=_unlocked(jobs)).update(**values)
+        return _jobs(jobs.db).filter(pk__in=_lock_free(jobs)).update(**values)
 
 
-def _unlocked(jobs: models.QuerySet[WarmJob]) -> models.QuerySet[WarmJob, int]:
-    """Lock and return the keys of all of `jobs` but those that somebody else is changing."""
+def _lock_free(jobs: models.QuerySet[WarmJob]) -> models.QuerySet[WarmJob, int]:
+    """Lock those of `jobs` that no other transaction has locked, and return their keys."""
+    # SKIP LOCKED: waiting here while holding rows could deadlock with a save.
     skip = connections[jobs.db].features.has_select_for_update_skip_locked
     return jobs.order_by().select_for_update(skip_locked=skip).values_list("pk", flat=True)
 

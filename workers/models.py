@@ -1,63 +1,95 @@
-"""The ledger: what is still owed, in the database of the pictures' own rows."""
+"""The tables of the ledger. They are in the database of the images' own rows.
 
-from django.db import models
+The ledger is the list of what is owed: each saved image is owed its renditions, and a job row is
+the debt. It is written with the save, and deleted when everything is made. A failed row is no
+longer owed; it keeps the reason until somebody retries or saves.
+"""
+
+from django.db import DEFAULT_DB_ALIAS, models
+from django.utils.translation import gettext_lazy as _
 
 OBJECT_PK_LENGTH = 255
-# Those that are on the row of a run.
-COUNTS = ("created", "current", "blank", "failed", "cancelled")
 
 
 class JobState(models.TextChoices):
-    """Where a job stands. A job that is done has no row."""
+    """The state of a job. A job that is done has no row."""
 
-    QUEUED = "queued", "Queued"  # waits until `due_at`, then for a worker
-    WARMING = "warming", "Being warmed"  # a worker holds the lease
-    FAILED = "failed", "Failed"  # nobody tries again until somebody asks or a new save
+    QUEUED = "queued", _("Queued")  # waits for `due_at`, then for a worker
+    WARMING = "warming", _("In progress")  # a worker holds the lease
+    FAILED = "failed", _("Failed")  # waits for a retry or a new save
 
 
 class RunState(models.TextChoices):
-    """Where a bulk run stands."""
+    """The state of a bulk run."""
 
-    RUNNING = "running", "Running"
-    PAUSED = "paused", "Paused"  # nothing is begun until somebody resumes it
-    CANCELLED = "cancelled", "Cancelled"  # what was not begun is owed no more
-    DONE = "done", "Done"
+    RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")  # no job is started until somebody resumes the run
+    CANCELLED = "cancelled", _("Cancelled")  # jobs that were not started are deleted
+    DONE = "done", _("Done")
 
 
 UNFINISHED = (RunState.RUNNING, RunState.PAUSED)
+
+# How the instances of a bulk run ended. These counts are columns of the run.
+COUNTS = {
+    "created": _("created"),
+    "current": _("current"),
+    "blank": _("without image"),
+    "failed": _("failed"),
+    "cancelled": _("cancelled"),
+}
+# These are counted in other tables.
+COUNTED_ROWS = {"superseded": _("superseded"), "outstanding": _("outstanding")}
 
 
 class WarmRun(models.Model):
     """A re-warm of one field over all instances.
 
     `planned = created + current + blank + failed + superseded + cancelled + outstanding` at every
-    moment, because each count moves in the transaction that moves its job.
+    moment, because each count changes in the transaction that changes its job.
     """
 
-    model_label = models.CharField("model", max_length=150)
-    field_name = models.CharField("field", max_length=100)
-    force = models.BooleanField(default=False, help_text="Make again what is there.")
-    state = models.CharField(choices=RunState.choices, default=RunState.RUNNING, max_length=10)
-    # Primary key of the last instance looked at, as text; empty before the first.
-    cursor = models.CharField(max_length=255, blank=True, default="")
-    walked = models.BooleanField(default=False, help_text="Every instance has been looked at.")
-    planned = models.PositiveBigIntegerField(default=0, help_text="Instances looked at.")
-    created = models.PositiveBigIntegerField(default=0, help_text="Warmed by this run.")
-    current = models.PositiveBigIntegerField(default=0, help_text="Nothing was outstanding.")
-    blank = models.PositiveBigIntegerField(default=0, help_text="No picture.")
-    failed = models.PositiveBigIntegerField(default=0, help_text="See the jobs for the reasons.")
-    cancelled = models.PositiveBigIntegerField(
-        default=0, help_text="Not begun when the run was cancelled."
+    model_label = models.CharField(_("model"), max_length=150)
+    field_name = models.CharField(_("field"), max_length=100)
+    force = models.BooleanField(
+        _("force"), default=False, help_text=_("Make the existing renditions again, too.")
     )
-    started_at = models.DateTimeField(auto_now_add=True)
-    changed_at = models.DateTimeField(auto_now=True)
+    state = models.CharField(
+        _("state"), choices=RunState.choices, default=RunState.RUNNING, max_length=10
+    )
+    # Primary key of the last planned instance, as text; empty before the first.
+    cursor = models.CharField(_("last object"), max_length=255, blank=True, default="")
+    walked = models.BooleanField(
+        _("all planned"), default=False, help_text=_("All objects have been looked at.")
+    )
+    planned = models.PositiveBigIntegerField(
+        _("planned"), default=0, help_text=_("Objects looked at so far.")
+    )
+    created = models.PositiveBigIntegerField(
+        COUNTS["created"], default=0, help_text=_("Renditions were made by this run.")
+    )
+    current = models.PositiveBigIntegerField(
+        COUNTS["current"], default=0, help_text=_("All renditions existed already.")
+    )
+    blank = models.PositiveBigIntegerField(
+        COUNTS["blank"], default=0, help_text=_("The object has no image.")
+    )
+    failed = models.PositiveBigIntegerField(
+        COUNTS["failed"], default=0, help_text=_("The rendition jobs show the reasons.")
+    )
+    cancelled = models.PositiveBigIntegerField(
+        COUNTS["cancelled"], default=0, help_text=_("Not started when the run was cancelled.")
+    )
+    started_at = models.DateTimeField(_("started at"), auto_now_add=True)
+    changed_at = models.DateTimeField(_("changed at"), auto_now=True)
 
     class Meta:
         app_label = "rendition_workers"
-        verbose_name = "bulk run"
+        verbose_name = _("bulk run")
+        verbose_name_plural = _("bulk runs")
         ordering = ["-pk"]
         constraints = [
-            # Two beats start one run, not two.
+            # Two beat processes start one run, not two.
             models.UniqueConstraint(
                 fields=["model_label", "field_name"],
                 condition=models.Q(state__in=UNFINISHED),
@@ -69,76 +101,95 @@ class WarmRun(models.Model):
         return f"{self.model_label}.{self.field_name} #{self.pk}"
 
     @property
+    def using(self) -> str:
+        """Alias of the database that the run is in."""
+        return self._state.db or DEFAULT_DB_ALIAS
+
+    @property
     def superseded(self) -> int:
-        """Instances that were left to a save which came between, or that went."""
-        return self.superseded_jobs.using(self._state.db).count()
+        """Number of instances that were saved or deleted before the run could warm them."""
+        return self.superseded_jobs.using(self.using).count()
 
     @property
     def outstanding(self) -> int:
-        """Jobs that still belong to the run."""
-        return self.jobs.using(self._state.db).count()
+        """Number of jobs that still belong to the run."""
+        return self.jobs.using(self.using).count()
 
     @property
     def counts(self) -> dict[str, int]:
-        """What became of the instances that were looked at, `planned` of them altogether."""
-        return {name: getattr(self, name) for name in (*COUNTS, "superseded", "outstanding")}
+        """How the planned instances ended; the sum is `planned`."""
+        return {name: getattr(self, name) for name in (*COUNTS, *COUNTED_ROWS)}
 
 
 class SupersededJob(models.Model):
-    """One job that left its run for a save or a deletion, and will not come back.
+    """One job that left its run for good, because of a save or a deletion.
 
-    Saves only add rows. A count on the run's own row would be locked until the transaction of the
-    save ends, which may be long: the workers that end other jobs of the run would wait for it, and
-    it for them.
+    A counter on the row of the run would stay locked until the transaction of the save ends. The
+    workers that finish other jobs of the run would wait for the save, and the save for them
+    (deadlock). An INSERT here locks nothing.
     """
 
     run = models.ForeignKey(WarmRun, on_delete=models.CASCADE, related_name="superseded_jobs")
 
     class Meta:
         app_label = "rendition_workers"
-        verbose_name = "superseded job"
+        verbose_name = _("superseded job")
+        verbose_name_plural = _("superseded jobs")
 
     def __str__(self) -> str:
-        return f"of {self.run}"
+        return str(self.run)
 
 
 class WarmJob(models.Model):
-    """What is owed to one picture: the declared renditions of one field of one instance."""
+    """The outstanding renditions of one image: one field of one instance."""
 
-    model_label = models.CharField("model", max_length=150)
-    object_pk = models.CharField("object", max_length=OBJECT_PK_LENGTH)
-    field_name = models.CharField("field", max_length=100)
+    model_label = models.CharField(_("model"), max_length=150)
+    object_pk = models.CharField(_("object"), max_length=OBJECT_PK_LENGTH)
+    field_name = models.CharField(_("field"), max_length=100)
 
-    state = models.CharField(choices=JobState.choices, default=JobState.QUEUED, max_length=10)
-    # Which save this is about. A worker may finish only the generation that it claimed.
-    generation = models.PositiveBigIntegerField(default=1)
-    # Digest of what is owed, to tell a save that changes it from one that does not.
+    state = models.CharField(
+        _("state"), choices=JobState.choices, default=JobState.QUEUED, max_length=10
+    )
+    # Number of the save that the job is for. A worker may finish only the generation it claimed.
+    generation = models.PositiveBigIntegerField(_("generation"), default=1)
+    # Digest of what has to be made; tells a save that changes it from one that does not.
     signature = models.CharField(max_length=64, blank=True, default="")
-    # When the process that asked for it had started: who started earlier may not know what it is.
+    # Start time of the process that enqueued the job. A worker that started earlier may have older
+    # code.
     enqueuer_started_at = models.DateTimeField(null=True)
-    force = models.BooleanField(default=False)  # the original was replaced: make all again
+    # The original was replaced: files that exist are stale.
+    force = models.BooleanField(_("force"), default=False)
 
-    attempts = models.PositiveIntegerField(default=0)  # begun, in this generation
-    due_at = models.DateTimeField()  # not to be claimed before; by the database's clock
-    hinted_at = models.DateTimeField(null=True)  # a message was sent last; None: never
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)  # started, in this generation
+    due_at = models.DateTimeField(_("due at"))  # not claimable before; the database's clock
+    hinted_at = models.DateTimeField(null=True)  # last message sent; None: never
 
-    # Exactly one worker may work on the row while its lease runs; None: nobody does.
-    lease_until = models.DateTimeField(null=True)
+    # While the lease runs, exactly one worker may work on the job; None: no lease.
+    lease_until = models.DateTimeField(_("claimed until"), null=True)
     lease_token = models.CharField(max_length=64, blank=True, default="")  # of one delivery
-    lease_task = models.CharField(max_length=255, blank=True, default="")  # Celery's id
-    lease_worker = models.CharField(max_length=255, blank=True, default="")
+    lease_task = models.CharField(max_length=255, blank=True, default="")  # Celery's task id
+    lease_worker = models.CharField(_("worker"), max_length=255, blank=True, default="")
 
-    kind = models.CharField(max_length=30, blank=True, default="")  # of the last error
-    error = models.TextField(blank=True, default="")
-    failures = models.JSONField(default=list)  # [{"path", "kind", "reason"}] of the last attempt
+    # The first failure of the last attempt.
+    kind = models.CharField(_("kind"), max_length=30, blank=True, default="")
+    error = models.TextField(_("error"), blank=True, default="")
+    # All failures of the last attempt: [{"path", "kind", "reason"}]; see `failures.Failure`.
+    failures = models.JSONField(_("failures"), default=list)
 
-    run = models.ForeignKey(WarmRun, null=True, on_delete=models.SET_NULL, related_name="jobs")
-    queued_at = models.DateTimeField()
-    changed_at = models.DateTimeField()
+    run = models.ForeignKey(
+        WarmRun,
+        verbose_name=_("bulk run"),
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="jobs",
+    )
+    queued_at = models.DateTimeField(_("queued at"))
+    changed_at = models.DateTimeField(_("changed at"))
 
     class Meta:
         app_label = "rendition_workers"
-        verbose_name = "warm job"
+        verbose_name = _("rendition job")
+        verbose_name_plural = _("rendition jobs")
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
@@ -151,4 +202,13 @@ class WarmJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model_label}.{self.field_name} of {self.object_pk}"
+        return f"{self.model_label}.{self.field_name} #{self.object_pk}"
+
+    def reason_for(self, path: str) -> str:
+        """Return why the last attempt did not make the rendition at `path`; empty: no failure.
+
+        A failure of the whole job is the reason for every path.
+        """
+        reasons = {failure["path"]: failure["reason"] for failure in self.failures}
+        reason: str = reasons.get(path) or reasons.get(None, "")
+        return reason

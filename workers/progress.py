@@ -20,8 +20,6 @@ from .models import JobState, WarmJob
 from .targets import target_of
 
 NOT_DUE = "It is not there, and nothing is due to make it. The nightly run will make it."
-# What the ledger writes where a whole job failed and not one of its renditions.
-EVERY_PATH = ""
 
 
 class ProgressState(models.TextChoices):
@@ -145,7 +143,6 @@ def _progress(
     named = [(name, key) for name, key in key_set if image and not key.is_original]
     plans = [image.plan(key) for _, key in named]
     statuses = survey(image.storage, plans, records) if plans else []
-    failures = {each["path"]: each["reason"] for each in job.failures} if job else {}
     renditions = tuple(
         RenditionProgress(
             name=name,
@@ -153,18 +150,18 @@ def _progress(
             path=status.plan.path,
             url=image.storage.url(status.plan.path),
             is_made=status.is_made,
-            reason=_reason(status, job, failures),
+            reason=_reason(status, job),
         )
         for (name, key), status in zip(named, statuses, strict=True)
     )
     return Progress(image.instance, _state(job, renditions), renditions)
 
 
-def _reason(status: RenditionStatus, job: WarmJob | None, failures: Mapping[str, str]) -> str:
+def _reason(status: RenditionStatus, job: WarmJob | None) -> str:
     if status.is_made:
         return ""
     if job:
-        return failures.get(status.plan.path) or failures.get(EVERY_PATH, "")
+        return job.reason_for(status.plan.path)
     return status.reason or NOT_DUE
 
 

@@ -19,7 +19,8 @@ from django.db import connections
 
 from renditions.storage import disk
 
-from . import conf, dispatch, ledger, runs
+from . import dispatch, ledger, runs
+from .conf import TaskName, worker_settings
 from .targets import all_warmed_fields, in_each_ledger
 from .worker import LONGEST_JITTER
 
@@ -40,8 +41,9 @@ def sweep() -> int:
 
 
 def _sweep_ledger(using: str) -> int:
-    longest_wait_s = conf.get("BACKOFF_MAX_S") * LONGEST_JITTER
-    ledger.clamp_times(using, lease_s=conf.get("LEASE_S"), delay_s=longest_wait_s)
+    settings = worker_settings()
+    longest_wait_s = settings.backoff_max_s * LONGEST_JITTER
+    ledger.clamp_times(using, lease_s=settings.lease_s, delay_s=longest_wait_s)
     sent = sum(dispatch.send_due(using, bulk=bulk) for bulk in (False, True))
     runs.continue_all(using)
     return sent
@@ -51,7 +53,7 @@ def _sweep_storages() -> None:
     """Delete unfinished files older than a lease: no process can still be writing them."""
     for storage in {id(field.storage): field.storage for field in all_warmed_fields()}.values():
         try:
-            disk.sweep(storage, older_than_s=conf.get("LEASE_S"))
+            disk.sweep(storage, older_than_s=worker_settings().lease_s)
         except OSError as error:
             logger.warning("Unfinished files could not be deleted from a storage: %s", error)
 
@@ -69,7 +71,7 @@ def release_killed_worker(worker: str) -> int:
 
     One of its jobs may have killed it.
     """
-    spread_s = 2 * conf.get("BACKOFF_S")
+    spread_s = 2 * worker_settings().backoff_s
     return sum(
         in_each_ledger(lambda using: ledger.release_worker(using, worker, spread_s=spread_s))
     )
@@ -77,7 +79,7 @@ def release_killed_worker(worker: str) -> int:
 
 def release_task(task_id: str, reason: str) -> None:
     """Release the lease of a task that is gone; its next attempt waits for the first backoff."""
-    delay_s = conf.get("BACKOFF_S")
+    delay_s = worker_settings().backoff_s
     in_each_ledger(
         lambda using: ledger.release_task(using, task_id, delay_s=delay_s, reason=reason)
     )
@@ -134,7 +136,7 @@ def _release_own(worker: str) -> None:
 def on_task_failure(sender: Any, task_id: str, exception: BaseException, **kwargs: Any) -> None:
     """Release the lease of a task whose process was killed, timed out, or raised an error."""
     # Compare names: each Celery app of a project has a task object of its own.
-    if sender.name != dispatch.WARM_TASK:
+    if sender.name != TaskName.WARM:
         return
     release_task(task_id, f"{type(exception).__name__}: {exception}")
     if isinstance(exception, WorkerLostError | TimeLimitExceeded):

@@ -1,22 +1,21 @@
-"""Bulk runs: a re-warm of a field over all its instances, in steps, in constant memory."""
+"""Bulk runs: a re-warm of one field over all its instances, step by step, in constant memory."""
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from time import monotonic
 
-from celery import current_app
 from django.db import models, router, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from renditions.engine.status import Look, are_made
+from renditions.engine.status import Look, are_made, recall
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
-from renditions.records import RenditionRecord, project_recorder
 
-from . import conf, dispatch, ledger
+from . import dispatch, ledger
+from .conf import worker_settings
 from .models import UNFINISHED, JobState, RunState, WarmRun
 from .targets import (
     JobTarget,
@@ -31,29 +30,42 @@ from .targets import (
 
 logger = logging.getLogger(__name__)
 
-ADVANCE_TASK = "renditions.advance_run"
-# Of its time limit. A storage may be slow, and one that is looked at is to be counted.
+# A step stops after this share of its soft time limit, so that a slow storage does not cost it the
+# counts of what it has looked at.
 SHARE_OF_TIME = 0.5
 
 
+# ---- start and find ----------------------------------------------------------------------------
+
+
 def start(field: VersatileImageField, *, using: str | None = None, force: bool = False) -> WarmRun:
-    """Begin a run over all instances of `field`, or return the one that is going on or paused."""
-    run, begun = unfinished(field, using=using).get_or_create(
+    """Start a run over all instances of `field`, or return the unfinished one."""
+    run, is_new = unfinished(field, using=using).get_or_create(
         **_model_and_field(field), defaults={"force": force}
     )
-    if begun:
+    if is_new:
         _send_next_step_after_commit(run)
     return run
 
 
+def start_in_each_database(field: VersatileImageField, *, force: bool = False) -> list[WarmRun]:
+    """Start a run over all instances of `field` in each of its databases."""
+    return in_each_ledger(lambda using: start(field, using=using, force=force), field.model)
+
+
+def start_all() -> list[WarmRun]:
+    """Start a run for every field that declares something to warm, in each of its databases."""
+    return [run for field in all_warmed_fields() for run in start_in_each_database(field)]
+
+
 def of_field(field: VersatileImageField, *, using: str | None = None) -> models.QuerySet[WarmRun]:
-    """Return all runs over `field`, the last one first."""
+    """Return all runs over `field`, the newest first."""
     using = using or router.db_for_write(field.model)
     return WarmRun.objects.using(using).filter(**_model_and_field(field))
 
 
 def unfinished(field: VersatileImageField, *, using: str | None = None) -> models.QuerySet[WarmRun]:
-    """Return the run over `field` that is going on or paused; there is one at most."""
+    """Return the run over `field` that is running or paused; there is at most one."""
     return of_field(field, using=using).filter(state__in=UNFINISHED)
 
 
@@ -61,60 +73,57 @@ def _model_and_field(field: VersatileImageField) -> dict[str, str]:
     return {"model_label": field.model._meta.label, "field_name": field.name}
 
 
-def start_all() -> list[WarmRun]:
-    """Begin a run for every field that declares something to warm, in each of its databases."""
-    return [run for field in all_warmed_fields() for run in start_in_each_database(field)]
-
-
-def start_in_each_database(field: VersatileImageField, *, force: bool = False) -> list[WarmRun]:
-    """Begin a run over all instances of `field` in each of its databases."""
-    return in_each_ledger(lambda using: start(field, using=using, force=force), field.model)
+# ---- pause, resume, cancel ---------------------------------------------------------------------
 
 
 def pause(run: WarmRun) -> bool:
-    """Begin nothing more of `run` until it is resumed; False where it does not run."""
+    """Start no more jobs of `run` until it is resumed; False if it is not running."""
     return _change_state(run, (RunState.RUNNING,), RunState.PAUSED)
 
 
 def resume(run: WarmRun) -> bool:
-    """Go on where `run` was paused; False where it is not."""
+    """Continue `run` from where it was paused; False if it is not paused."""
     if not _change_state(run, (RunState.PAUSED,), RunState.RUNNING):
         return False
-    ledger.clear_hints(run._state.db or "default", run.pk)
+    ledger.clear_hints(run.using, run.pk)
     _send_next_step_after_commit(run)
     return True
 
 
 def cancel(run: WarmRun) -> bool:
-    """End `run` but for what workers have in hand; False where it has ended already.
+    """End `run`; jobs in progress go on. False if it has ended already.
 
-    What a save owes is none of its business: that is still made.
+    Jobs that a save has enqueued do not belong to the run, and stay.
     """
     if not _change_state(run, UNFINISHED, RunState.CANCELLED):
         return False
-    ledger.delete_run_jobs(run._state.db or "default", run.pk)
+    ledger.delete_run_jobs(run.using, run.pk)
     return True
 
 
 def _change_state(run: WarmRun, before: Collection[RunState], after: RunState) -> bool:
-    here = WarmRun.objects.using(run._state.db).filter(pk=run.pk, state__in=before)
-    return bool(here.update(state=after, changed_at=Now()))
+    unchanged = WarmRun.objects.using(run.using).filter(pk=run.pk, state__in=before)
+    return bool(unchanged.update(state=after, changed_at=Now()))
+
+
+# ---- steps -------------------------------------------------------------------------------------
 
 
 def advance(using: str, run_id: int) -> None:
-    """Look at one chunk of instances, put on the ledger what is owed, and send for the next.
+    """Look at the next chunk of instances, enqueue what is outstanding, and send the next step.
 
-    Two steps at once, from a doubled message, can't count an instance twice: the cursor moves
-    only from where the step left it.
+    A message that is delivered twice counts no instance twice: the cursor moves only from the
+    value that the step has read.
     """
     run = WarmRun.objects.using(using).filter(pk=run_id, state=RunState.RUNNING).first()
-    if run is None or run.walked or run.outstanding >= conf.get("MAX_QUEUED"):
+    if run is None or run.walked or run.outstanding >= worker_settings().max_queued:
         return
     field = field_of(JobTarget(using, run.model_label, "", run.field_name))
-    # A field that code no longer has has nothing left to look at.
+    # If the code no longer has the field, there is nothing to look at.
     instances = _next_chunk(run, field.model) if field else []
     if field and not run.cursor:
-        # Pages show it wherever there is no picture, and no save may have told of it.
+        # Once a run: pages show the placeholder wherever an image is missing, and no save is a
+        # sign of that.
         field.warm_placeholder(field.declared_key_set())
     if not field or not instances:
         WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True, changed_at=Now())
@@ -125,117 +134,109 @@ def advance(using: str, run_id: int) -> None:
 
 
 def continue_all(using: str) -> None:
-    """Send on every run that is under way: its last message may be lost, or its window full."""
+    """Send the next step of each running run: its last message may be lost.
+
+    A run also stops by itself while `max_queued` of its jobs are outstanding.
+    """
     runs = WarmRun.objects.using(using)
-    # What a worker had in hand at the cancellation may have been postponed since.
+    # A job that was in progress at the cancellation may have been postponed since.
     for run in runs.filter(state=RunState.CANCELLED, jobs__state=JobState.QUEUED).distinct():
         ledger.delete_run_jobs(using, run.pk)
     finish_if_done(using)
     for run in runs.filter(state=RunState.RUNNING, walked=False):
-        if run.outstanding < conf.get("MAX_QUEUED"):
+        if run.outstanding < worker_settings().max_queued:
             _send_next_step(run)
 
 
 def finish_if_done(using: str) -> None:
-    """Close the runs that have looked at everything and wait for no job."""
+    """Mark as done the runs that have looked at every instance and have no outstanding job."""
     WarmRun.objects.using(using).filter(
         state__in=UNFINISHED, walked=True, jobs__isnull=True
     ).update(state=RunState.DONE, changed_at=Now())
 
 
 def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.Model]) -> bool:
-    """Count and owe `instances`; False where another step has moved the run on meanwhile."""
-    enough = monotonic() + SHARE_OF_TIME * conf.get("SOFT_TIME_LIMIT_S")
+    """Count or enqueue each of `instances`; False if another step has moved the cursor."""
+    stop_at = monotonic() + SHARE_OF_TIME * worker_settings().soft_time_limit_s
     images: list[VersatileImageFieldFile] = [getattr(each, field.name) for each in instances]
-    records = {} if run.force else _recall(images)
+    records = {} if run.force else recall(plan for image in images for plan in image.plans())
     counts: Counter[str] = Counter()
     for instance, image in zip(instances, images, strict=True):
         counts["planned"] += 1
         if not image:
             counts["blank"] += 1
-        # A look that fails, or takes all of a step's time, is left to a job: that has attempts, and
-        # an end that says why.
+        # A storage that fails or is slow here is left to a job, which has attempts and a reason.
         elif not run.force and are_made(image.storage, image.plans(), Look.FILES, records):
             counts["current"] += 1
-        elif _move(run, instance, counts, enqueuing=field):
+        elif _move_cursor(run, instance, counts, enqueue_field=field):
             counts.clear()
         else:
             return False
-        if monotonic() > enough:
+        if monotonic() > stop_at:
             break
-    return not counts or _move(run, instance, counts)
+    return not counts or _move_cursor(run, instance, counts)
 
 
-def _move(
+def _move_cursor(
     run: WarmRun,
     last: models.Model,
     counts: Counter[str],
-    enqueuing: VersatileImageField | None = None,
+    enqueue_field: VersatileImageField | None = None,
 ) -> bool:
-    """Count all up to `last`, and owe that one; False where another step was first."""
-    using = run._state.db or "default"
-    here = WarmRun.objects.using(using).filter(pk=run.pk, cursor=run.cursor, state=RunState.RUNNING)
-    # One instance in each transaction, its row before the run's: a step that waits for somebody's
-    # save has nothing in its hands that the save, or a worker, could be waiting for.
-    with transaction.atomic(using=using):
-        if enqueuing:
-            counts.update(_enqueue(run, last, enqueuing))
+    """Count the instances up to `last`; False if another step has moved the cursor.
+
+    Args:
+        enqueue_field: Also enqueue this field of `last`.
+    """
+    unmoved = WarmRun.objects.using(run.using).filter(
+        pk=run.pk, cursor=run.cursor, state=RunState.RUNNING
+    )
+    # One instance per transaction, and its job before the run: a step that waits for the lock of a
+    # save holds no lock that the save or a worker waits for (deadlock).
+    with transaction.atomic(using=run.using):
+        if enqueue_field:
+            counts.update(_enqueue(run, last, enqueue_field))
         numbers = {name: F(name) + number for name, number in counts.items()}
-        if not here.update(cursor=str(last.pk), changed_at=Now(), **numbers):
-            transaction.set_rollback(True, using=using)
+        if not unmoved.update(cursor=str(last.pk), changed_at=Now(), **numbers):
+            transaction.set_rollback(True, using=run.using)
             return False
     run.cursor = str(last.pk)
     return True
 
 
 def _enqueue(run: WarmRun, instance: models.Model, field: VersatileImageField) -> dict[str, int]:
-    """Put the instance's row for the run; return what is to be counted already."""
-    using = run._state.db or "default"
-    target = target_of(instance, field, using)
-    there = ledger.enqueue_for_run(target, signature(field), run)
-    if there is None:
+    """Enqueue a job for the run; return what to count if there is a job for the instance."""
+    target = target_of(instance, field, run.using)
+    existing = ledger.enqueue_for_run(target, signature(field), run)
+    if existing is None:
         return {}
     is_stale = not declares_the_same(ledger.signature_of(target) or "", field)
-    if there is JobState.FAILED and not (run.force or is_stale):
+    if existing is JobState.FAILED and not (run.force or is_stale):
         return {"failed": 1}
     if run.force or is_stale:
-        # What is owed already, or failed, is not everything.
+        # The existing job covers only part of what must be made.
         image = image_of(target)
         ledger.enqueue(target, signature(field, image.plans() if image else ()), force=run.force)
-    ledger.count_superseded(using, run.pk)
+    ledger.count_superseded(run.using, run.pk)
     return {}
 
 
-def _recall(images: Iterable[VersatileImageFieldFile]) -> Mapping[str, RenditionRecord]:
-    plans = [plan for image in images for plan in image.plans()]
-    return project_recorder().recall(plans)
-
-
 def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:
-    instances = model._base_manager.using(run._state.db).order_by("pk")
+    instances = model._base_manager.using(run.using).order_by("pk")
     if run.cursor:
         instances = instances.filter(pk__gt=run.cursor)
-    return list(instances[: conf.get("CHUNK_SIZE")])
+    return list(instances[: worker_settings().chunk_size])
 
 
 def _send_next_step_after_commit(run: WarmRun) -> None:
-    """Send for the first step when the run is committed, or its message would find none."""
-    transaction.on_commit(lambda: _send_next_step(run), using=run._state.db, robust=True)
+    """Send after the commit: before it, the worker would not find the run."""
+    transaction.on_commit(lambda: _send_next_step(run), using=run.using, robust=True)
 
 
 def _send_next_step(run: WarmRun) -> None:
-    """Send the jobs of the last step, and the next one behind them: workers set its pace."""
-    using = run._state.db or "default"
+    """Send the jobs of the last step, then the next step: workers set the pace of the run."""
     try:
-        dispatch.send_due(using, bulk=True)
-        current_app.send_task(
-            ADVANCE_TASK,
-            kwargs={"using": using, "run_id": run.pk},
-            queue=conf.BULK_QUEUE,
-            ignore_result=True,
-            retry=False,
-            soft_time_limit=conf.get("SOFT_TIME_LIMIT_S"),
-            time_limit=conf.get("HARD_TIME_LIMIT_S"),
-        )
+        dispatch.send_due(run.using, bulk=True)
+        dispatch.send_advance(run.using, run.pk)
     except OperationalError as error:
-        logger.warning("%s waits for the next sweep, which sends it on: %s", run, error)
+        logger.warning("%s waits for the next sweep: %s", run, error)

@@ -5,31 +5,32 @@ from typing import Any
 from celery import Task, shared_task
 
 from . import recovery, runs, worker
+from .conf import TaskName
 from .ledger import Hint
 
 
-# Acknowledged before it runs: the ledger, not the broker, remembers what is owed. A broker that
-# redelivers what killed its worker would do so for ever.
-@shared_task(name="renditions.warm", bind=True, ignore_result=True, acks_late=False)
+# acks_late=False: the ledger remembers the work, not the broker. With late acknowledgement the
+# broker redelivers a message that kills its worker without limit.
+@shared_task(name=TaskName.WARM, bind=True, ignore_result=True, acks_late=False)
 def warm(self: "Task[Any, Any]", using: str, job_id: int, generation: int) -> None:
-    """Make what the job still owes, or end at once if somebody else has it."""
+    """Make the outstanding renditions of one job, or end at once if another worker has it."""
     request = self.request
     worker.run_job(Hint(using, job_id, generation), str(request.id), str(request.hostname))
 
 
-@shared_task(name="renditions.sweep", ignore_result=True, acks_late=False)
+@shared_task(name=TaskName.SWEEP, ignore_result=True, acks_late=False)
 def sweep() -> None:
-    """Send again whatever is due and in nobody's hands, and push bulk runs on."""
+    """Send hints for the jobs that are due, and continue bulk runs."""
     recovery.sweep()
 
 
-@shared_task(name="renditions.rewarm_all", ignore_result=True, acks_late=False)
+@shared_task(name=TaskName.REWARM_ALL, ignore_result=True, acks_late=False)
 def rewarm_all() -> None:
     """Start a bulk run for every field that declares something to warm."""
     runs.start_all()
 
 
-@shared_task(name="renditions.advance_run", ignore_result=True, acks_late=False)
+@shared_task(name=TaskName.ADVANCE_RUN, ignore_result=True, acks_late=False)
 def advance_run(using: str, run_id: int) -> None:
     """Look at the next chunk of a bulk run."""
     runs.advance(using, run_id)

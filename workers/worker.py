@@ -17,38 +17,40 @@ from renditions.engine.warming import Result, WarmReport, warm_once
 from renditions.errors import OutOfMemory, PermanentError
 from renditions.planning.plans import RenditionPlan
 
-from . import conf, dispatch, ledger, runs
+from . import dispatch, ledger, runs
+from .conf import worker_settings
+from .failures import Failure, JobFailure
 from .targets import declares_the_same, field_of, image_of, planned_paths
 
 logger = logging.getLogger(__name__)
 
-TIME_LIMIT, OUTDATED = "time_limit", "outdated"
 SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
 
 _budget_in_use = threading.Lock()
 
 
 def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
-    """Make what the row that `hint` points at still owes, or end at once."""
+    """Claim the job that `hint` names and bring it to an end; return at once if it is taken."""
+    settings = worker_settings()
     claim = ledger.claim(
         hint,
         task_id=task_id,
         worker=worker,
-        lease_s=conf.get("LEASE_S"),
-        max_attempts=conf.get("MAX_ATTEMPTS"),
+        lease_s=settings.lease_s,
+        max_attempts=settings.max_attempts,
     )
     if claim is None:
         return
     published: list[RenditionPlan] = []
     try:
-        with memory_budget(conf.get("JOB_MEMORY_MB")):
+        with memory_budget(settings.job_memory_mb):
             was_ended = _attempt(claim, published)
     except SoftTimeLimitExceeded:
-        reason = f"Not done within {conf.get('SOFT_TIME_LIMIT_S')} s."
-        was_ended = _cut_off(claim, TIME_LIMIT, reason)
-    # One that left the task would take the whole worker with it.
+        reason = f"Time limit of {settings.soft_time_limit_s} s exceeded."
+        was_ended = _cut_off(claim, JobFailure.TIME_LIMIT, reason)
+    # Celery ends the whole worker on a MemoryError that leaves the task.
     except MemoryError:
-        reason = f"It wanted more than {conf.get('JOB_MEMORY_MB')} MB of memory."
+        reason = f"The job needed more than {settings.job_memory_mb} MB of memory."
         was_ended = _cut_off(claim, OutOfMemory.kind, reason)
     if not was_ended:
         _delete_stale_files(claim, published)
@@ -58,24 +60,25 @@ def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
 
 
 def backoff_s(attempt: int) -> float:
-    """Return how long to wait after the failed `attempt`: doubling, bounded, +-20 %.
+    """Return the wait after the failed `attempt`: doubling, bounded, +-20 %.
 
-    The jitter keeps jobs that failed together, for one storage that was away, from coming back
-    together.
+    Without the jitter, jobs that failed together because a storage was away all come back at once.
     """
-    wait = min(conf.get("BACKOFF_S") * 2.0 ** (attempt - 1), conf.get("BACKOFF_MAX_S"))
+    settings = worker_settings()
+    wait = min(settings.backoff_s * 2.0 ** (attempt - 1), settings.backoff_max_s)
     return wait * random.uniform(SHORTEST_JITTER, LONGEST_JITTER)  # noqa: S311
 
 
 def _attempt(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
-    """Make what is owed; False where the claim was overtaken.
+    """Make what is outstanding; False if the claim is no longer valid.
 
     Args:
-        published: Gets what is published, so that it is known though this is cut off.
+        published: Each plan is added right before it is published, so the caller knows them even
+            if this attempt is cut off.
     """
     image = image_of(claim.target)
     if not image:
-        # Gone, unless only a newer release has the field.
+        # Deleted; or the field exists only in a newer release, and `_end` finds that out.
         return _end(claim, counted="blank")
 
     def is_wanted(plan: RenditionPlan) -> bool:
@@ -97,15 +100,15 @@ def _attempt(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
 
 
 def _end(claim: ledger.Claim, *, counted: str) -> bool:
-    """Settle what is done, unless the save may owe other renditions than this process knows of."""
+    """Settle the job, unless a newer release may have enqueued renditions unknown to this one."""
     if not _is_outdated(claim):
         return ledger.settle(claim, counted=counted)
     reason = (
-        f"This worker does not declare for {claim.target.model_label}.{claim.target.field_name} "
-        "what the newer process that saved the picture does: it runs an older release, or has "
-        "other settings. Restart the workers, then retry."
+        f"This worker has another declaration of {claim.target.model_label}."
+        f"{claim.target.field_name} than the newer process that saved the image: it runs an older "
+        "release, or has other settings. Restart the workers, then retry."
     )
-    return _fail(claim, [ledger.Failure("", OUTDATED, reason)], final=False)
+    return _fail(claim, [Failure.of_job(JobFailure.OUTDATED, reason)], final=False)
 
 
 def _is_outdated(claim: ledger.Claim) -> bool:
@@ -115,20 +118,20 @@ def _is_outdated(claim: ledger.Claim) -> bool:
     return field is None or not declares_the_same(claim.signature, field)
 
 
-def _fail(claim: ledger.Claim, failures: list[ledger.Failure], *, final: bool) -> bool:
+def _fail(claim: ledger.Claim, failures: list[Failure], *, final: bool) -> bool:
     logger.warning("%s: attempt %d failed: %s", claim.target, claim.attempt, failures[0].reason)
-    if final or claim.attempt >= conf.get("MAX_ATTEMPTS"):
+    if final or claim.attempt >= worker_settings().max_attempts:
         return ledger.give_up(claim, failures)
     return ledger.postpone(claim, failures, delay_s=backoff_s(claim.attempt))
 
 
 def _cut_off(claim: ledger.Claim, kind: str, reason: str) -> bool:
-    """Write that the attempt was ended from outside, whatever it had made by then."""
-    return _fail(claim, [ledger.Failure("", kind, reason)], final=False)
+    """End an attempt that was stopped from outside. What it has made already stays."""
+    return _fail(claim, [Failure.of_job(kind, reason)], final=False)
 
 
 def _delete_stale_files(claim: ledger.Claim, published: Sequence[RenditionPlan]) -> None:
-    """Leave nothing behind of a picture that was replaced, moved or deleted meanwhile."""
+    """Delete what this attempt published of an image that was replaced or deleted meanwhile."""
     field = field_of(claim.target)
     if field and published:
         needed = planned_paths(published[0].original, claim.target.using)
@@ -136,20 +139,18 @@ def _delete_stale_files(claim: ledger.Claim, published: Sequence[RenditionPlan])
 
 
 def _release_to_newer_save(claim: ledger.Claim) -> None:
-    """Let the save that overtook this claim have its turn at once."""
+    """Let the save that overtook this claim be worked on at once."""
     hint = ledger.release_overtaken(claim)
     if hint:
         dispatch.send_after_commit(hint)
 
 
-def _failures(report: WarmReport) -> list[ledger.Failure]:
-    return [
-        ledger.Failure(plan.path, error.kind, str(error)) for plan, error in report.failures.items()
-    ]
+def _failures(report: WarmReport) -> list[Failure]:
+    return [Failure(plan.path, error.kind, str(error)) for plan, error in report.failures.items()]
 
 
 def _is_final(report: WarmReport) -> bool:
-    """Whether no failure of `report` could end better by itself."""
+    """Whether another attempt would fail again."""
     return all(isinstance(error, PermanentError) for error in report.failures.values())
 
 

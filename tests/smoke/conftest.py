@@ -198,7 +198,7 @@ def smoke(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[CeleryTestSetup]:
     """Before each test all nodes run, no message is queued and no note is left."""
-    monkeypatch.setattr(dispatch, "_silent_until", 0.0)
+    monkeypatch.setattr(dispatch, "_circuit_open_until", 0.0)
     yield celery_setup
     for name in (filters.HOLD, filters.NOTES, filters.TORN_ONCE):
         (folder / name).unlink(missing_ok=True)

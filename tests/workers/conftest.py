@@ -86,6 +86,6 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
 @pytest.fixture(autouse=True)
 def _nothing_sent_yet(monkeypatch) -> None:
     """Begin with empty queues, and with a broker of which nobody knows that it was silent."""
-    monkeypatch.setattr(dispatch, "_silent_until", 0.0)
+    monkeypatch.setattr(dispatch, "_circuit_open_until", 0.0)
     for queue in (QUEUE, BULK_QUEUE):
         drain(queue)

@@ -506,8 +506,8 @@ def test_messages_go_out_again_when_the_silence_is_over(picture, monkeypatch):
     """A broker that came back gets the messages of new saves."""
     with celery_on(f"redis://127.0.0.1:{unused_port()}/0"):
         Person.objects.create(headshot=picture())
-    assert dispatch._silent_until > time.monotonic()
-    monkeypatch.setattr(dispatch, "_silent_until", time.monotonic() - 1)
+    assert dispatch._circuit_open_until > time.monotonic()
+    monkeypatch.setattr(dispatch, "_circuit_open_until", time.monotonic() - 1)
 
     person = Person.objects.create(headshot=picture())
 

@@ -312,7 +312,7 @@ def test_a_picture_that_kills_its_workers_is_poison(ledger_db):
 
     job = rows(target).get()
     assert (job.state, job.attempts, job.kind) == (JobState.FAILED, 4, "poison")
-    assert "4 times" in job.error
+    assert "4 attempts" in job.error
     assert claim(target) is None
 
 

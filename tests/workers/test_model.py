@@ -159,7 +159,7 @@ def read(using: str) -> Row | None:
 
 def really(name: str, target: JobTarget, generation: int, worker: int) -> None:
     """Do to the real ledger what the model's transition of this name does to a row."""
-    using, failures = target.using, [Failure("", "storage", "away")]
+    using, failures = target.using, [Failure.of_job("storage", "away")]
     held = Claim(1, generation, target, "s", None, 1, False, None, f"t{worker}")
     message = {"task_id": f"t{worker}", "worker": f"w{worker}"}
     limits = {"lease_s": 3600, "max_attempts": model.MAX_ATTEMPTS}

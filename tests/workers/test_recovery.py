@@ -58,7 +58,7 @@ def test_times_that_can_be_are_left_alone(ledger_db):
     hint = ledger.enqueue(JobTarget(ledger_db, "app.Person", "1", "headshot"), "s")
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=90, max_attempts=4)
     assert claim
-    ledger.postpone(claim, [ledger.Failure("", "storage", "away")], delay_s=890)
+    ledger.postpone(claim, [ledger.Failure.of_job("storage", "away")], delay_s=890)
 
     assert mend(ledger_db) == 0
     again = Hint(ledger_db, hint.job_id, hint.generation)

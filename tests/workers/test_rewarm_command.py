@@ -32,7 +32,7 @@ def test_a_run_is_started_and_told_of(rewarm):
     printed = rewarm("start", LABEL, "--force")
 
     run = WarmRun.objects.get()
-    assert printed == f"{LABEL} #{run.pk}: running, 0 looked at: nothing yet.\n"
+    assert printed == f"{LABEL} #{run.pk}: running, 0 planned: nothing yet.\n"
     assert run.force
     assert [kwargs["run_id"] for _, kwargs in drain(BULK_QUEUE)] == [run.pk]
     assert rewarm("start", LABEL) == printed
@@ -50,7 +50,7 @@ def test_every_field_is_started_where_none_is_named(rewarm):
 
 def test_the_status_tells_the_counts_of_the_last_run(rewarm):
     """Every count that is not 0 is named, of the last run only."""
-    assert rewarm("status", LABEL) == "There was no bulk run yet.\n"
+    assert rewarm("status", LABEL) == "No bulk run was started yet.\n"
     Person.objects.create(name="blank")
     old, last = (runs.start(Person._meta.get_field("headshot")) for _ in "ab")
     assert old == last
@@ -58,7 +58,7 @@ def test_the_status_tells_the_counts_of_the_last_run(rewarm):
 
     printed = rewarm("status", LABEL)
 
-    assert printed == f"{LABEL} #{last.pk}: running, 1 looked at: 1 blank.\n"
+    assert printed == f"{LABEL} #{last.pk}: running, 1 planned: 1 blank.\n"
 
 
 def test_a_run_is_turned(rewarm):
@@ -67,12 +67,12 @@ def test_a_run_is_turned(rewarm):
     run = WarmRun.objects.get()
 
     for action, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
-        assert rewarm(action) == f"{LABEL} #{run.pk}: {state}, 0 looked at: nothing yet.\n"
+        assert rewarm(action) == f"{LABEL} #{run.pk}: {state}, 0 planned: nothing yet.\n"
     with pytest.raises(CommandError, match="There is no bulk run to resume"):
         rewarm("resume", LABEL)
 
 
 def test_a_field_that_declares_nothing_is_named(rewarm):
     """A wrong label is answered with those that would be right."""
-    with pytest.raises(CommandError, match=r"'app.Person.portait' is no field.*app.Person.head"):
+    with pytest.raises(CommandError, match=r"'app.Person.portait' is not a field.*app.Person.head"):
         rewarm("start", "app.Person.portait")

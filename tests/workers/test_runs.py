@@ -20,7 +20,7 @@ from tests.workers.concurrency import Call, at_once, dies_at
 from tests.workers.hooks import hooked
 from tests.workers.test_dispatch import replica_that_fails
 from workers import conf, ledger, runs
-from workers.conf import BULK_QUEUE, QUEUE
+from workers.conf import BULK_QUEUE, QUEUE, TaskName
 from workers.models import JobState, RunState, WarmJob, WarmRun
 from workers.targets import JobTarget
 from workers.testing import work_owed
@@ -79,7 +79,7 @@ def deliver() -> int:
 
 def sent_steps() -> list[dict[str, Any]]:
     """Return what was sent for steps of bulk runs; what was sent for their jobs gets lost."""
-    return [kwargs for task, kwargs in drain(BULK_QUEUE) if task == runs.ADVANCE_TASK]
+    return [kwargs for task, kwargs in drain(BULK_QUEUE) if task == TaskName.ADVANCE_RUN]
 
 
 def counts(run: WarmRun) -> dict[str, int]:
@@ -188,7 +188,11 @@ def test_workers_set_the_pace_of_a_run(people, settings):
     runs.advance(**step)
 
     sent = drain(BULK_QUEUE)
-    assert [task for task, _ in sent] == ["renditions.warm", "renditions.warm", runs.ADVANCE_TASK]
+    assert [task for task, _ in sent] == [
+        "renditions.warm",
+        "renditions.warm",
+        TaskName.ADVANCE_RUN,
+    ]
     owed = WarmJob.objects.order_by("pk").values_list("pk", flat=True)
     assert [kwargs["job_id"] for _, kwargs in sent[:2]] == list(owed)
 
@@ -213,14 +217,14 @@ def test_a_step_on_a_slow_storage_ends_in_time(people, monkeypatch):
     people(7)
     finish(start(HEADSHOT))
     with monkeypatch.context() as slowly:
-        clock = slow(slowly, conf.get("SOFT_TIME_LIMIT_S") / 5)
+        clock = slow(slowly, conf.worker_settings().soft_time_limit_s / 5)
         run = start(HEADSHOT)
 
         [step] = sent_steps()
         runs.advance(**step)
 
         assert counts(run) == {"outstanding": 3}
-        assert clock[0] < conf.get("SOFT_TIME_LIMIT_S")
+        assert clock[0] < conf.worker_settings().soft_time_limit_s
     assert finish(run) == {"current": 7}
 
 
@@ -228,7 +232,7 @@ def test_a_look_that_takes_all_of_a_steps_time_is_left_to_a_worker(people, monke
     """A picture whose storage does not answer is owed: the run goes on, the job says what it is."""
     people(3)
     finish(start(HEADSHOT))
-    slow(monkeypatch, conf.get("SOFT_TIME_LIMIT_S"), SoftTimeLimitExceeded())
+    slow(monkeypatch, conf.worker_settings().soft_time_limit_s, SoftTimeLimitExceeded())
     run = start(HEADSHOT)
 
     [step] = sent_steps()
@@ -465,7 +469,7 @@ def test_a_resumed_run_sends_again_what_was_sent_before(people):
         runs.resume(run)
 
     sent = [task for task, _ in drain(BULK_QUEUE)]
-    assert sent == ["renditions.warm", "renditions.warm", runs.ADVANCE_TASK]
+    assert sent == ["renditions.warm", "renditions.warm", TaskName.ADVANCE_RUN]
 
 
 def test_a_cancelled_run_ends_but_for_what_is_in_hand(ledger_db, people, settings):
@@ -503,7 +507,7 @@ def test_a_job_that_fails_after_the_cancellation_is_not_tried_again(people):
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4)
     assert claim
     runs.cancel(run)
-    ledger.postpone(claim, [ledger.Failure("", "storage", "away")], delay_s=0)
+    ledger.postpone(claim, [ledger.Failure.of_job("storage", "away")], delay_s=0)
 
     assert counts(run) == {"outstanding": 1}
     runs.continue_all("default")

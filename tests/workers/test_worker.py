@@ -25,6 +25,7 @@ from tests.workers.concurrency import before_statement
 from tests.workers.hooks import does, hooked, raises
 from workers import conf, ledger, worker
 from workers.conf import QUEUE
+from workers.failures import JobFailure
 from workers.models import JobState, WarmJob, WarmRun
 from workers.targets import JobTarget
 from workers.testing import work_owed
@@ -220,7 +221,7 @@ def test_an_original_that_never_comes_is_given_up(person):
     """After the last attempt the job is failed and says what was missing."""
     Path(person.headshot.path).unlink()
 
-    for _ in range(conf.get("MAX_ATTEMPTS")):
+    for _ in range(conf.worker_settings().max_attempts):
         let_be_due()
         work()
 
@@ -281,7 +282,7 @@ def test_a_job_that_always_takes_too_long_is_given_up(person):
     """A picture that is too much for its time ends as failed with that reason."""
     raises(SoftTimeLimitExceeded(), once=False)
 
-    for _ in range(conf.get("MAX_ATTEMPTS")):
+    for _ in range(conf.worker_settings().max_attempts):
         let_be_due()
         work()
 
@@ -338,7 +339,7 @@ def test_a_job_whose_settings_are_wrong_says_so(person, configure):
     """A key set that is gone ends as failed with that reason, not as a worker that died."""
     configure(KEY_SETS={})
 
-    for attempt in range(conf.get("MAX_ATTEMPTS") + 1):
+    for attempt in range(conf.worker_settings().max_attempts + 1):
         let_be_due()
         try:
             work(f"t{attempt}")
@@ -586,7 +587,7 @@ def test_a_worker_of_an_older_release_leaves_the_job_to_a_newer_one(person, newe
     work()
 
     job = WarmJob.objects.get()
-    assert (job.state, job.kind, job.attempts) == (JobState.QUEUED, worker.OUTDATED, 1)
+    assert (job.state, job.kind, job.attempts) == (JobState.QUEUED, JobFailure.OUTDATED, 1)
     assert set(files()) == planned(person)
     let_be_due()
     with newer():
@@ -629,7 +630,7 @@ def test_a_job_that_no_worker_understands_fails_and_is_taken_as_it_is_by_a_retry
     work()
 
     job = WarmJob.objects.get()
-    assert (job.state, job.kind) == (JobState.FAILED, worker.OUTDATED)
+    assert (job.state, job.kind) == (JobState.FAILED, JobFailure.OUTDATED)
     ledger.retry(WarmJob.objects.all())
     work()
     assert not WarmJob.objects.exists()
