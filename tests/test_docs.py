@@ -24,7 +24,6 @@ from tests.service.processes import PYTHON, Process
 from tests.service.servers import Valkey
 from tests.service.waiting import wait_for
 from workers.conf import WORKER_SETTINGS
-from workers.failures import SENTENCES, JobFailure
 from workers.testing import work_owed
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -88,7 +87,7 @@ def kinds() -> set[str]:
     def below(error: type[RenditionError]) -> set[type[RenditionError]]:
         return {error}.union(*(below(each) for each in error.__subclasses__()))
 
-    return {error.kind for error in below(RenditionError)} | set(JobFailure)
+    return {error.kind for error in below(RenditionError)}
 
 
 def test_every_kind_of_failure_is_in_the_reference():
@@ -97,10 +96,6 @@ def test_every_kind_of_failure_is_in_the_reference():
 
     # "error" is the kind of the base classes, which are never raised.
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == kinds() - {"error"}
-
-
-def test_every_kind_of_failure_has_a_sentence_for_editors():
-    assert set(SENTENCES) == kinds() - {"error"}
 
 
 def test_every_subcommand_is_in_the_reference():

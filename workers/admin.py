@@ -20,12 +20,11 @@ from django.utils.translation import gettext_lazy as _
 from renditions.fields import VersatileImageField
 
 from . import dispatch, ledger, runs
-from .failures import sentence
 from .models import COUNTED_ROWS, COUNTS, SupersededJob, WarmJob, WarmRun
 from .targets import all_warmed_fields
 
 NOTHING = "-"
-REASON_LENGTH = 90
+DETAIL_LENGTH = 90
 
 
 class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -48,29 +47,13 @@ class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return [field.name for field in self.model._meta.fields]
 
 
-class KindFilter(admin.SimpleListFilter):
-    """Filter jobs by the kind of their failure, each kind as its sentence."""
-
-    title = _("reason")
-    parameter_name = "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        kinds = model_admin.get_queryset(request).exclude(kind="").order_by("kind")
-        return [(kind, sentence(kind)) for kind in kinds.values_list("kind", flat=True).distinct()]
-
-    def queryset(
-        self, request: HttpRequest, queryset: models.QuerySet[WarmJob]
-    ) -> models.QuerySet[WarmJob]:
-        return queryset.filter(kind=self.value()) if self.value() else queryset
-
-
 @admin.register(WarmJob)
 class WarmJobAdmin(_ReadOnlyAdmin):
     """Jobs that are queued, in progress or failed."""
 
     list_display = ("__str__", "state", "reason", "attempts", "changed_at", "object_link")
-    list_filter = ("state", KindFilter, "model_label", "field_name")
-    search_fields = ("object_pk", "model_label", "error", "failures")
+    list_filter = ("state", "kind", "model_label", "field_name")
+    search_fields = ("object_pk", "model_label", "headline", "detail", "failures")
     actions = ("retry_failed",)
     list_per_page = 50
     show_full_result_count = False
@@ -100,23 +83,24 @@ class WarmJobAdmin(_ReadOnlyAdmin):
         except (LookupError, NoReverseMatch):
             return name
 
-    @admin.display(description=_("reason"), ordering="kind")
+    @admin.display(description=_("reason"), ordering="headline")
     def reason(self, job: WarmJob) -> str | SafeString:
-        """The sentence for the first failure, and its detail below."""
-        detail = Truncator(job.error).chars(REASON_LENGTH)
-        if not job.kind:
+        """The first failure: its headline, and its detail below."""
+        detail = Truncator(job.detail).chars(DETAIL_LENGTH)
+        if not job.headline:
             return detail or NOTHING
-        return format_html("{}<br><small>{}</small>", sentence(job.kind), detail)
+        return format_html("{}<br><small>{}</small>", gettext(job.headline), detail)
 
     @admin.display(description=_("failed renditions"))
     def reasons(self, job: WarmJob) -> str | SafeString:
-        """For each kind its sentence, and below it each detail with the paths it is about."""
-        by_kind: dict[str, dict[str, list[str]]] = {}
-        for failure in job.failures:
-            paths = by_kind.setdefault(failure["kind"], {}).setdefault(failure["reason"], [])
-            paths.append(gettext("all") if failure["path"] is None else failure["path"])
-        rows = ((sentence(kind), kind, _details(details)) for kind, details in by_kind.items())
-        return format_html_join("", "<p><b>{}</b> ({})</p>{}", rows) or NOTHING
+        """Each headline, and below it each detail with the paths that it is about."""
+        groups: dict[str, dict[str, list[str]]] = {}
+        for failure in job.all_failures():
+            path = gettext("all renditions") if failure.path is None else failure.path
+            details = groups.setdefault(failure.translated_headline, {})
+            details.setdefault(failure.detail, []).append(path)
+        rows = ((headline, _details(details)) for headline, details in groups.items())
+        return format_html_join("", "<p><b>{}</b></p>{}", rows) or NOTHING
 
     @admin.action(description=_("Retry failed renditions"), permissions=["act"])
     def retry_failed(self, request: HttpRequest, queryset: models.QuerySet[WarmJob]) -> None:
@@ -135,10 +119,10 @@ class WarmJobAdmin(_ReadOnlyAdmin):
         self.message_user(request, text % {"count": retried}, messages.SUCCESS)
 
 
-def _details(paths_by_reason: dict[str, list[str]]) -> SafeString:
+def _details(paths_by_detail: dict[str, list[str]]) -> SafeString:
     rows = (
-        (reason, format_html_join(mark_safe("<br>"), "<code>{}</code>", zip(paths)))
-        for reason, paths in paths_by_reason.items()
+        (detail, format_html_join(mark_safe("<br>"), "<code>{}</code>", zip(paths)))
+        for detail, paths in paths_by_detail.items()
     )
     return format_html_join("", "<p>{}<br>{}</p>", rows)
 

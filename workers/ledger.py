@@ -27,7 +27,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from .failures import Failure, JobFailure
+from .failures import Failure, WorkerDied
 from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
 from .targets import JobTarget
 
@@ -128,9 +128,7 @@ def _fresh(signature: str) -> dict[str, Any]:
         "attempts": 0,
         "due_at": Now(),
         "hinted_at": Now(),
-        "kind": "",
-        "error": "",
-        "failures": [],
+        **_no_failure(),
         "queued_at": Now(),
         "changed_at": Now(),
     }
@@ -253,9 +251,9 @@ def release_overtaken(claim: Claim) -> Hint | None:
     return Hint(claim.target.using, claim.job_id, generation) if generation else None
 
 
-def release_task(using: str, task_id: str, *, delay_s: float, reason: str = "") -> int:
-    """Free the lease of a task that died, and note why; the attempt stays counted."""
-    return _release(_jobs(using).filter(lease_task=task_id), delay_s, reason)
+def release_task(using: str, task_id: str, *, delay_s: float, detail: str = "") -> int:
+    """Free the lease of a task that died, and note why in `detail`; the attempt stays counted."""
+    return _release(_jobs(using).filter(lease_task=task_id), delay_s, detail)
 
 
 def release_worker(using: str, worker: str, *, spread_s: float = 0) -> int:
@@ -274,18 +272,18 @@ def release_worker(using: str, worker: str, *, spread_s: float = 0) -> int:
     return freed
 
 
-def _release(job: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int:
+def _release(job: models.QuerySet[WarmJob], delay_s: float, detail: str) -> int:
     # If a save has overtaken the lost attempt, the row is queued already: it keeps its due time,
-    # and the reason does not concern it.
+    # and `detail` does not concern it.
     # SQLite compares times as texts. `Now() + 0` has more digits than `Now()` and sorts after it.
     due_at = Now() + timedelta(seconds=delay_s) if delay_s else Now()
     later = When(state=JobState.WARMING, then=due_at)
-    known = When(state=JobState.WARMING, then=Value(reason, output_field=models.TextField()))
+    known = When(state=JobState.WARMING, then=Value(detail, output_field=models.TextField()))
     return job.filter(lease_until__isnull=False).update(
         **_unleased(),
         state=JobState.QUEUED,
         due_at=Case(later, default=F("due_at")),
-        error=Case(known, default=F("error")),
+        detail=Case(known, default=F("detail")),
         hinted_at=None,
         changed_at=Now(),
     )
@@ -293,15 +291,12 @@ def _release(job: models.QuerySet[WarmJob], delay_s: float, reason: str) -> int:
 
 def _fail_poisoned(using: str, jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
     """Fail `jobs`, one at most: each attempt was started and none came back."""
-    for run_id, last_error in list(jobs.values_list("run_id", "error")):
+    for run_id, last_detail in list(jobs.values_list("run_id", "detail")):
         poisoned = jobs.filter(run_id=run_id) if run_id else jobs.filter(run__isnull=True)
-        reason = (
-            f"The worker was killed or had an error at each of {max_attempts} attempts. Replace "
-            "the image, or give the workers more memory or time, then retry."
-        )
-        if last_error:
-            reason = f"{reason} Last error: {last_error}"
-        failure = Failure.of_job(JobFailure.POISON, reason)
+        detail = f"{max_attempts} attempts."
+        if last_detail:
+            detail = f"{detail} Last error: {last_detail}"
+        failure = Failure.of_job(WorkerDied(detail))
         if poisoned.update(**_ended(JobState.FAILED, [failure]), run=None):
             count(using, run_id, failed=1)
 
@@ -310,12 +305,17 @@ def _ended(state: JobState, failures: Sequence[Failure]) -> dict[str, Any]:
     return {
         **_unleased(),
         "state": state,
-        "kind": failures[0].kind if failures else "",
-        "error": failures[0].reason if failures else "",
+        "kind": failures[0].kind,
+        "headline": failures[0].headline,
+        "detail": failures[0].detail,
         "failures": [failure.as_json() for failure in failures],
         "hinted_at": None,
         "changed_at": Now(),
     }
+
+
+def _no_failure() -> dict[str, Any]:
+    return {"kind": "", "headline": "", "detail": "", "failures": []}
 
 
 def _unleased() -> dict[str, Any]:
@@ -334,9 +334,7 @@ def retry(jobs: models.QuerySet[WarmJob]) -> int:
         jobs.filter(state=JobState.FAILED),
         state=JobState.QUEUED,
         signature="",
-        kind="",
-        error="",
-        failures=[],
+        **_no_failure(),
         generation=F("generation") + 1,
         attempts=0,
         due_at=Now(),

@@ -8,6 +8,8 @@ longer owed; it keeps the reason until somebody retries or saves.
 from django.db import DEFAULT_DB_ALIAS, models
 from django.utils.translation import gettext_lazy as _
 
+from .failures import Failure
+
 OBJECT_PK_LENGTH = 255
 
 
@@ -34,7 +36,7 @@ UNFINISHED = (RunState.RUNNING, RunState.PAUSED)
 COUNTS = {
     "created": _("created"),
     "current": _("current"),
-    "blank": _("without image"),
+    "blank": _("without picture"),
     "failed": _("failed"),
     "cancelled": _("cancelled"),
 }
@@ -72,7 +74,7 @@ class WarmRun(models.Model):
         COUNTS["current"], default=0, help_text=_("All renditions existed already.")
     )
     blank = models.PositiveBigIntegerField(
-        COUNTS["blank"], default=0, help_text=_("The object has no image.")
+        COUNTS["blank"], default=0, help_text=_("The object has no picture.")
     )
     failed = models.PositiveBigIntegerField(
         COUNTS["failed"], default=0, help_text=_("The rendition jobs show the reasons.")
@@ -170,10 +172,11 @@ class WarmJob(models.Model):
     lease_task = models.CharField(max_length=255, blank=True, default="")  # Celery's task id
     lease_worker = models.CharField(_("worker"), max_length=255, blank=True, default="")
 
-    # The first failure of the last attempt.
+    # The first failure of the last attempt; see `failures.Failure`.
     kind = models.CharField(_("kind"), max_length=30, blank=True, default="")
-    error = models.TextField(_("error"), blank=True, default="")
-    # All failures of the last attempt: [{"path", "kind", "reason"}]; see `failures.Failure`.
+    headline = models.CharField(_("reason"), max_length=255, blank=True, default="")
+    detail = models.TextField(_("detail"), blank=True, default="")
+    # All failures of the last attempt, each as `Failure.as_json` returns it.
     failures = models.JSONField(_("failures"), default=list)
 
     run = models.ForeignKey(
@@ -204,11 +207,21 @@ class WarmJob(models.Model):
     def __str__(self) -> str:
         return f"{self.model_label}.{self.field_name} #{self.object_pk}"
 
-    def reason_for(self, path: str) -> str:
-        """Return why the last attempt did not make the rendition at `path`; empty: no failure.
+    @property
+    def error(self) -> str:
+        """The first failure of the last attempt in full, in English; empty: no failure."""
+        return f"{self.headline} {self.detail}".strip()
+
+    def all_failures(self) -> list[Failure]:
+        """Return why the last attempt did not make some renditions, or any."""
+        return [Failure.from_json(stored) for stored in self.failures]
+
+    def failure_of(self, path: str) -> Failure | None:
+        """Return why the last attempt did not make the rendition at `path`; None: no failure.
 
         A failure of the whole job is the reason for every path.
         """
-        reasons = {failure["path"]: failure["reason"] for failure in self.failures}
-        reason: str = reasons.get(path) or reasons.get(None, "")
-        return reason
+        failures = self.all_failures()
+        of_path = (failure for failure in failures if failure.path == path)
+        of_job = (failure for failure in failures if failure.is_of_job)
+        return next(of_path, None) or next(of_job, None)

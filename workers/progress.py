@@ -1,12 +1,13 @@
 """How far the renditions of an instance are, for pages and APIs.
 
-The ledger says what is owed, the records say what is made. Nothing is made by asking.
+The ledger knows what is outstanding, the records know what is made. Asking makes nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import models, router
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from renditions import conf as library
@@ -19,7 +20,7 @@ from renditions.records import RenditionRecord
 from .models import JobState, WarmJob
 from .targets import target_of
 
-NOT_DUE = "It is not there, and nothing is due to make it. The nightly run will make it."
+NOT_DUE = gettext_noop("It is not made yet, and no job is waiting. The nightly run will make it.")
 
 
 class ProgressState(models.TextChoices):
@@ -45,7 +46,8 @@ class RenditionProgress:
     path: str  # on the field's storage
     url: str
     is_made: bool
-    reason: str  # why it could not be made; empty if it was, or was not tried yet
+    reason: str  # why it is not made, in the active language; empty if it is, or is not tried yet
+    detail: str  # the case in English, with its numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +152,22 @@ def _progress(
             path=status.plan.path,
             url=image.storage.url(status.plan.path),
             is_made=status.is_made,
-            reason=_reason(status, job),
+            **_reason_and_detail(status, job),
         )
         for (name, key), status in zip(named, statuses, strict=True)
     )
     return Progress(image.instance, _state(job, renditions), renditions)
 
 
-def _reason(status: RenditionStatus, job: WarmJob | None) -> str:
+def _reason_and_detail(status: RenditionStatus, job: WarmJob | None) -> dict[str, str]:
     if status.is_made:
-        return ""
-    if job:
-        return job.reason_for(status.plan.path)
-    return status.reason or NOT_DUE
+        return {"reason": "", "detail": ""}
+    if job is None:
+        return {"reason": status.reason or gettext(NOT_DUE), "detail": ""}
+    failure = job.failure_of(status.plan.path)
+    if failure is None:
+        return {"reason": "", "detail": ""}
+    return {"reason": failure.translated_headline, "detail": failure.detail}
 
 
 def _state(job: WarmJob | None, renditions: Iterable[RenditionProgress]) -> ProgressState:

@@ -77,11 +77,11 @@ def release_killed_worker(worker: str) -> int:
     )
 
 
-def release_task(task_id: str, reason: str) -> None:
+def release_task(task_id: str, detail: str) -> None:
     """Release the lease of a task that is gone; its next attempt waits for the first backoff."""
     delay_s = worker_settings().backoff_s
     in_each_ledger(
-        lambda using: ledger.release_task(using, task_id, delay_s=delay_s, reason=reason)
+        lambda using: ledger.release_task(using, task_id, delay_s=delay_s, detail=detail)
     )
 
 

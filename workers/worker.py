@@ -14,12 +14,12 @@ from django.db import Error as DatabaseError
 
 from renditions.engine.removal import prune
 from renditions.engine.warming import Result, WarmReport, warm_once
-from renditions.errors import OutOfMemory, PermanentError
+from renditions.errors import OutOfMemory, PermanentError, RenditionError
 from renditions.planning.plans import RenditionPlan
 
 from . import dispatch, ledger, runs
 from .conf import worker_settings
-from .failures import Failure, JobFailure
+from .failures import Failure, JobTimedOut, WorkerOutdated
 from .targets import declares_the_same, field_of, image_of, planned_paths
 
 logger = logging.getLogger(__name__)
@@ -46,12 +46,11 @@ def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
         with memory_budget(settings.job_memory_mb):
             was_ended = _attempt(claim, published)
     except SoftTimeLimitExceeded:
-        reason = f"Time limit of {settings.soft_time_limit_s} s exceeded."
-        was_ended = _cut_off(claim, JobFailure.TIME_LIMIT, reason)
+        error = JobTimedOut(f"The limit is {settings.soft_time_limit_s} s.")
+        was_ended = _cut_off(claim, error)
     # Celery ends the whole worker on a MemoryError that leaves the task.
     except MemoryError:
-        reason = f"The job needed more than {settings.job_memory_mb} MB of memory."
-        was_ended = _cut_off(claim, OutOfMemory.kind, reason)
+        was_ended = _cut_off(claim, OutOfMemory(f"The limit is {settings.job_memory_mb} MB."))
     if not was_ended:
         _delete_stale_files(claim, published)
         _release_to_newer_save(claim)
@@ -103,12 +102,9 @@ def _end(claim: ledger.Claim, *, counted: str) -> bool:
     """Settle the job, unless a newer release may have enqueued renditions unknown to this one."""
     if not _is_outdated(claim):
         return ledger.settle(claim, counted=counted)
-    reason = (
-        f"This worker has another declaration of {claim.target.model_label}."
-        f"{claim.target.field_name} than the newer process that saved the image: it runs an older "
-        "release, or has other settings. Restart the workers, then retry."
-    )
-    return _fail(claim, [Failure.of_job(JobFailure.OUTDATED, reason)], final=False)
+    label = f"{claim.target.model_label}.{claim.target.field_name}"
+    error = WorkerOutdated(f"The process that saved declares something else for {label}.")
+    return _fail(claim, [Failure.of_job(error)], final=False)
 
 
 def _is_outdated(claim: ledger.Claim) -> bool:
@@ -119,15 +115,15 @@ def _is_outdated(claim: ledger.Claim) -> bool:
 
 
 def _fail(claim: ledger.Claim, failures: list[Failure], *, final: bool) -> bool:
-    logger.warning("%s: attempt %d failed: %s", claim.target, claim.attempt, failures[0].reason)
+    logger.warning("%s: attempt %d failed: %s", claim.target, claim.attempt, failures[0])
     if final or claim.attempt >= worker_settings().max_attempts:
         return ledger.give_up(claim, failures)
     return ledger.postpone(claim, failures, delay_s=backoff_s(claim.attempt))
 
 
-def _cut_off(claim: ledger.Claim, kind: str, reason: str) -> bool:
+def _cut_off(claim: ledger.Claim, error: RenditionError) -> bool:
     """End an attempt that was stopped from outside. What it has made already stays."""
-    return _fail(claim, [Failure.of_job(kind, reason)], final=False)
+    return _fail(claim, [Failure.of_job(error)], final=False)
 
 
 def _delete_stale_files(claim: ledger.Claim, published: Sequence[RenditionPlan]) -> None:
@@ -146,7 +142,7 @@ def _release_to_newer_save(claim: ledger.Claim) -> None:
 
 
 def _failures(report: WarmReport) -> list[Failure]:
-    return [Failure(plan.path, error.kind, str(error)) for plan, error in report.failures.items()]
+    return [Failure.of(plan.path, error) for plan, error in report.failures.items()]
 
 
 def _is_final(report: WarmReport) -> bool:

@@ -47,7 +47,7 @@ def hand_over() -> None:
 
     replace(recovery, "release_worker", lambda worker: 0)
     replace(recovery, "release_killed_worker", lambda worker: 0)
-    replace(recovery, "release_task", lambda task_id, reason: None)
+    replace(recovery, "release_task", lambda task_id, detail: None)
 
 
 def attempts() -> None:
@@ -68,7 +68,7 @@ def memory() -> None:
     from renditions.errors import OutOfMemory
     from workers import worker
 
-    def raise_memory_error(claim: Any, kind: str, reason: str) -> None:
+    def raise_memory_error(claim: Any, error: Any) -> None:
         raise MemoryError
 
     def fail_or_raise(self: Any, plans: Any, error: Any) -> None:

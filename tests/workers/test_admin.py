@@ -8,11 +8,13 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from renditions.errors import RenderFailed, SourceUnreadable, StorageFailed
 from tests.service import servers
 from tests.workers.broker import celery_on, drain
 from workers import ledger
 from workers.conf import BULK_QUEUE, QUEUE
-from workers.ledger import Failure, Hint
+from workers.failures import Failure
+from workers.ledger import Hint
 from workers.models import JobState, WarmJob, WarmRun
 from workers.targets import JobTarget
 
@@ -29,7 +31,8 @@ def fail(pk: str = "1", reason: str = "truncated", path: str = "a-1x1.jpg", **ta
     hint = Hint("default", owed.job_id, owed.generation)
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4)
     assert claim
-    ledger.give_up(claim, [Failure(path, "unreadable", reason), Failure("b.jpg", "render", "no")])
+    errors = {path: SourceUnreadable(reason), "b.jpg": RenderFailed("no")}
+    ledger.give_up(claim, [Failure.of(path, error) for path, error in errors.items()])
     return WarmJob.objects.get(pk=owed.job_id)
 
 
@@ -76,7 +79,10 @@ def test_the_page_of_a_job_shows_every_path_with_its_reason(admin_client):
     """Each failed rendition is listed with its path, kind and reason."""
     page = admin_client.get(page_of(fail())).content.decode()
 
-    for text in ("a-1x1.jpg", "unreadable", "truncated", "b.jpg", "render"):
+    for text in (
+        *("The picture is damaged. Upload the file again.", "truncated", "a-1x1.jpg"),
+        *("This rendition could not be made from the picture.", "b.jpg"),
+    ):
         assert text in page
 
 
@@ -139,7 +145,7 @@ def test_failed_paths_are_found_in_every_database(ledger_db):
         ledger.enqueue(target, "s"), task_id="t", worker="w", lease_s=9, max_attempts=4
     )
     assert claim
-    ledger.give_up(claim, [Failure("people/ada-1x1.jpg", "render", "no")])
+    ledger.give_up(claim, [Failure.of("people/ada-1x1.jpg", RenderFailed("no"))])
 
     jobs = WarmJob.objects.using(ledger_db)
     assert jobs.filter(failures__icontains="ADA-1x1").count() == 1
@@ -289,12 +295,12 @@ def test_a_retried_job_has_no_reason_any_more(admin_client):
 def test_one_reason_is_said_once(admin_client):
     """Eight renditions that failed alike are eight paths under one reason."""
     job = fail()
-    failures = [{"path": f"{n}.jpg", "kind": "storage", "reason": "away"} for n in range(8)]
-    WarmJob.objects.update(failures=failures)
+    failures = [Failure.of(f"{n}.jpg", StorageFailed("away")) for n in range(8)]
+    WarmJob.objects.update(failures=[failure.as_json() for failure in failures])
 
     page = admin_client.get(page_of(job)).content.decode()
 
-    assert page.count("The storage did not read or write the file.") == 1
+    assert page.count(StorageFailed.headline) == 1
     assert page.count("away") == 1
     assert all(f"<code>{n}.jpg</code>" in page for n in range(8))
 
@@ -311,7 +317,7 @@ def test_runs_are_listed_with_their_counts(admin_client):
 
     text = page.content.decode()
     assert "1234" in text
-    assert "77 without image, 1 outstanding" in text
+    assert "77 without picture, 1 outstanding" in text
     assert admin_client.get(url).status_code == 200
     assert admin_client.post(url, {"planned": 0}).status_code == 403
     run.refresh_from_db()

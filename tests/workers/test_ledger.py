@@ -10,13 +10,15 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
+from renditions.errors import SourceUnreadable
 from workers import ledger
-from workers.ledger import Claim, Failure, Hint
+from workers.failures import Failure, WorkerDied
+from workers.ledger import Claim, Hint
 from workers.models import JobState, WarmJob, WarmRun
 from workers.targets import JobTarget
 
 MAX_ATTEMPTS = 4
-BROKEN = [Failure("a-100x100.jpg", "unreadable", "truncated")]
+BROKEN = [Failure.of("a-100x100.jpg", SourceUnreadable("truncated"))]
 
 # What becomes of a row (down) at each transition (across).
 #   -      no row                     Q2.0  queued, generation 2, no attempt begun in it
@@ -299,8 +301,29 @@ def test_a_failure_is_kept_with_path_kind_and_reason(ledger_db):
     failed(target)
 
     job = rows(target).get()
-    assert (job.kind, job.error) == ("unreadable", "truncated")
-    assert job.failures == [{"path": "a-100x100.jpg", "kind": "unreadable", "reason": "truncated"}]
+    assert (job.kind, job.headline, job.detail) == (
+        "unreadable", SourceUnreadable.headline, "truncated",
+    )  # fmt: skip
+    assert job.all_failures() == BROKEN
+
+
+def test_a_failure_of_the_whole_job_is_the_reason_for_each_path(ledger_db):
+    target = target_in(ledger_db)
+    whole = Failure.of_job(WorkerDied("4 attempts."))
+
+    ledger.give_up(warming(target), [*BROKEN, whole])
+
+    job = rows(target).get()
+    assert job.failures[1]["path"] is None
+    assert job.failure_of("a-100x100.jpg") == BROKEN[0]
+    assert job.failure_of("other.jpg") == whole
+
+
+def test_a_job_without_a_failure_of_its_own_gives_no_reason(ledger_db):
+    target = target_in(ledger_db)
+    failed(target)
+
+    assert rows(target).get().failure_of("other.jpg") is None
 
 
 def test_a_picture_that_kills_its_workers_is_poison(ledger_db):

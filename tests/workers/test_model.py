@@ -13,10 +13,12 @@ import pytest
 from django.db import transaction
 from django.db.models.functions import Now
 
+from renditions.errors import StorageFailed
 from tests.workers import model
 from tests.workers.model import FAILED, QUEUED, Row, Rules, Walk, World
 from workers import ledger
-from workers.ledger import Claim, Failure, Hint
+from workers.failures import Failure
+from workers.ledger import Claim, Hint
 from workers.models import WarmJob
 from workers.targets import JobTarget
 
@@ -159,7 +161,7 @@ def read(using: str) -> Row | None:
 
 def really(name: str, target: JobTarget, generation: int, worker: int) -> None:
     """Do to the real ledger what the model's transition of this name does to a row."""
-    using, failures = target.using, [Failure.of_job("storage", "away")]
+    using, failures = target.using, [Failure.of_job(StorageFailed("away"))]
     held = Claim(1, generation, target, "s", None, 1, False, None, f"t{worker}")
     message = {"task_id": f"t{worker}", "worker": f"w{worker}"}
     limits = {"lease_s": 3600, "max_attempts": model.MAX_ATTEMPTS}

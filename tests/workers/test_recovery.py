@@ -9,8 +9,10 @@ from django.core.files.storage import default_storage
 from django.db.models import F
 from django.db.models.functions import Now
 
+from renditions.errors import StorageFailed
 from renditions.storage import disk
 from workers import dispatch, ledger, recovery
+from workers.failures import Failure
 from workers.ledger import Hint
 from workers.models import WarmJob
 from workers.targets import JobTarget
@@ -58,7 +60,7 @@ def test_times_that_can_be_are_left_alone(ledger_db):
     hint = ledger.enqueue(JobTarget(ledger_db, "app.Person", "1", "headshot"), "s")
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=90, max_attempts=4)
     assert claim
-    ledger.postpone(claim, [ledger.Failure.of_job("storage", "away")], delay_s=890)
+    ledger.postpone(claim, [Failure.of_job(StorageFailed("away"))], delay_s=890)
 
     assert mend(ledger_db) == 0
     again = Hint(ledger_db, hint.job_id, hint.generation)

@@ -11,6 +11,7 @@ from django.db import connections, transaction
 from django.test import TestCase
 
 from renditions.engine import status
+from renditions.errors import StorageFailed
 from renditions.records.cache import CacheStore
 from tests.app.models import Card, Editor, Person
 from tests.service.servers import unused_port
@@ -21,6 +22,7 @@ from tests.workers.hooks import hooked
 from tests.workers.test_dispatch import replica_that_fails
 from workers import conf, ledger, runs
 from workers.conf import BULK_QUEUE, QUEUE, TaskName
+from workers.failures import Failure
 from workers.models import JobState, RunState, WarmJob, WarmRun
 from workers.targets import JobTarget
 from workers.testing import work_owed
@@ -507,7 +509,7 @@ def test_a_job_that_fails_after_the_cancellation_is_not_tried_again(people):
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4)
     assert claim
     runs.cancel(run)
-    ledger.postpone(claim, [ledger.Failure.of_job("storage", "away")], delay_s=0)
+    ledger.postpone(claim, [Failure.of_job(StorageFailed("away"))], delay_s=0)
 
     assert counts(run) == {"outstanding": 1}
     runs.continue_all("default")

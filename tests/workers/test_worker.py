@@ -25,7 +25,7 @@ from tests.workers.concurrency import before_statement
 from tests.workers.hooks import does, hooked, raises
 from workers import conf, ledger, worker
 from workers.conf import QUEUE
-from workers.failures import JobFailure
+from workers.failures import WorkerOutdated
 from workers.models import JobState, WarmJob, WarmRun
 from workers.targets import JobTarget
 from workers.testing import work_owed
@@ -180,7 +180,7 @@ def test_one_rendition_that_fails_stops_no_other(person):
     assert job.state == JobState.FAILED
     [failure] = job.failures
     assert "hook" in failure["path"]
-    assert "no such colour" in failure["reason"]
+    assert "no such colour" in failure["detail"]
     assert set(files()) == planned(person) - {failure["path"]}
 
 
@@ -587,7 +587,7 @@ def test_a_worker_of_an_older_release_leaves_the_job_to_a_newer_one(person, newe
     work()
 
     job = WarmJob.objects.get()
-    assert (job.state, job.kind, job.attempts) == (JobState.QUEUED, JobFailure.OUTDATED, 1)
+    assert (job.state, job.kind, job.attempts) == (JobState.QUEUED, WorkerOutdated.kind, 1)
     assert set(files()) == planned(person)
     let_be_due()
     with newer():
@@ -630,7 +630,7 @@ def test_a_job_that_no_worker_understands_fails_and_is_taken_as_it_is_by_a_retry
     work()
 
     job = WarmJob.objects.get()
-    assert (job.state, job.kind) == (JobState.FAILED, JobFailure.OUTDATED)
+    assert (job.state, job.kind) == (JobState.FAILED, WorkerOutdated.kind)
     ledger.retry(WarmJob.objects.all())
     work()
     assert not WarmJob.objects.exists()
