@@ -3,7 +3,7 @@
 Read `worker_settings().lease_s` wherever a value is needed: it follows `override_settings`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -13,7 +13,7 @@ from celery.schedules import crontab, schedule
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from renditions.settings_table import Setting
+from renditions.settings_table import Setting, declare, from_dict, table_of
 
 QUEUE = "renditions"
 # Workers drain it after QUEUE, so a re-warm of millions never delays a fresh upload.
@@ -29,86 +29,69 @@ class TaskName(StrEnum):
     ADVANCE_RUN = "renditions.advance_run"
 
 
+def _is_whole_from(lowest: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and value >= lowest
+
+
+def _seconds(default: int) -> Any:
+    return declare(Setting(default, _is_whole_from(1), "a whole number of seconds, 1 or more"))
+
+
+def _count(default: int) -> Any:
+    return declare(Setting(default, _is_whole_from(1), "a whole number, 1 or more"))
+
+
+def _megabytes(default: int) -> Any:
+    return declare(Setting(default, _is_whole_from(0), "a whole number of MB, or 0"))
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """The values of RENDITIONS["WORKERS"]; each key there is one of these names in upper case."""
 
     # Attempts at one job before it fails. An attempt whose worker dies counts.
-    max_attempts: int = 4
+    max_attempts: int = _count(4)
     # Wait before the second attempt. Each later wait is twice as long, +-20 %.
-    backoff_s: int = 10
-    backoff_max_s: int = 900
+    backoff_s: int = _seconds(10)
+    backoff_max_s: int = _seconds(900)
     # The job is told to stop; its process is killed; another worker may claim it. Each must be
     # longer than the one before.
-    soft_time_limit_s: int = 60
-    hard_time_limit_s: int = 75
-    lease_s: int = 90
+    soft_time_limit_s: int = _seconds(60)
+    hard_time_limit_s: int = _seconds(75)
+    lease_s: int = _seconds(90)
     # How much a job may grow its process; it fails if it needs more. 0: no limit.
-    job_memory_mb: int = 1024
+    job_memory_mb: int = _megabytes(1024)
     # Shortest time between two messages for the same job.
-    resend_after_s: int = 60
+    resend_after_s: int = _seconds(60)
     # Most messages that the sweep keeps in each queue.
-    max_queued: int = 1000
+    max_queued: int = _count(1000)
     # Instances that one step of a bulk run looks at.
-    chunk_size: int = 200
+    chunk_size: int = _count(200)
+
+
+# For the system checks.
+WORKER_SETTINGS = table_of(WorkerSettings)
 
 
 @cache
 def worker_settings() -> WorkerSettings:
     """Return the settings of the project, completed with the defaults."""
     own = given()
-    known = own.items() if isinstance(own, Mapping) else ()
-    return WorkerSettings(**{key.lower(): v for key, v in known if key in WORKER_SETTINGS})
+    return from_dict(WorkerSettings, own if isinstance(own, Mapping) else {})
 
 
-def given() -> Mapping[str, Any]:
-    """Return RENDITIONS["WORKERS"] as the project wrote it; system checks report mistakes."""
+def given() -> Any:
+    """Return RENDITIONS["WORKERS"] as the project wrote it; the system checks report mistakes."""
     own: Any = getattr(settings, "RENDITIONS", None)
-    # The check of the library reports a RENDITIONS that is not a dict.
     return own.get("WORKERS") or {} if isinstance(own, Mapping) else {}
 
 
-def _forget(*, setting: str, **kwargs: Any) -> None:
+def _clear_cache(*, setting: str, **kwargs: Any) -> None:
     if setting == "RENDITIONS":
         worker_settings.cache_clear()
 
 
-setting_changed.connect(_forget, dispatch_uid="renditions.worker_settings")
-
-
-# ---- what the checks accept --------------------------------------------------------------------
-
-_DEFAULTS = WorkerSettings()
-
-
-def _at_least_one(value: Any) -> bool:
-    return type(value) is int and value >= 1
-
-
-def _seconds(default: int) -> Setting:
-    return Setting(default, _at_least_one, "a whole number of seconds, 1 or more")
-
-
-def _count(default: int) -> Setting:
-    return Setting(default, _at_least_one, "a whole number, 1 or more")
-
-
-def _megabytes(default: int) -> Setting:
-    return Setting(default, lambda v: type(v) is int and v >= 0, "a whole number of MB, or 0")
-
-
-WORKER_SETTINGS: Mapping[str, Setting] = {
-    "MAX_ATTEMPTS": _count(_DEFAULTS.max_attempts),
-    "BACKOFF_S": _seconds(_DEFAULTS.backoff_s),
-    "BACKOFF_MAX_S": _seconds(_DEFAULTS.backoff_max_s),
-    "SOFT_TIME_LIMIT_S": _seconds(_DEFAULTS.soft_time_limit_s),
-    "HARD_TIME_LIMIT_S": _seconds(_DEFAULTS.hard_time_limit_s),
-    "LEASE_S": _seconds(_DEFAULTS.lease_s),
-    "JOB_MEMORY_MB": _megabytes(_DEFAULTS.job_memory_mb),
-    "RESEND_AFTER_S": _seconds(_DEFAULTS.resend_after_s),
-    "MAX_QUEUED": _count(_DEFAULTS.max_queued),
-    "CHUNK_SIZE": _count(_DEFAULTS.chunk_size),
-}
+setting_changed.connect(_clear_cache, dispatch_uid="renditions.worker_settings")
 
 
 # ---- Celery ------------------------------------------------------------------------------------

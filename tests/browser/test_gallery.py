@@ -73,7 +73,7 @@ def test_failure_is_explained_and_retried_by_click(page: Page, gallery: Gallery,
     page.get_by_label("Action:").select_option("Retry failed renditions")
     page.get_by_role("button", name="Run").or_(page.get_by_role("button", name="Go")).click()
 
-    expect(page.get_by_text("1 failed job is queued again")).to_be_visible()
+    expect(page.get_by_text("1 failed job was queued again.")).to_be_visible()
     page.screenshot(path=tmp_path / "retried.png", full_page=True)
     page.goto(photo)
     expect(page.get_by_role("status")).to_have_text("done")

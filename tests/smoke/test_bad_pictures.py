@@ -74,7 +74,7 @@ def test_incomplete_picture_is_repaired_and_retried_in_the_admin(client: Client,
     (media / person.headshot.name).write_bytes(whole)
     answer = _retry(client, job)
 
-    assert "1 failed job is queued again" in answer
+    assert "1 failed job was queued again." in answer
     wait_for(lambda: all_made(person), 10, "the repaired picture is made")
     assert_all_made(person, media)
 
