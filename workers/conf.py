@@ -13,7 +13,7 @@ from celery.schedules import crontab, schedule
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from renditions.settings_table import Setting, declare, from_dict, table_of
+from renditions.settings_table import declare, from_dict, table_of
 
 QUEUE = "renditions"
 # Workers drain it after QUEUE, so a re-warm of millions never delays a fresh upload.
@@ -34,15 +34,15 @@ def _is_whole_from(lowest: int) -> Callable[[Any], bool]:
 
 
 def _seconds(default: int) -> Any:
-    return declare(Setting(default, _is_whole_from(1), "a whole number of seconds, 1 or more"))
+    return declare(default, _is_whole_from(1), "a whole number of seconds, 1 or more")
 
 
 def _count(default: int) -> Any:
-    return declare(Setting(default, _is_whole_from(1), "a whole number, 1 or more"))
+    return declare(default, _is_whole_from(1), "a whole number, 1 or more")
 
 
 def _megabytes(default: int) -> Any:
-    return declare(Setting(default, _is_whole_from(0), "a whole number of MB, or 0"))
+    return declare(default, _is_whole_from(0), "a whole number of MB, or 0")
 
 
 @dataclass(frozen=True, slots=True)

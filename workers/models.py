@@ -131,7 +131,12 @@ class SupersededJob(models.Model):
     (deadlock). An INSERT here locks nothing.
     """
 
-    run = models.ForeignKey(WarmRun, on_delete=models.CASCADE, related_name="superseded_jobs")
+    run = models.ForeignKey(
+        WarmRun,
+        verbose_name=_("bulk run"),
+        on_delete=models.CASCADE,
+        related_name="superseded_jobs",
+    )
 
     class Meta:
         app_label = "rendition_workers"
@@ -155,21 +160,23 @@ class WarmJob(models.Model):
     # Number of the save that the job is for. A worker may finish only the generation it claimed.
     generation = models.PositiveBigIntegerField(_("generation"), default=1)
     # Digest of what has to be made; tells a save that changes it from one that does not.
-    signature = models.CharField(max_length=64, blank=True, default="")
+    signature = models.CharField(_("signature"), max_length=64, blank=True, default="")
     # Start time of the process that enqueued the job. A worker that started earlier may have older
     # code.
-    enqueuer_started_at = models.DateTimeField(null=True)
+    enqueuer_started_at = models.DateTimeField(_("start of the enqueuing process"), null=True)
     # The original was replaced: files that exist are stale.
     force = models.BooleanField(_("force"), default=False)
 
     attempts = models.PositiveIntegerField(_("attempts"), default=0)  # started, in this generation
     due_at = models.DateTimeField(_("due at"))  # not claimable before; the database's clock
-    hinted_at = models.DateTimeField(null=True)  # last message sent; None: never
+    hinted_at = models.DateTimeField(_("message sent at"), null=True)  # None: no message was sent
 
     # While the lease runs, exactly one worker may work on the job; None: no lease.
     lease_until = models.DateTimeField(_("claimed until"), null=True)
-    lease_token = models.CharField(max_length=64, blank=True, default="")  # of one delivery
-    lease_task = models.CharField(max_length=255, blank=True, default="")  # Celery's task id
+    # Of one delivery of the message.
+    lease_token = models.CharField(_("lease token"), max_length=64, blank=True, default="")
+    # The task id of Celery. Two deliveries of one message share it.
+    lease_task = models.CharField(_("task"), max_length=255, blank=True, default="")
     lease_worker = models.CharField(_("worker"), max_length=255, blank=True, default="")
 
     # The first failure of the last attempt; see `failures.Failure`.
