@@ -683,7 +683,7 @@ def test_a_row_with_junk_stops_no_run(people, caplog):
         cursor.execute("UPDATE app_person SET headshot_ppoi = 'junk' WHERE id = %s", [bad.pk])
 
     assert finish(start(HEADSHOT)) == {"created": 3}
-    assert "'junk' is no focal point" in caplog.text
+    assert "'junk' is not a focal point" in caplog.text
     assert Person.objects.get(pk=bad.pk).headshot.ppoi == (0.5, 0.5)
 
 
