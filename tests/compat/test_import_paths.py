@@ -133,6 +133,13 @@ def test_old_settings_are_read_when_they_are_looked_up():
     ):
         assert (old_settings.JPEG_QUAL, old_settings.VERSATILEIMAGEFIELD_SIZED_DIRNAME) == (33, "s")
     assert old_settings.JPEG_QUAL == 70
+    with override_settings(RENDITIONS={"JPEG_QUALITY": 44}):
+        assert old_settings.VERSATILEIMAGEFIELD_SETTINGS["jpeg_resize_quality"] == 44
+        assert (
+            old_settings.VERSATILEIMAGEFIELD_SETTINGS["cache_name"]
+            == old_settings.VERSATILEIMAGEFIELD_CACHE_NAME
+            == "versatileimagefield_cache"
+        )
     assert "JPEG_QUAL" in dir(old_settings)
     with pytest.raises(AttributeError):
         old_settings.NOPE  # noqa: B018

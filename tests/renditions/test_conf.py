@@ -134,6 +134,10 @@ def fields(of):
             {"VERSATILEIMAGEFIELD_RENDITION_KEY_SETS": {"s": []}},
             "VERSATILEIMAGEFIELD_RENDITION_KEY_SETS",
         ),
+        (
+            {"RENDITIONS": {"KEY_SETS": {}}, "VERSATILEIMAGEFIELD_RENDITION_KEY_SETS": {}},
+            "RENDITIONS['KEY_SETS']",
+        ),
     ],
 )
 def test_an_unknown_key_set_is_an_error_that_says_where_to_define_it(settings, given, place):
