@@ -21,6 +21,7 @@ from .planning.keys import RenditionKeySet
 from .planning.paths import colliding_name, placeholder_path, shortened
 from .planning.plans import Original, plan_key_set
 from .ppoi import CENTRE_PPOI, CENTRE_TEXT, PPOI, parse_ppoi, ppoi_text
+from .signals import field_added
 from .storage import storage_label
 from .validators import validate_ppoi
 from .widgets import VersatileImagePPOIClickWidget
@@ -59,6 +60,12 @@ class VersatileImageField(models.ImageField):
         self.placeholder_image = placeholder_image
         self.warm = (warm,) if isinstance(warm, str) else tuple(warm)
         super().__init__(verbose_name, name, width_field, height_field, **kwargs)
+
+    def contribute_to_class(  # type: ignore[override]
+        self, cls: type[models.Model], name: str, **kwargs: Any
+    ) -> None:
+        super().contribute_to_class(cls, name, **kwargs)
+        field_added.send(sender=cls)
 
     @property
     def label(self) -> str:

@@ -1,18 +1,18 @@
-"""A save puts work on the ledger: signal receivers, and `enqueue_all` for changes without signals.
+"""A save puts work on the ledger; `enqueue_all` does so for changes that are no saves.
 
 The job row and the instance's row are written in one transaction.
 """
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.apps import apps
 from django.db import models, router, transaction
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import class_prepared, post_delete, post_save
 
 from renditions.engine.status import Look, are_made, recall
-from renditions.fields import VersatileImageField
+from renditions.fields import VersatileImageField, field_added
 from renditions.files import VersatileImageFieldFile
 
 from . import dispatch, ledger
@@ -27,53 +27,121 @@ def enqueue_all(queryset: models.QuerySet[models.Model]) -> int:
     For changes that send no signal: call it after `bulk_create`, `bulk_update`, `update` and raw
     SQL.
     """
-    return sum(
+    enqueued = 0
+    for instance in queryset.iterator(chunk_size=ROWS_PER_FETCH):
         # Jobs go to the database that a save would write to; `queryset` may read from a replica.
-        _enqueue(
-            target_of(instance, field, router.db_for_write(queryset.model, instance=instance)),
-            field,
-            getattr(instance, field.name),
-            is_known=False,
-        )
-        for instance in queryset.iterator(chunk_size=ROWS_PER_FETCH)
-        for field in warmed_fields(queryset.model)
-    )
+        using = router.db_for_write(type(instance), instance=instance)
+        # A queryset of a base model may return instances of its children (django-polymorphic).
+        for field in warmed_fields(type(instance)):
+            target = target_of(instance, field, using)
+            hint = _enqueue(target, field, getattr(instance, field.name), is_known=False)
+            if hint:
+                dispatch.send_after_commit(hint)
+                enqueued += 1
+    return enqueued
 
 
 # The old name of `enqueue_all`.
 owe_all = enqueue_all
 
 
-# ---- signals -----------------------------------------------------------------------------------
+# ---- models that are watched --------------------------------------------------------------------
 
 
 def connect() -> None:
-    """Listen to the saves and deletions of every model that declares something to warm."""
-    _save_in_one_transaction()
+    """Watch every model that declares something to warm, and those that come later."""
     for model in apps.get_models(include_auto_created=True):
-        if warmed_fields(model):
-            post_save.connect(on_save, sender=model, dispatch_uid="renditions.enqueue")
-            post_delete.connect(on_delete, sender=model, dispatch_uid="renditions.delete_job")
+        watch(model)
+    class_prepared.connect(_watch_prepared, dispatch_uid="renditions.watch")
+    field_added.connect(_watch_changed, dispatch_uid="renditions.watch")
 
 
-def on_save(
-    sender: type[models.Model],
-    instance: models.Model,
-    using: str,
-    update_fields: Collection[str] | None,
-    created: bool,
-    raw: bool = False,
-    **kwargs: Any,
-) -> None:
-    """Enqueue what this save leaves outstanding, in the transaction of the save.
+def watch(model: type[models.Model]) -> None:
+    """Let a row of `model` be written together with its jobs, and be deleted together with them.
 
-    A fixture (`raw`) holds the fields of an inherited model in an object of their own, so an
-    inherited image is enqueued with that object.
+    Nothing of the project is inside the transaction that this adds. Its receivers of `pre_save` and
+    `post_save` run before and after it, in the transaction and with the visibility that they have
+    without us.
     """
-    for field in warmed_fields(sender):
-        is_elsewhere = raw and field.model is not sender._meta.concrete_model
-        if _was_saved(field, update_fields) and not is_elsewhere:
-            enqueue_saved(instance, field, using, is_new=created or raw, written=update_fields)
+    if not warmed_fields(model):
+        return
+    # A subclass and a proxy inherit the method from the model that has the table.
+    save_table: Callable[..., bool] = model._save_table  # type: ignore[attr-defined]  # noqa: SLF001
+    if not hasattr(save_table, "renditions_enqueue"):
+        model._save_table = _save_table_and_enqueue(save_table)  # type: ignore[attr-defined]  # noqa: SLF001
+    post_save.connect(send_hints, sender=model, dispatch_uid="renditions.send_hints")
+    post_delete.connect(on_delete, sender=model, dispatch_uid="renditions.delete_job")
+
+
+def _watch_prepared(sender: type[models.Model], **kwargs: Any) -> None:
+    watch(sender)
+
+
+def _watch_changed(sender: type[models.Model], **kwargs: Any) -> None:
+    """Watch a model that got a field after it was prepared, and the models that inherit from it."""
+    if apps.models_ready:
+        for model in apps.get_models(include_auto_created=True):
+            if issubclass(model, sender):
+                watch(model)
+
+
+def _save_table_and_enqueue(save_table: Callable[..., bool]) -> Callable[..., bool]:
+    """Make the write of a row and the enqueueing of its jobs one transaction.
+
+    Outside of `atomic()` Django commits the row before it sends `post_save`. A process that is
+    killed in between would leave a saved image without a job. `Model._save_table` is the place
+    where every way of saving meets: `save()`, `DeserializedObject.save()`, a `save_base` that
+    another package has replaced, and once for each table of an inherited model.
+    """
+
+    @functools.wraps(save_table)
+    def save_table_and_enqueue(
+        self: models.Model,
+        raw: bool = False,
+        cls: type[models.Model] | None = None,
+        force_insert: bool = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Collection[str] | None = None,
+    ) -> bool:
+        table = cls or type(self)
+        fields = [
+            field
+            for field in warmed_fields(table)
+            if field.model is table and _was_saved(field, update_fields)
+        ]
+
+        def write() -> bool:
+            return save_table(self, raw, cls, force_insert, force_update, using, update_fields)
+
+        if not fields or using is None:
+            return write()
+        # Without a savepoint, a write that fails inside the project's `atomic()` has the same
+        # effect as without us.
+        with transaction.atomic(using=using, savepoint=False):
+            updated = write()
+            hints = [
+                enqueue_saved(self, field, using, is_new=raw or not updated, written=update_fields)
+                for field in fields
+            ]
+        vars(self._state).setdefault(_HINTS, []).extend(hint for hint in hints if hint)
+        return updated
+
+    save_table_and_enqueue.renditions_enqueue = True  # type: ignore[attr-defined]
+    return save_table_and_enqueue
+
+
+# Where a row's hints wait, on the instance's state, until `post_save` sends them.
+_HINTS = "renditions_hints"
+
+
+def send_hints(instance: models.Model, **kwargs: Any) -> None:
+    """Send the hints of the rows that this save has written, after the commit.
+
+    If a receiver before this one raises, the next sweep sends them.
+    """
+    for hint in vars(instance._state).pop(_HINTS, ()):
+        dispatch.send_after_commit(hint)
 
 
 def on_delete(
@@ -93,27 +161,6 @@ def _was_saved(field: VersatileImageField, update_fields: Collection[str] | None
     return bool({field.name, field.attname, field.ppoi_field} & set(update_fields))
 
 
-def _save_in_one_transaction() -> None:
-    """Make a save of a warmed model and the writes of its receivers one commit.
-
-    Outside of `atomic()` Django commits the row first and sends `post_save` afterwards. A process
-    that is killed in between leaves a saved image without a job. `DeserializedObject.save()` calls
-    `Model.save_base` itself, so this is the method to wrap.
-    """
-    save_base = models.Model.save_base
-
-    @functools.wraps(save_base)
-    def save_base_atomically(self: models.Model, *args: Any, **kwargs: Any) -> None:
-        if not warmed_fields(type(self)):
-            save_base(self, *args, **kwargs)
-            return
-        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
-            save_base(self, *args, **kwargs)
-
-    models.Model.save_base = save_base_atomically  # type: ignore[method-assign]
-
-
 # ---- what is outstanding -----------------------------------------------------------------------
 
 
@@ -124,7 +171,7 @@ def enqueue_saved(
     *,
     is_new: bool,
     written: Collection[str] | None,
-) -> bool:
+) -> ledger.Hint | None:
     """Enqueue what a save of `instance` leaves outstanding for `field`.
 
     Args:
@@ -132,7 +179,7 @@ def enqueue_saved(
         written: Names of the fields that were written; None: all.
 
     Returns:
-        False if nothing was enqueued: nothing has changed, or there is no image.
+        The hint to send after the commit; None if nothing has changed, or there is no image.
     """
     image: VersatileImageFieldFile = getattr(instance, field.name)
     target = target_of(instance, field, using)
@@ -157,8 +204,8 @@ def _enqueue(
     *,
     was_replaced: bool = False,
     is_known: bool = True,
-) -> bool:
-    """Enqueue what `image` has outstanding, and send a hint after the commit.
+) -> ledger.Hint | None:
+    """Enqueue what `image` has outstanding.
 
     Args:
         was_replaced: This save stored new content under the name of the file.
@@ -167,15 +214,14 @@ def _enqueue(
     plans = image.plans() if image else ()
     if not image or not plans:
         ledger.delete_job(target)
-        return False
+        return None
     wanted = signature(field, plans)
     if not was_replaced and _is_enqueued_or_made(target, wanted, image, is_known):
-        return False
+        return None
     # Force only if this name was rendered before; a new name has no stale files, and a second
     # attempt after a cut-off one can keep what the first one made.
     force = was_replaced and bool(recall(plans))
-    dispatch.send_after_commit(ledger.enqueue(target, wanted, force=force))
-    return True
+    return ledger.enqueue(target, wanted, force=force)
 
 
 def _is_enqueued_or_made(

@@ -4,8 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
@@ -42,14 +41,21 @@ class JobTarget:
 # ---- declared fields ---------------------------------------------------------------------------
 
 
-@cache
 def warmed_fields(model: type[models.Model]) -> tuple[VersatileImageField, ...]:
     """Return the image fields of `model` that declare `warm`, inherited fields included."""
-    return tuple(
-        field
-        for field in model._meta.concrete_fields
-        if isinstance(field, VersatileImageField) and field.warm
-    )
+    # Django makes a new list when a model gets a field, which may be late: django-modeltranslation
+    # adds fields after apps are ready. So the list tells whether the answer is still true.
+    fields = model._meta.concrete_fields
+    known, warmed = _warmed.get(model, (None, ()))
+    if known is not fields:
+        warmed = tuple(
+            field for field in fields if isinstance(field, VersatileImageField) and field.warm
+        )
+        _warmed[model] = fields, warmed
+    return warmed
+
+
+_warmed: dict[type[models.Model], tuple[Any, tuple[VersatileImageField, ...]]] = {}
 
 
 def all_warmed_fields() -> Iterator[VersatileImageField]:

@@ -27,6 +27,32 @@ class Editor(Person):
     desk = models.CharField(max_length=80, blank=True)
 
 
+class PlainPerson(models.Model):
+    """A person without us: the same columns with Django's own field."""
+
+    name = models.CharField(max_length=80, blank=True)
+    headshot = models.ImageField(upload_to="people", blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PlainEditor(PlainPerson):
+    """Inherits across tables."""
+
+    desk = models.CharField(max_length=80, blank=True)
+
+
+class Album(models.Model):
+    """Has many people of both kinds."""
+
+    people = models.ManyToManyField(Person)
+    plain_people = models.ManyToManyField(PlainPerson)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class Author(Person):
     """The same rows under another class."""
 

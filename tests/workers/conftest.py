@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tests.app.models import Article, Editor, Person
+from tests.app.models import Article, Editor, Person, PlainEditor, PlainPerson
 from tests.workers.broker import drain
 from workers import dispatch
 from workers.conf import BULK_QUEUE, QUEUE
@@ -79,7 +79,16 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
         try:
             yield alias
         finally:
-            for model in (WarmJob, SupersededJob, WarmRun, Article, Editor, Person):
+            for model in (
+                WarmJob,
+                SupersededJob,
+                WarmRun,
+                Article,
+                Editor,
+                Person,
+                PlainEditor,
+                PlainPerson,
+            ):
                 model._base_manager.using(alias).all()._raw_delete(alias)
 
 

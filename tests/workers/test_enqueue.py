@@ -9,7 +9,7 @@ import pytest
 from django.core import serializers
 from django.core.cache import caches
 from django.core.management import call_command
-from django.db import connections, transaction
+from django.db import transaction
 from django.test import TestCase, override_settings
 from PIL import Image
 
@@ -18,7 +18,6 @@ from tests.app.models import Article, Author, Editor, Person
 from tests.service import servers
 from tests.service.servers import silent_server, unused_port
 from tests.workers.broker import celery_on, drain
-from tests.workers.test_atomic_saves import Fault, failing_receiver
 from workers import dispatch
 from workers.conf import BULK_QUEUE, QUEUE
 from workers.models import JobState, WarmJob
@@ -446,16 +445,6 @@ class CacheIn:
         return self.using if model._meta.app_label == "django_cache" else None
 
     db_for_write = db_for_read
-
-
-def test_a_failing_receiver_after_ours_takes_the_debt_with_it(ledger_db, picture):
-    """A save that fails at its very end leaves neither picture nor debt in any database."""
-    with failing_receiver(), pytest.raises(Fault):
-        Person(headshot=picture()).save(using=ledger_db)
-
-    assert not Person.objects.using(ledger_db).exists()
-    assert not WarmJob.objects.using(ledger_db).exists()
-    assert not connections[ledger_db].in_atomic_block
 
 
 # ---- brokers ---------------------------------------------------------------------------------
