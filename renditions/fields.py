@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import conf
 from .engine.warming import WarmReport, warm
-from .files import VersatileImageFieldFile, VersatileImageFileDescriptor
+from .files import StoredName, VersatileImageFieldFile, VersatileImageFileDescriptor
 from .forms import SizedImageCenterpointClickDjangoAdminField, VersatileImageFormField
 from .imaging.geometry import CENTRE
 from .placeholder import PlaceholderImage, publish_once
@@ -60,6 +60,9 @@ class VersatileImageField(models.ImageField):
         self.placeholder_image = placeholder_image
         self.warm = (warm,) if isinstance(warm, str) else tuple(warm)
         super().__init__(verbose_name, name, width_field, height_field, **kwargs)
+
+    def from_db_value(self, value: Any, *args: Any) -> Any:
+        return StoredName(value) if isinstance(value, str) else value
 
     def contribute_to_class(  # type: ignore[override]
         self, cls: type[models.Model], name: str, **kwargs: Any

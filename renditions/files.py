@@ -30,6 +30,16 @@ else:
 __all__ = ["VersatileImageFieldFile", "VersatileImageFileDescriptor", "VersatileImageMixIn"]
 
 
+class StoredName(str):
+    """The name of a file as its column held it.
+
+    It tells a name that was loaded from one that was assigned: other content may be under an
+    assigned name, even if it is the name that the row had.
+    """
+
+    __slots__ = ()
+
+
 class PictureField(Protocol):
     """What a picture asks of its model field."""
 
@@ -63,12 +73,17 @@ class VersatileImageMixIn(Base):
     field: PictureField  # type: ignore[assignment]
     storage: Storage
 
-    # Whether content went to storage, or a name was assigned, since a save of the field was last
-    # committed.
+    # Whether content went to storage, or a name came from anywhere but the column, since a save of
+    # the field was last committed.
     has_new_content = False
     was_assigned = False
     _ppoi_value: PPOI = CENTRE_PPOI
     _create_on_demand: bool | None = None  # None: as the settings say
+
+    def __init__(self, instance: models.Model, field: Any, name: str | None) -> None:
+        # As plain text, so that `other.image = image.name` is an assignment.
+        super().__init__(instance, field, None if name is None else str(name))
+        self.was_assigned = bool(name) and not isinstance(name, StoredName)
 
     @property
     def url(self) -> str:
@@ -250,16 +265,24 @@ class VersatileImageFileDescriptor(ImageFileDescriptor):
         if isinstance(value, FieldFile) and not isinstance(value, VersatileImageMixIn):
             # Of a field of another kind: its name, or the file that it has not saved yet.
             value = value.name if value._committed else File(value.file, value.name)  # type: ignore[attr-defined]  # noqa: SLF001
-        is_loaded = self.field.attname in instance.__dict__
         had_one = bool(instance.__dict__.get(self.field.attname))
         point = _point_of(value)
         super().__set__(instance, value)
-        if is_loaded and value:
-            # Other content may lie under a name that is assigned, even under the name it had.
-            getattr(instance, self.field.attname).was_assigned = True
+        if isinstance(value, StoredName) and not instance._state.adding:
+            # The row is loaded already, so this comes from `values_list` or the like.
+            value = str(value)
+        if isinstance(value, VersatileImageMixIn) and not _is_of_row(value, instance):
+            # Its name was loaded for another row.
+            value.was_assigned = True
         ppoi_field: str | None = getattr(self.field, "ppoi_field", None)
         if ppoi_field and (point or (had_one and not value)):
             setattr(instance, ppoi_field, point)
+
+
+def _is_of_row(value: VersatileImageMixIn, row: models.Model) -> bool:
+    """Whether the picture is that of `row`, perhaps of another instance of it in memory."""
+    other = vars(value).get("instance")
+    return other is row or (other is not None and other.pk is not None and other == row)
 
 
 def _point_of(value: object) -> PPOI | None:

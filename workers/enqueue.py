@@ -118,14 +118,18 @@ def _save_table_and_enqueue(save_table: Callable[..., bool]) -> Callable[..., bo
             return write()
         # Without a savepoint, a write that fails inside the project's `atomic()` has the same
         # effect as without us.
+        # An instance that was not loaded says nothing about the content under its names.
+        is_new = raw or self._state.adding
         with transaction.atomic(using=using, savepoint=False):
-            updated = write()
+            is_updated = write()
             hints = [
-                enqueue_saved(self, field, using, is_new=raw or not updated, written=update_fields)
+                enqueue_saved(
+                    self, field, using, is_new=is_new or not is_updated, written=update_fields
+                )
                 for field in fields
             ]
         vars(self._state).setdefault(_HINTS, []).extend(hint for hint in hints if hint)
-        return updated
+        return is_updated
 
     save_table_and_enqueue.renditions_enqueue = True  # type: ignore[attr-defined]
     return save_table_and_enqueue
@@ -175,7 +179,7 @@ def enqueue_saved(
     """Enqueue what a save of `instance` leaves outstanding for `field`.
 
     Args:
-        is_new: The row was inserted, or comes from a fixture.
+        is_new: The row was inserted, comes from a fixture, or was never loaded.
         written: Names of the fields that were written; None: all.
 
     Returns:

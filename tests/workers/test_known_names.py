@@ -75,6 +75,54 @@ def test_a_name_that_is_assigned_again_may_stand_for_other_content(tall, picture
     assert shown(tall) == (50, 17)
 
 
+@pytest.mark.parametrize(
+    "way", ["only", "defer", "update_fields", "by key", "by values", "its own name", "copied"]
+)
+def test_a_known_name_shows_its_new_content_however_it_was_assigned(tall, picture, way):
+    """What an assignment means is not guessed from what the instance has loaded."""
+    name = put_wide(picture)
+    if way == "its own name":
+        person = Person.objects.get(pk=tall.pk)
+        person.headshot = person.headshot.name
+    elif way == "by values":
+        name = Person.objects.values_list("headshot", flat=True).get(pk=tall.pk)
+        person = Person(pk=tall.pk, headshot=name)
+    elif way == "by key":
+        person = Person(pk=tall.pk, headshot=name)
+    elif way == "copied":
+        other = Person.objects.create(headshot="people/other.jpg")
+        Person.objects.filter(pk=other.pk).update(headshot=name)
+        person = Person.objects.get(pk=tall.pk)
+        person.headshot = Person.objects.get(pk=other.pk).headshot
+    else:
+        deferred = (
+            Person.objects.defer("headshot") if way != "only" else Person.objects.only("name")
+        )
+        person = deferred.get(pk=tall.pk)
+        person.headshot = name
+    WarmJob.objects.all().delete()
+    person.save(update_fields=["headshot"] if way == "update_fields" else None)
+    work_owed()
+
+    assert shown(tall) == (50, 17)
+
+
+def test_a_save_of_a_loaded_instance_asks_no_storage(tall, monkeypatch):
+    """A row that is loaded and saved again costs no look at its file, deferred or not."""
+    monkeypatch.setattr("renditions.engine.status.source_version", None)
+
+    Person.objects.get(pk=tall.pk).save()
+    deferred = Person.objects.defer("headshot").get(pk=tall.pk)
+    assert deferred.headshot.name == "people/a.jpg"
+    deferred.save()
+    again = Person.objects.get(pk=tall.pk)
+    again.refresh_from_db()
+    again.headshot = again.headshot
+    again.save()
+
+    assert not WarmJob.objects.exists()
+
+
 def test_a_fixture_that_is_loaded_over_a_restored_folder_shows_what_lies_there(
     tall, picture, tmp_path
 ):
