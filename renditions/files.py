@@ -45,6 +45,7 @@ class PictureField(Protocol):
 
     name: str
     attname: str
+    model: type[models.Model]
     ppoi_field: str | None
 
     @property
@@ -162,7 +163,14 @@ class VersatileImageMixIn(Base):
             storage=storage_label(self.storage),
             name=self.name or "",
             ppoi=FocalPoint(*self.ppoi),
+            object_pk=self._object_pk,
         )
+
+    @property
+    def _object_pk(self) -> str:
+        """Primary key of the row that has the picture; of a parent's for an inherited field."""
+        pk = getattr(self.instance, self.field.model._meta.pk.attname, None)
+        return "" if pk is None else str(pk)
 
     @property
     def placeholder(self) -> Original | None:

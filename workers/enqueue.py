@@ -11,11 +11,14 @@ from django.apps import apps
 from django.db import models, router, transaction
 from django.db.models.signals import class_prepared, post_delete, post_save
 
-from renditions.engine.status import Look, are_made, recall
-from renditions.fields import VersatileImageField, field_added
+from renditions.engine.status import Look, are_made, recall, version_now
+from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
+from renditions.planning.plans import Original
+from renditions.signals import field_added, renditions_made
 
 from . import dispatch, ledger
+from .models import JobState
 from .targets import JobTarget, image_of, signature, target_of, warmed_fields
 
 ROWS_PER_FETCH = 500
@@ -54,6 +57,7 @@ def connect() -> None:
         watch(model)
     class_prepared.connect(_watch_prepared, dispatch_uid="renditions.watch")
     field_added.connect(_watch_changed, dispatch_uid="renditions.watch")
+    renditions_made.connect(settle_made, dispatch_uid="renditions.settle_made")
 
 
 def watch(model: type[models.Model]) -> None:
@@ -231,9 +235,42 @@ def _enqueue(
 def _is_enqueued_or_made(
     target: JobTarget, wanted: str, image: VersatileImageFieldFile, is_known: bool
 ) -> bool:
-    # Stale read: a running attempt may have opened the content that was there before.
-    on_ledger = ledger.signature_of(target, include_warming=is_known)
-    if on_ledger is not None:
-        return on_ledger == wanted
+    job = ledger.job_of(target)
+    # A job that only a bulk run has enqueued does not count: the run may be cancelled.
+    if job and job.run_id is None and not _may_have_read_older(job, is_known):
+        return job.tried.signature == wanted and (is_known or not can_be_retried(job, image))
     look = Look.RECORDS if is_known else Look.ORIGINAL
     return are_made(image.storage, image.plans(), look)
+
+
+def _may_have_read_older(job: ledger.Job, is_known: bool) -> bool:
+    """Whether an attempt in progress may have opened other content than there is (stale read)."""
+    return job.state is JobState.WARMING and not is_known
+
+
+def can_be_retried(job: ledger.Job, image: VersatileImageFieldFile) -> bool:
+    """Whether the original of a failed job is no longer the one that the job gave up on."""
+    if job.state is not JobState.FAILED:
+        return False
+    return version_now(image.storage, str(image.name)) not in (None, job.tried.original_version)
+
+
+# ---- what others have made ---------------------------------------------------------------------
+
+
+def settle_made(original: Original, **kwargs: Any) -> None:
+    """Delete the failed job of an image if all its renditions are made by now.
+
+    The synchronous warmer, a page on demand and an adoption may have made the last of them.
+    """
+    model_label, _, field_name = original.field.rpartition(".")
+    if not original.object_pk or not model_label:
+        return
+    using = router.db_for_write(apps.get_model(model_label))
+    target = JobTarget(using, model_label, original.object_pk, field_name)
+    # A savepoint: a ledger that cannot be read must not break the transaction of a page.
+    with transaction.atomic(using=using):
+        job = ledger.job_of(target)
+        image = image_of(target) if job and job.state is JobState.FAILED else None
+        if image and are_made(image.storage, image.plans(), Look.ORIGINAL):
+            ledger.settle_failed(using, model_label, field_name, [original.object_pk])

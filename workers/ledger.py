@@ -25,14 +25,11 @@ from typing import Any
 from django.db import IntegrityError, connections, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from .failures import Failure, WorkerDied
 from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
-from .targets import JobTarget
+from .targets import STARTED_AT, JobTarget, Tried, tried_now
 
-# Start of this process by its own clock: the only way to tell an older release from a newer one.
-STARTED_AT = timezone.now()
 # No job of a run in one of these states is started.
 HALTED = (RunState.PAUSED, RunState.CANCELLED)
 # Race: another process may insert the row after our UPDATE and delete it before our next one. This
@@ -65,6 +62,15 @@ class Claim:
     token: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job on the ledger, as far as it decides whether another one is needed."""
+
+    state: JobState
+    run_id: int | None
+    tried: Tried  # the version is known of a failed job only
+
+
 # ---- enqueue -----------------------------------------------------------------------------------
 
 
@@ -86,18 +92,25 @@ def enqueue(target: JobTarget, signature: str, *, force: bool = False) -> Hint:
     return Hint(target.using, job_id, generation)
 
 
-def enqueue_for_run(target: JobTarget, signature: str, run: WarmRun) -> JobState | None:
+def enqueue_for_run(target: JobTarget, signature: str, run: WarmRun) -> Job | None:
     """Put a job for a bulk run on the ledger, unless there is a job for `target`.
 
     Returns:
-        None if the job was put, else the state of the existing job.
+        None if the job was put, else the existing job.
     """
     with transaction.atomic(using=target.using):
         values = {**_fresh(signature), "force": run.force, "run_id": run.pk, "hinted_at": None}
         if _insert(target, values):
             return None
-        state = _of(target).values_list("state", flat=True).first()
-    return JobState(state) if state else JobState.QUEUED
+        # Another process may delete it at this moment, because everything is made.
+        return job_of(target) or Job(JobState.QUEUED, None, Tried(signature, ""))
+
+
+def requeue_for_run(target: JobTarget, signature: str, run: WarmRun) -> bool:
+    """Let a bulk run try a failed job again; False if it is no longer failed."""
+    values = {**_fresh(signature), "force": run.force, "run_id": run.pk, "hinted_at": None}
+    failed = _of(target).filter(state=JobState.FAILED)
+    return bool(failed.update(**values, generation=F("generation") + 1))
 
 
 def delete_job(target: JobTarget) -> None:
@@ -107,17 +120,24 @@ def delete_job(target: JobTarget) -> None:
         _of(target).delete()
 
 
-def signature_of(target: JobTarget, *, include_warming: bool = True) -> str | None:
-    """Return the signature of the job that a save has enqueued, or None if there is none.
+def job_of(target: JobTarget) -> Job | None:
+    """Return the job for `target`, or None if nothing is on the ledger."""
+    row = _of(target).values_list("state", "run_id", "signature", "original_version").first()
+    if row is None:
+        return None
+    state, run_id, signature, original_version = row
+    return Job(JobState(state), run_id, Tried(signature, original_version))
 
-    A job that only a bulk run has enqueued does not count: the run may be cancelled.
 
-    Args:
-        include_warming: Also look at a job in progress.
-    """
-    rows = _of(target).filter(run__isnull=True)
-    rows = rows if include_warming else rows.exclude(state=JobState.WARMING)
-    return rows.values_list("signature", flat=True).first()
+def settle_failed(using: str, model_label: str, field_name: str, object_pks: list[str]) -> int:
+    """Delete the failed jobs of images whose renditions are all made by now; return how many."""
+    failed = _jobs(using).filter(
+        state=JobState.FAILED,
+        model_label=model_label,
+        field_name=field_name,
+        object_pk__in=object_pks,
+    )
+    return failed.delete()[0]
 
 
 def _fresh(signature: str) -> dict[str, Any]:
@@ -129,6 +149,7 @@ def _fresh(signature: str) -> dict[str, Any]:
         "due_at": Now(),
         "hinted_at": Now(),
         **_no_failure(),
+        "original_version": "",
         "queued_at": Now(),
         "changed_at": Now(),
     }
@@ -159,7 +180,12 @@ def _leave_run(target: JobTarget) -> None:
 
 
 def claim(
-    hint: Hint, *, task_id: str, worker: str, lease_s: int, max_attempts: int
+    hint: Hint,
+    *,
+    task_id: str,
+    worker: str,
+    lease_s: int,
+    max_attempts: int,
 ) -> Claim | None:
     """Take the lease of a job, and count the attempt before anything is opened.
 
@@ -187,10 +213,10 @@ def claim(
             lease_worker=worker,
             changed_at=Now(),
         )
-        if not taken:
-            _fail_poisoned(hint.using, waiting.filter(attempts__gte=max_attempts), max_attempts)
-            return None
-        job = _jobs(hint.using).get(pk=hint.job_id)
+        job = _jobs(hint.using).get(pk=hint.job_id) if taken else None
+    if job is None:
+        _fail_poisoned(waiting.filter(attempts__gte=max_attempts), max_attempts)
+        return None
     return Claim(
         job_id=job.pk,
         generation=job.generation,
@@ -230,10 +256,15 @@ def postpone(claim: Claim, failures: Sequence[Failure], *, delay_s: float) -> bo
     return bool(_held(claim).update(**_ended(JobState.QUEUED, failures), due_at=later))
 
 
-def give_up(claim: Claim, failures: Sequence[Failure]) -> bool:
-    """Mark the job as failed, with the reasons; False if the claim is no longer valid."""
+def give_up(claim: Claim, failures: Sequence[Failure], tried: Tried | None = None) -> bool:
+    """Mark the job as failed, with the reasons; False if the claim is no longer valid.
+
+    Args:
+        tried: What the attempt was about; by default it is looked up now.
+    """
+    tried = tried or tried_now(claim.target)
     with transaction.atomic(using=claim.target.using):
-        kept = _held(claim).update(**_ended(JobState.FAILED, failures), run=None)
+        kept = _held(claim).update(**_given_up(failures, tried))
         if kept:
             count(claim.target.using, claim.run_id, failed=1)
     return bool(kept)
@@ -289,16 +320,27 @@ def _release(job: models.QuerySet[WarmJob], delay_s: float, detail: str) -> int:
     )
 
 
-def _fail_poisoned(using: str, jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
+def _fail_poisoned(jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
     """Fail `jobs`, one at most: each attempt was started and none came back."""
-    for run_id, last_detail in list(jobs.values_list("run_id", "detail")):
-        poisoned = jobs.filter(run_id=run_id) if run_id else jobs.filter(run__isnull=True)
+    for job in jobs:
+        poisoned = jobs.filter(run_id=job.run_id) if job.run_id else jobs.filter(run__isnull=True)
         detail = f"{max_attempts} attempts."
-        if last_detail:
-            detail = f"{detail} Last error: {last_detail}"
-        failure = Failure.of_job(WorkerDied(detail))
-        if poisoned.update(**_ended(JobState.FAILED, [failure]), run=None):
-            count(using, run_id, failed=1)
+        if job.detail:
+            detail = f"{detail} Last error: {job.detail}"
+        target = JobTarget(jobs.db, job.model_label, job.object_pk, job.field_name)
+        given_up = _given_up([Failure.of_job(WorkerDied(detail))], tried_now(target))
+        with transaction.atomic(using=jobs.db):
+            if poisoned.update(**given_up):
+                count(jobs.db, job.run_id, failed=1)
+
+
+def _given_up(failures: Sequence[Failure], tried: Tried) -> dict[str, Any]:
+    return {
+        **_ended(JobState.FAILED, failures),
+        "signature": tried.signature,
+        "original_version": tried.original_version,
+        "run": None,
+    }
 
 
 def _ended(state: JobState, failures: Sequence[Failure]) -> dict[str, Any]:

@@ -59,6 +59,15 @@ class WarmRun(models.Model):
     state = models.CharField(
         _("state"), choices=RunState.choices, default=RunState.RUNNING, max_length=10
     )
+    # Digest of what the field declared where the run was started, and when that process had
+    # started: a worker of an older release must not call current what it does not know of.
+    declaration = models.CharField(max_length=24, blank=True, default="")
+    enqueuer_started_at = models.DateTimeField(null=True)
+    waits_for_release = models.BooleanField(
+        _("waits for a newer worker"),
+        default=False,
+        help_text=_("Only workers of an older release took it. Restart them."),
+    )
     # Primary key of the last planned instance, as text; empty before the first.
     cursor = models.CharField(_("last object"), max_length=255, blank=True, default="")
     walked = models.BooleanField(
@@ -185,6 +194,9 @@ class WarmJob(models.Model):
     detail = models.TextField(_("detail"), blank=True, default="")
     # All failures of the last attempt, each as `Failure.as_json` returns it.
     failures = models.JSONField(_("failures"), default=list)
+
+    # Version of the original on which the job gave up. Empty: there was no original to be read.
+    original_version = models.CharField(max_length=100, blank=True, default="")
 
     run = models.ForeignKey(
         WarmRun,

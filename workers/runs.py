@@ -16,14 +16,18 @@ from renditions.files import VersatileImageFieldFile
 
 from . import dispatch, ledger
 from .conf import worker_settings
+from .enqueue import can_be_retried
 from .models import UNFINISHED, JobState, RunState, WarmRun
 from .targets import (
+    STARTED_AT,
     JobTarget,
     all_warmed_fields,
+    declaration,
     declares_the_same,
     field_of,
     image_of,
     in_each_ledger,
+    is_outdated,
     signature,
     target_of,
 )
@@ -40,8 +44,13 @@ SHARE_OF_TIME = 0.5
 
 def start(field: VersatileImageField, *, using: str | None = None, force: bool = False) -> WarmRun:
     """Start a run over all instances of `field`, or return the unfinished one."""
+    defaults = {
+        "force": force,
+        "declaration": declaration(field),
+        "enqueuer_started_at": STARTED_AT,
+    }
     run, is_new = unfinished(field, using=using).get_or_create(
-        **_model_and_field(field), defaults={"force": force}
+        **_model_and_field(field), defaults=defaults
     )
     if is_new:
         _send_next_step_after_commit(run)
@@ -119,6 +128,14 @@ def advance(using: str, run_id: int) -> None:
     if run is None or run.walked or run.outstanding >= worker_settings().max_queued:
         return
     field = field_of(JobTarget(using, run.model_label, "", run.field_name))
+    if is_outdated(run.enqueuer_started_at, run.declaration, field):
+        # This worker would call current what the newer release wants made. The sweep sends the step
+        # again, until a worker of that release takes it.
+        WarmRun.objects.using(using).filter(pk=run.pk).update(waits_for_release=True)
+        logger.warning(
+            "%s waits for a worker that has the code of its start; restart this one", run
+        )
+        return
     # If the code no longer has the field, there is nothing to look at.
     instances = _next_chunk(run, field.model) if field else []
     if field and not run.cursor:
@@ -161,6 +178,7 @@ def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.M
     images: list[VersatileImageFieldFile] = [getattr(each, field.name) for each in instances]
     records = {} if run.force else recall(plan for image in images for plan in image.plans())
     counts: Counter[str] = Counter()
+    current: list[str] = []
     for instance, image in zip(instances, images, strict=True):
         counts["planned"] += 1
         if not image:
@@ -168,12 +186,15 @@ def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.M
         # A storage that fails or is slow here is left to a job, which has attempts and a reason.
         elif not run.force and are_made(image.storage, image.plans(), Look.FILES, records):
             counts["current"] += 1
+            current.append(target_of(instance, field, run.using).object_pk)
         elif _move_cursor(run, instance, counts, enqueue_field=field):
             counts.clear()
         else:
             return False
         if monotonic() > stop_at:
             break
+    # They failed once, and something else has made them since.
+    ledger.settle_failed(run.using, field.model._meta.label, field.name, current)
     return not counts or _move_cursor(run, instance, counts)
 
 
@@ -197,7 +218,8 @@ def _move_cursor(
         if enqueue_field:
             counts.update(_enqueue(run, last, enqueue_field))
         numbers = {name: F(name) + number for name, number in counts.items()}
-        if not unmoved.update(cursor=str(last.pk), changed_at=Now(), **numbers):
+        moved = {"cursor": str(last.pk), "waits_for_release": False, "changed_at": Now()}
+        if not unmoved.update(**moved, **numbers):
             transaction.set_rollback(True, using=run.using)
             return False
     run.cursor = str(last.pk)
@@ -210,13 +232,19 @@ def _enqueue(run: WarmRun, instance: models.Model, field: VersatileImageField) -
     existing = ledger.enqueue_for_run(target, signature(field), run)
     if existing is None:
         return {}
-    is_stale = not declares_the_same(ledger.signature_of(target) or "", field)
-    if existing is JobState.FAILED and not (run.force or is_stale):
-        return {"failed": 1}
-    if run.force or is_stale:
+    image: VersatileImageFieldFile = getattr(instance, field.name)
+    is_stale = not declares_the_same(existing.tried.signature, field)
+    if existing.state is JobState.FAILED:
+        wanted = signature(field, image.plans())
+        if not (run.force or existing.tried.signature != wanted or can_be_retried(existing, image)):
+            return {"failed": 1}
+        if ledger.requeue_for_run(target, signature(field), run):
+            return {}
+    elif run.force or is_stale:
         # The existing job covers only part of what must be made.
-        image = image_of(target)
-        ledger.enqueue(target, signature(field, image.plans() if image else ()), force=run.force)
+        committed = image_of(target)
+        wanted = signature(field, committed.plans() if committed else ())
+        dispatch.send_after_commit(ledger.enqueue(target, wanted, force=run.force))
     ledger.count_superseded(run.using, run.pk)
     return {}
 

@@ -4,17 +4,21 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import Error as DatabaseError
 from django.db import connections, models, router
+from django.utils import timezone
 
 from renditions import conf as library
+from renditions.engine.status import version_now
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.imaging.geometry import CENTRE, FocalPoint
+from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.storage import storage_label
 
@@ -23,6 +27,9 @@ from .models import WarmJob
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+# Start of this process by its own clock: the only way to tell an older release from a newer one.
+STARTED_AT = timezone.now()
 
 # The declarations of two processes are compared by the plans for this file; any name would do.
 SAMPLE_ORIGINAL = Original("", "", "any.jpg", CENTRE)
@@ -36,6 +43,14 @@ class JobTarget:
     model_label: str  # app.Model, as `_meta.label`
     object_pk: str
     field_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a job was about when it ended: a job that gave up knows it."""
+
+    signature: str  # of what had to be made
+    original_version: str  # empty: the original could not be read
 
 
 # ---- declared fields ---------------------------------------------------------------------------
@@ -123,6 +138,19 @@ def _focal_points(field: VersatileImageField, name: str, using: str) -> Iterator
         yield CENTRE
 
 
+def tried_now(target: JobTarget) -> Tried:
+    """Return what an attempt at `target` would be about: declaration, image and its original."""
+    field, image = field_of(target), image_of(target)
+    if not field or not image:
+        return Tried("", "")
+    version = version_now(image.storage, str(image.name))
+    try:
+        return Tried(signature(field, image.plans()), version or "")
+    except (ImproperlyConfigured, InvalidSizeKey, InvalidSizeKeySet):
+        # The declaration cannot be read, so any other declaration is worth a try.
+        return Tried("", version or "")
+
+
 # ---- signatures --------------------------------------------------------------------------------
 
 
@@ -137,13 +165,33 @@ def signature(field: VersatileImageField, plans: Iterable[RenditionPlan] = ()) -
     return f"{_digest(written)}:{_digest(plan.fingerprint for plan in plans)}"
 
 
+def declaration(field: VersatileImageField) -> str:
+    """Return the digest of what `field` declares: the first part of a signature."""
+    return signature(field).partition(":")[0]
+
+
+def is_outdated(
+    enqueuer_started_at: datetime | None, signature: str, field: VersatileImageField | None
+) -> bool:
+    """Whether this process may not know what a newer one has enqueued.
+
+    Args:
+        enqueuer_started_at: When that process had started.
+        signature: Of what it has enqueued.
+        field: What this process knows of it; None: the field is not in its code.
+    """
+    if enqueuer_started_at is None or enqueuer_started_at <= STARTED_AT:
+        return False
+    return field is None or not declares_the_same(signature, field)
+
+
 def declares_the_same(signature_of_job: str, field: VersatileImageField) -> bool:
     """Whether this process declares for `field` what the process declared that wrote the job.
 
     A blank signature stands for any declaration.
     """
     declared, _, _ = signature_of_job.partition(":")
-    return declared in ("", signature(field).partition(":")[0])
+    return declared in ("", declaration(field))
 
 
 def _digest(texts: Iterable[str]) -> str:
@@ -165,20 +213,33 @@ def databases_with_ledger(model: type[models.Model] | None = None) -> Iterator[s
             yield using
 
 
-def in_each_ledger(do: Callable[[str], T], model: type[models.Model] | None = None) -> list[T]:
+def in_each_ledger(
+    do: Callable[[str], T],
+    model: type[models.Model] | None = None,
+    on_error: Callable[[str, DatabaseError], None] | None = None,
+) -> list[T]:
     """Call `do` with each alias of `databases_with_ledger` and return the results.
 
-    A database that fails is logged and left out.
+    Args:
+        on_error: Called for a database that fails, which is left out; by default it is logged.
     """
     results = []
     for using in databases_with_ledger(model):
         try:
             results.append(do(using))
         except DatabaseError as error:
-            logger.warning(
-                "The ledger in database %r was skipped. If this database is a replica, exclude "
-                "the app 'rendition_workers' from it in the router's allow_migrate. %s",
-                using,
-                error,
-            )
+            (on_error or _log_skipped)(using, error)
     return results
+
+
+def _log_skipped(using: str, error: DatabaseError) -> None:
+    logger.warning("%s", ledger_trouble(using, error))
+
+
+def ledger_trouble(using: str, error: DatabaseError) -> str:
+    """Return what an operator reads of a ledger that cannot be used, and what to do."""
+    return (
+        f"The ledger in database {using!r} was skipped: {error}. Run `manage.py migrate "
+        f"--database {using}`. If this database is a replica, exclude the app 'rendition_workers' "
+        "from it in the router's allow_migrate."
+    )

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -20,7 +21,7 @@ from renditions.planning.plans import RenditionPlan
 from . import dispatch, ledger, runs
 from .conf import worker_settings
 from .failures import Failure, JobTimedOut, WorkerOutdated
-from .targets import declares_the_same, field_of, image_of, planned_paths
+from .targets import Tried, field_of, image_of, is_outdated, planned_paths, tried_now
 
 logger = logging.getLogger(__name__)
 
@@ -94,30 +95,27 @@ def _attempt(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
         interrupts=(SoftTimeLimitExceeded, DatabaseError),
     )
     if report.failures:
-        return _fail(claim, _failures(report), final=_is_final(report))
+        tried = replace(tried_now(claim.target), original_version=report.source_version)
+        return _fail(claim, _failures(report), final=_is_final(report), tried=tried)
     return _end(claim, counted="created" if report.of(Result.CREATED) else "current")
 
 
 def _end(claim: ledger.Claim, *, counted: str) -> bool:
     """Settle the job, unless a newer release may have enqueued renditions unknown to this one."""
-    if not _is_outdated(claim):
+    if not is_outdated(claim.enqueuer_started_at, claim.signature, field_of(claim.target)):
         return ledger.settle(claim, counted=counted)
     label = f"{claim.target.model_label}.{claim.target.field_name}"
     error = WorkerOutdated(f"The process that saved declares something else for {label}.")
-    return _fail(claim, [Failure.of_job(error)], final=False)
+    # Nothing is known of what the newer process wants, so any look from there starts it again.
+    return _fail(claim, [Failure.of_job(error)], final=False, tried=Tried("", ""))
 
 
-def _is_outdated(claim: ledger.Claim) -> bool:
-    if claim.enqueuer_started_at is None or claim.enqueuer_started_at <= ledger.STARTED_AT:
-        return False
-    field = field_of(claim.target)
-    return field is None or not declares_the_same(claim.signature, field)
-
-
-def _fail(claim: ledger.Claim, failures: list[Failure], *, final: bool) -> bool:
+def _fail(
+    claim: ledger.Claim, failures: list[Failure], *, final: bool, tried: Tried | None = None
+) -> bool:
     logger.warning("%s: attempt %d failed: %s", claim.target, claim.attempt, failures[0])
     if final or claim.attempt >= worker_settings().max_attempts:
-        return ledger.give_up(claim, failures)
+        return ledger.give_up(claim, failures, tried)
     return ledger.postpone(claim, failures, delay_s=backoff_s(claim.attempt))
 
 

@@ -14,6 +14,7 @@ from renditions.imaging.rendering import open_picture
 from renditions.imaging.sources import SourceInfo, check_integrity, difference, probe
 from renditions.planning.plans import RenditionPlan
 from renditions.records import project_recorder
+from renditions.signals import renditions_made
 from renditions.storage import publish
 from renditions.storage.originals import source_version
 
@@ -57,6 +58,7 @@ def adopt(
     adopted = [plan for plan, verdict in verdicts.items() if verdict is Verdict.ADOPTED]
     if adopted and not dry_run:
         project_recorder().record_created(adopted, examination.source_version)
+        renditions_made.send_robust(sender=None, original=plans[0].original)
     return verdicts
 
 

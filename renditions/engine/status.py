@@ -13,6 +13,7 @@ from django.core.files.storage import Storage
 
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RecordState, RenditionRecord, project_recorder
+from renditions.signals import renditions_made
 from renditions.storage.originals import source_version
 
 from .adoption import Examination, Verdict
@@ -70,6 +71,7 @@ def survey(
         if found:
             recorder = project_recorder()
             known |= recorder.record_created(found, examination.source_version)
+            renditions_made.send_robust(sender=None, original=found[0].original)
     return [RenditionStatus(plan, known.get(plan.path)) for plan in plans]
 
 

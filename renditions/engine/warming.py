@@ -24,6 +24,7 @@ from renditions.errors import (
 from renditions.imaging.rendering import Picture, open_picture
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RenditionRecord, project_recorder
+from renditions.signals import renditions_made
 from renditions.storage import publish
 from renditions.storage.failures import storage_error
 from renditions.storage.originals import source_version
@@ -93,6 +94,8 @@ def warm(storage: Storage, plans: Sequence[RenditionPlan], *, force: bool = Fals
     has_worked = bool(report.of(Result.CREATED, Result.FAILED))
     if has_worked and report.made and _was_replaced(storage, plans, report):
         report = warm_once(storage, plans, force=True)
+    if report.made:
+        renditions_made.send_robust(sender=None, original=plans[0].original)
     return report
 
 

@@ -29,6 +29,7 @@ class Original:
     storage: str  # label of the storage, as `storage_label` returns it
     name: str  # path on this storage
     ppoi: FocalPoint
+    object_pk: str = ""  # primary key of its instance, as text; empty: of no instance
 
 
 @dataclass(frozen=True, slots=True)

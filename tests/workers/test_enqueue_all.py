@@ -9,6 +9,7 @@ from tests.workers.broker import drain
 from workers.conf import QUEUE
 from workers.enqueue import enqueue_all
 from workers.models import JobState, WarmJob
+from workers.targets import JobTarget, tried_now
 from workers.testing import work_owed
 
 
@@ -52,7 +53,11 @@ def test_owe_all_owes_what_the_queryset_holds(unsignalled):
 def test_owe_all_is_no_hammer(unsignalled):
     """What is owed, or failed, already is not begun anew."""
     enqueue_all(Person.objects.all())
-    WarmJob.objects.filter(object_pk=unsignalled[0].pk).update(state=JobState.FAILED)
+    gave_up = WarmJob.objects.get(object_pk=unsignalled[0].pk)
+    target = JobTarget("default", "app.Person", gave_up.object_pk, "headshot")
+    WarmJob.objects.filter(pk=gave_up.pk).update(
+        state=JobState.FAILED, original_version=tried_now(target).original_version
+    )
 
     assert enqueue_all(Person.objects.all()) == 0
 

@@ -291,7 +291,7 @@ def test_a_new_save_forgives_what_failed(ledger_db):
     assert (job.state, job.attempts, job.kind, job.error, job.failures) == (
         JobState.QUEUED, 0, "", "", [],
     )  # fmt: skip
-    assert ledger.signature_of(target) == "second"
+    assert ledger.job_of(target).tried.signature == "second"
 
 
 def test_a_failure_is_kept_with_path_kind_and_reason(ledger_db):
@@ -567,7 +567,9 @@ def test_a_run_leaves_a_row_that_is_there_alone(ledger_db, state, there):
     STATES[state](target)
     before = described(target)
 
-    assert ledger.enqueue_for_run(target, "s", run) is there
+    existing = ledger.enqueue_for_run(target, "s", run)
+    assert existing
+    assert existing.state is there
 
     assert described(target) == before
     assert rows(target).get().run_id is None

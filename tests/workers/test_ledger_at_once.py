@@ -233,7 +233,7 @@ def test_first_saves_of_two_transactions_make_one_row(ledger_db):
 
     assert (first.generation, second.result().generation) == (1, 2)
     assert described(target) == "Q2.0"
-    assert ledger.signature_of(target) == "second"
+    assert ledger.job_of(target).tried.signature == "second"
 
 
 # SQLite has one writer at a time, so nothing comes between.
@@ -253,7 +253,7 @@ def test_a_save_is_safe_from_a_row_that_comes_and_goes(ledger_db):
         hint = ledger.enqueue(target, "mine")
 
     assert hint_of(target) == hint
-    assert ledger.signature_of(target) == "mine"
+    assert ledger.job_of(target).tried.signature == "mine"
 
 
 def test_a_retry_and_a_claim_at_once_agree(ledger_db):

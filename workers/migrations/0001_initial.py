@@ -41,6 +41,16 @@ class Migration(migrations.Migration):
                         verbose_name="state",
                     ),
                 ),
+                ("declaration", models.CharField(blank=True, default="", max_length=24)),
+                ("enqueuer_started_at", models.DateTimeField(null=True)),
+                (
+                    "waits_for_release",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Only workers of an older release took it. Restart them.",
+                        verbose_name="waits for a newer worker",
+                    ),
+                ),
                 (
                     "cursor",
                     models.CharField(
@@ -209,6 +219,7 @@ class Migration(migrations.Migration):
                 ),
                 ("detail", models.TextField(blank=True, default="", verbose_name="detail")),
                 ("failures", models.JSONField(default=list, verbose_name="failures")),
+                ("original_version", models.CharField(blank=True, default="", max_length=100)),
                 ("queued_at", models.DateTimeField(verbose_name="queued at")),
                 ("changed_at", models.DateTimeField(verbose_name="changed at")),
                 (

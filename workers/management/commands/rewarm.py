@@ -2,15 +2,19 @@
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 
 from renditions.fields import VersatileImageField
 
 from ... import runs
-from ...models import WarmRun
-from ...targets import all_warmed_fields, in_each_ledger
+from ...models import RunState, WarmRun
+from ...targets import all_warmed_fields, in_each_ledger, ledger_trouble
+
+T = TypeVar("T")
 
 _CHANGES: dict[str, Callable[[WarmRun], bool]] = {
     "pause": runs.pause,
@@ -40,9 +44,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         action, fields = options["action"], _warmed_fields(options["fields"])
         if action == "start":
-            found = _start(fields, force=options["force"])
+            force = options["force"]
+            found = self._in_each(fields, lambda f, db: runs.start(f, using=db, force=force))
         else:
-            found = [run for field in fields for run in _last_runs(field)]
+            last = self._in_each(fields, lambda f, db: runs.of_field(f, using=db).first())
+            found = [run for run in last if run]
         if action in _CHANGES:
             found = [run for run in found if _CHANGES[action](run)]
             if not found:
@@ -53,20 +59,41 @@ class Command(BaseCommand):
         if not found:
             self.stdout.write("No bulk run was started yet.")
 
+    def _in_each(
+        self, fields: list[VersatileImageField], do: Callable[[VersatileImageField, str], T]
+    ) -> list[T]:
+        """Call `do` with each field and each of its databases.
 
-def _start(fields: list[VersatileImageField], *, force: bool) -> list[WarmRun]:
-    return [run for field in fields for run in runs.start_in_each_database(field, force=force)]
+        Raises:
+            CommandError: no database has a ledger that can be used.
+        """
+        troubles: dict[str, str] = {}
+        results = [
+            result
+            for field in fields
+            for result in in_each_ledger(
+                partial(do, field),
+                field.model,
+                on_error=partial(_note, troubles),
+            )
+        ]
+        if troubles and not results:
+            raise CommandError("\n".join(troubles.values()))
+        for trouble in troubles.values():
+            self.stderr.write(trouble)
+        return results
 
 
-def _last_runs(field: VersatileImageField) -> list[WarmRun]:
-    """Return the last run over `field` in each database."""
-    last = in_each_ledger(lambda using: runs.of_field(field, using=using).first(), field.model)
-    return [run for run in last if run]
+def _note(troubles: dict[str, str], using: str, error: DatabaseError) -> None:
+    troubles[using] = ledger_trouble(using, error)
 
 
 def _status(run: WarmRun) -> str:
     counts = ", ".join(f"{number} {name}" for name, number in run.counts.items() if number)
-    return f"{run}: {run.state}, {run.planned} planned: {counts or 'nothing yet'}."
+    told = f"{run}: {run.state}, {run.planned} planned: {counts or 'nothing yet'}."
+    if run.waits_for_release and run.state == RunState.RUNNING:
+        told += " It waits for a worker of the release that started it: restart the workers."
+    return told
 
 
 def _warmed_fields(labels: list[str]) -> list[VersatileImageField]:
