@@ -149,7 +149,7 @@ class Picture:
         context = StepContext(
             self.info, recipe, row, self._stored(cut), self._profile, frame_mode=animation.mode
         )
-        # Not a generator expression: its variable would keep a frame until the next one is composed.
+        # Not a generator expression: its variable would keep a frame until the next is composed.
         make = partial(run, FRAME_STEPS, context=context)
         data = encode_frames(
             lambda: map(make, animation.frames()),
