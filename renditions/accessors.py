@@ -77,7 +77,7 @@ class RenditionFile:
     def clear_cache(self) -> None:
         """Forget the record of the rendition; the file stays."""
         if self._plan:
-            project_recorder().forget(self._plan.storage, [self._plan.path])
+            project_recorder().delete(self._plan.storage, [self._plan.path])
 
     def __str__(self) -> str:
         return self.url

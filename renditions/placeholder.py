@@ -9,7 +9,7 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
 
-from .engine.warming import put_if_missing
+from .engine.warming import publish_if_missing
 from .errors import RenditionError
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def publish_once(placeholder: PlaceholderImage, storage: Storage, path: str) -> 
     seen = storage, getattr(storage, "location", None), path
     if seen in _there:
         return False
-    result = put_if_missing(storage, path, placeholder.read)
+    result = publish_if_missing(storage, path, placeholder.read)
     if isinstance(result, RenditionError):
         logger.error("The placeholder %s cannot be put on its storage: %s", path, result)
         return False

@@ -1,10 +1,10 @@
-"""For your tests: what a record store must do, as tests that yours inherits.
+"""For the tests of a project: the contract of a record store, as tests to inherit.
 
     class TestMyStore(RecordStoreContract):
         def make_store(self) -> RecordStore:
             return MyStore()
 
-It works with pytest and, beside `unittest.TestCase` as a second base, with Django's test runner.
+It works with pytest. For Django's test runner, add `unittest.TestCase` as a second base class.
 """
 
 from collections.abc import Iterable
@@ -21,30 +21,28 @@ from .records import Recorder, RecordState, RecordStore, record_key
 
 __all__ = ["RecordStoreContract"]
 
-# More than the 300 entries at which Django's caches begin to throw away unless told otherwise.
+# By default Django's local-memory, file and database caches delete entries above 300.
 MANY = 400
 
 
 class RecordStoreContract:
-    """Proves a record store: inherit from it and say how to make one."""
+    """Tests a record store. Inherit from it and define `make_store`."""
 
     def make_store(self) -> RecordStore:
-        """Return a store; each call gives another object on the same memory."""
-        raise NotImplementedError("Return an object of the record store to be proven.")
+        """Return a new store object; all objects use the same backend."""
+        raise NotImplementedError(f"{type(self).__name__} must define make_store().")
 
     def make_unreachable_store(self) -> RecordStore:
-        """Return a store whose memory does not answer, where there can be such a thing."""
+        """Return a store whose backend does not answer. Override it if this can happen."""
         raise SkipTest("This store cannot be unreachable.")
 
     def release_thread(self) -> None:
-        """Give back what a thread that used the store has opened; called at its end."""
+        """Close the connections of the current thread. Called at the end of each thread."""
 
-    def test_what_was_never_set_is_absent(self) -> None:
-        """A key that nobody set is not in the answer, and that is no error."""
+    def test_a_key_that_was_never_set_is_absent(self) -> None:
         assert dict(self.make_store().get_many(["rendition:never"])) == {}
 
-    def test_texts_come_back_as_they_were(self) -> None:
-        """Every text is returned as it was given, whatever it holds."""
+    def test_texts_are_returned_unchanged(self) -> None:
         texts = {
             "rendition:plain": '{"v":1}',
             "rendition:empty": "",
@@ -59,15 +57,14 @@ class RecordStoreContract:
 
         assert dict(store.get_many(texts)) == texts
 
-    def test_only_what_was_asked_for_is_returned(self) -> None:
-        """The answer holds those of the asked keys that are there, and no other."""
+    def test_only_requested_keys_are_returned(self) -> None:
         store = self.make_store()
         store.set_many({"rendition:a": "1", "rendition:b": "2"})
 
         assert dict(store.get_many(["rendition:b", "rendition:c"])) == {"rendition:b": "2"}
 
     def test_a_later_text_replaces_an_earlier_one(self) -> None:
-        """The last text that was set is the one that is returned."""
+
         store = self.make_store()
         store.set_many({"rendition:a": "old", "rendition:b": "stays"})
 
@@ -76,8 +73,8 @@ class RecordStoreContract:
         found = dict(store.get_many(["rendition:a", "rendition:b"]))
         assert found == {"rendition:a": "new", "rendition:b": "stays"}
 
-    def test_what_was_deleted_is_absent(self) -> None:
-        """Deleting forgets the named keys, those never set included, and leaves the others."""
+    def test_a_deleted_key_is_absent(self) -> None:
+        """Other keys stay, and deleting a key that was never set is no error."""
         store = self.make_store()
         store.set_many({"rendition:a": "1", "rendition:b": "2"})
 
@@ -85,8 +82,7 @@ class RecordStoreContract:
 
         assert dict(store.get_many(["rendition:a", "rendition:b"])) == {"rendition:b": "2"}
 
-    def test_nothing_is_a_valid_argument(self) -> None:
-        """Asking for, setting and deleting nothing does nothing."""
+    def test_empty_arguments_are_valid(self) -> None:
         store = self.make_store()
 
         store.set_many({})
@@ -94,8 +90,7 @@ class RecordStoreContract:
 
         assert dict(store.get_many([])) == {}
 
-    def test_keys_may_be_read_only_once(self) -> None:
-        """Any iterable of keys will do, a generator too."""
+    def test_keys_may_come_from_a_generator(self) -> None:
         store = self.make_store()
         store.set_many({"rendition:a": "1"})
 
@@ -104,13 +99,13 @@ class RecordStoreContract:
         assert dict(store.get_many(["rendition:a"])) == {}
 
     def test_another_object_sees_the_same(self) -> None:
-        """What one process has recorded, another one knows."""
+        """All processes share one backend."""
         self.make_store().set_many({"rendition:a": "1"})
 
         assert dict(self.make_store().get_many(["rendition:a"])) == {"rendition:a": "1"}
 
     def test_many_are_kept_at_once(self) -> None:
-        """Hundreds of records are all there: nothing is thrown away at a default limit."""
+        """The store has no default limit that deletes records."""
         texts = {record_key("default", f"{number}.jpg"): str(number) for number in range(MANY)}
         store = self.make_store()
 
@@ -118,8 +113,7 @@ class RecordStoreContract:
 
         assert dict(store.get_many(texts)) == texts
 
-    def test_writers_at_once_lose_nothing(self) -> None:
-        """What workers record at the same time is all there afterwards."""
+    def test_concurrent_writers_lose_no_update(self) -> None:
 
         def write(writer: int) -> None:
             store = self.make_store()
@@ -136,8 +130,8 @@ class RecordStoreContract:
         found = self.make_store().get_many([f"rendition:{name}" for name in names])
         assert dict(found) == {f"rendition:{name}": name for name in names}
 
-    def test_every_file_name_has_a_record_of_its_own(self) -> None:
-        """Records of names that look alike, or break things elsewhere, do not mix."""
+    def test_every_file_name_has_its_own_record(self) -> None:
+        """Similar names and names with unusual characters do not collide."""
         plans = [_plan(name) for name in HOSTILE_NAMES]
         recorder = Recorder(self.make_store())
 
@@ -148,7 +142,7 @@ class RecordStoreContract:
         assert versions == {plan.path: f"of {plan.path}" for plan in plans}
 
     def test_failures_are_kept_with_reason_and_count(self) -> None:
-        """A failed rendition says why, and how often in a row it failed."""
+        """A failed record holds the reason and the number of consecutive failures."""
         plan, recorder = _plan("a.jpg"), Recorder(self.make_store())
         error = SourceUnreadable("truncated at byte 5")
 
@@ -157,10 +151,13 @@ class RecordStoreContract:
 
         record = recorder.recall([plan])[plan.path]
         assert (record.state, record.attempts) == (RecordState.FAILED, 3)
-        assert (record.kind, record.error) == ("unreadable", str(error))
+        assert (record.kind, record.headline, record.detail) == (
+            error.kind,
+            error.headline,
+            error.detail,
+        )
 
-    def test_success_after_failures_starts_afresh(self) -> None:
-        """A rendition that was made has no failure left."""
+    def test_success_clears_earlier_failures(self) -> None:
         plan, recorder = _plan("a.jpg"), Recorder(self.make_store())
         recorder.record_failed({plan: SourceUnreadable("truncated")}, "v1")
 
@@ -168,27 +165,25 @@ class RecordStoreContract:
 
         record = recorder.recall([plan])[plan.path]
         assert record.is_current(plan, "v2")
-        assert (record.attempts, record.kind, record.error) == (0, "", "")
+        assert (record.attempts, record.kind, record.headline, record.detail) == (0, "", "", "")
 
-    def test_what_is_forgotten_is_unknown(self) -> None:
-        """After forgetting, nothing is known of a path."""
+    def test_a_deleted_record_is_absent(self) -> None:
         plan, recorder = _plan("a.jpg"), Recorder(self.make_store())
         recorder.record_created([plan], "v1")
 
-        recorder.forget(plan.storage, [plan.path])
+        recorder.delete(plan.storage, [plan.path])
 
         assert recorder.recall([plan]) == {}
 
-    def test_a_text_of_somebody_else_is_unknown(self) -> None:
-        """What is no record of ours, or one of another version, counts as nothing."""
+    def test_a_text_that_is_not_a_record_is_ignored(self) -> None:
+        """The cache may be shared with other code, or with another version of this one."""
         plan, store = _plan("a.jpg"), self.make_store()
         for text in ("", "junk", "[]", "null", "7", '{"v":0}', '{"v":1}', '{"v":1,"path":"a.jpg"}'):
             store.set_many({record_key(plan.storage, plan.path): text})
 
             assert Recorder(store).recall([plan]) == {}, text
 
-    def test_an_unreachable_memory_has_one_error(self) -> None:
-        """Where the memory does not answer, every method says so with StoreUnavailable."""
+    def test_an_unreachable_store_raises_store_unavailable(self) -> None:
         store = self.make_unreachable_store()
 
         for call in (
@@ -200,7 +195,7 @@ class RecordStoreContract:
                 call()
             except StoreUnavailable:
                 continue
-            raise AssertionError("No StoreUnavailable was raised.")
+            raise AssertionError("The method did not raise StoreUnavailable.")
 
 
 HOSTILE_NAMES = (

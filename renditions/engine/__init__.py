@@ -1,1 +1,1 @@
-"""Make renditions, say whether they are made, take files over, take them away."""
+"""Make renditions, tell whether they are made, adopt existing files, and delete files."""

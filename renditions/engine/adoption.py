@@ -1,4 +1,4 @@
-"""Files that exist already: is this one a rendition that can be taken over as it is?"""
+"""Adopt files: decide whether an existing file is a rendition that can stay as it is."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,12 +18,13 @@ from renditions.signals import renditions_made
 from renditions.storage import publish
 from renditions.storage.originals import source_version
 
-# Mean difference of two renditions of one picture by two encoders; unlike ones are beyond 20.
-_SAME_PICTURE = 6.0
+# Mean difference per channel, 0-255. Two encoders stay below it for one picture; two different
+# pictures differ by more than 20.
+_MAX_DIFFERENCE = 6.0
 
 
 class Verdict(StrEnum):
-    """What was found where a rendition should lie."""
+    """What exists at the path of a rendition."""
 
     ADOPTED = "adopted"
     MISSING = "missing"
@@ -37,46 +38,48 @@ class Verdict(StrEnum):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether something lies there that is not taken over."""
+        """Whether a file exists that cannot be adopted."""
         return self not in (Verdict.ADOPTED, Verdict.MISSING)
 
 
 def adopt(
     storage: Storage, plans: Sequence[RenditionPlan], *, dry_run: bool
 ) -> dict[RenditionPlan, Verdict]:
-    """Take over the files that are at the paths of `plans`, all of one original; render nothing.
+    """Adopt the existing files at the paths of `plans`. Nothing is rendered.
 
-    The caller vouches for files on a storage that tells no dates: there the name is all the proof.
+    A storage without dates cannot show that a file is newer than its original. There the caller
+    is responsible that the files are current.
 
     Args:
-        dry_run: Change nothing.
+        plans: Of one original.
+        dry_run: Only return the verdicts.
     """
     if not plans:
         return {}
-    examination = Examination(storage, plans[0].original.name, needs_dates=False)
-    verdicts = {plan: examination.settled(plan, dry_run=dry_run) for plan in plans}
+    existing = ExistingFiles(storage, plans[0].original.name, require_dates=False)
+    verdicts = {plan: existing.safe_verdict(plan, dry_run=dry_run) for plan in plans}
     adopted = [plan for plan, verdict in verdicts.items() if verdict is Verdict.ADOPTED]
     if adopted and not dry_run:
-        project_recorder().record_created(adopted, examination.source_version)
+        project_recorder().record_created(adopted, existing.source_version)
         renditions_made.send_robust(sender=None, original=plans[0].original)
     return verdicts
 
 
-class Examination:
-    """Of the files that may be renditions of one original, which is looked at once at most."""
+class ExistingFiles:
+    """The files that may be renditions of one original. The original is read at most once."""
 
-    def __init__(self, storage: Storage, original: str, *, needs_dates: bool = True) -> None:
-        """Examine for the original of that name.
+    def __init__(self, storage: Storage, original: str, *, require_dates: bool = True) -> None:
+        """Take the name of the original.
 
         Args:
-            needs_dates: Take nothing over from a storage that does not say which file is older.
+            require_dates: Adopt no file from a storage that has no modification dates.
         """
         self.storage = storage
         self.original = original
-        self.needs_dates = needs_dates
+        self.require_dates = require_dates
 
     def verdict(self, plan: RenditionPlan, path: str | None = None) -> Verdict:
-        """Return what lies at `path`, by default that of the plan; nothing is changed.
+        """Inspect the file at `path`, by default at the path of the plan. Nothing is changed.
 
         Raises:
             OSError: the storage did not answer.
@@ -85,7 +88,7 @@ class Examination:
         if not self.storage.exists(path):
             return Verdict.MISSING
         try:
-            if self._modified is None and self.needs_dates:
+            if self._modified is None and self.require_dates:
                 return Verdict.UNDATED
             if self._is_older(path):
                 return Verdict.OLDER
@@ -100,10 +103,10 @@ class Examination:
         return _compare(found, plan, original)
 
     def adopt(self, plan: RenditionPlan) -> Verdict:
-        """Return what lies at the plan's path, after it was put there from where it used to lie.
+        """Inspect the file at the path of the plan; copy it there first from its old path.
 
-        The inherited package took the spaces out of names. What lies at such a path may be a
-        rendition of another original; it is taken over if it shows this one.
+        django-versatileimagefield removed the spaces from paths. So a file at such a path may
+        belong to another original, and is adopted only if it shows this one.
         """
         verdict = self.verdict(plan)
         if verdict is not Verdict.MISSING or " " not in plan.path:
@@ -113,22 +116,21 @@ class Examination:
         if verdict is Verdict.ADOPTED:
             with self.storage.open(old_path, "rb") as file:
                 data: bytes = file.read()
-            if difference(data, self._rendered(plan), conf.limits()) > _SAME_PICTURE:
+            if difference(data, self._rendered(plan), conf.limits()) > _MAX_DIFFERENCE:
                 return Verdict.MISSING
             publish(self.storage, plan.path, data)
         return verdict
 
-    def settled(self, plan: RenditionPlan, *, dry_run: bool) -> Verdict:
-        """Return what `adopt` does, or `verdict` where nothing may be changed; raises nothing."""
+    def safe_verdict(self, plan: RenditionPlan, *, dry_run: bool) -> Verdict:
+        """Like `adopt`, or like `verdict` if `dry_run`; an error of the storage is UNANSWERED."""
         try:
             return self.verdict(plan) if dry_run else self.adopt(plan)
-        # An object store's client has errors of its own, and one name stops no other.
+        # Clients of object stores raise errors of their own. One bad path must not stop the others.
         except Exception:  # noqa: BLE001
             return Verdict.UNANSWERED
 
     @property
     def source_version(self) -> str:
-        """What changes whenever the original is replaced."""
         return source_version(self.storage, self.original)
 
     def _is_older(self, path: str) -> bool:

@@ -1,6 +1,6 @@
-"""Take away every rendition of one picture, the ones included that no key set names.
+"""Delete the renditions of one picture, also those that no key set names.
 
-A folder is listed, and what lies in it is recognised by its name alone.
+They are found by listing a folder and matching the file names.
 """
 
 import posixpath
@@ -16,87 +16,86 @@ from renditions.planning.registry import registry
 from renditions.records import project_recorder
 from renditions.storage import delete_file, storage_label
 
-# What a processor makes of these tells whether its results are equally long.
+# Inputs to find out whether the results of a FILENAME_PROCESSOR all have one length, as a digest.
 _SAMPLES = ("x", "thumbnail-1x1", "crop-c0-5__0-5-100x100-70")
 
 
 def prune(storage: Storage, plans: Iterable[RenditionPlan]) -> None:
-    """Delete the files of `plans` and forget their records.
+    """Delete the files of `plans` and their records.
 
     Raises:
-        StorageFailed: the storage refused; the records of the files that are left stay.
+        StorageFailed: the storage did not delete a file; records of the remaining files stay.
     """
     recorder = project_recorder()
     for plan in plans:
         delete_file(storage, plan.path)
-        recorder.forget(plan.storage, [plan.path])
+        recorder.delete(plan.storage, [plan.path])
 
 
 def delete_sized(storage: Storage, original: Original) -> None:
-    """Take the sized renditions of `original` away, not those that are filtered, too."""
+    """Delete the renditions of `original` that are sized and not filtered."""
     filename = posixpath.basename(original.name)
     stem = re.escape(split_extension(filename)[0])
-    pattern = _sized(stem, _suffix(filename), original)
-    _delete(storage, sized_folder(original.name), re.compile(pattern).fullmatch)
+    pattern = _sized_pattern(stem, _suffix_pattern(filename), original)
+    _delete_matching(storage, sized_folder(original.name), re.compile(pattern).fullmatch)
 
 
 def delete_filtered(storage: Storage, original: Original) -> None:
-    """Take the renditions of `original` away that are filtered, but not sized."""
-    pattern = _filtered(original) + _extension(original)
-    _delete(storage, filtered_folder(original.name), re.compile(pattern).fullmatch)
+    """Delete the renditions of `original` that are filtered and not sized."""
+    pattern = _filtered_pattern(original) + _extension_pattern(original)
+    _delete_matching(storage, filtered_folder(original.name), re.compile(pattern).fullmatch)
 
 
 def delete_filtered_sized(storage: Storage, original: Original) -> None:
-    """Take the renditions of `original` away that are filtered and sized."""
-    suffix = _extension(original) + r"(\.\w+)?"
-    pattern = _sized(_filtered(original), suffix, original)
-    _delete(storage, filtered_sized_folder(original.name), re.compile(pattern).fullmatch)
+    """Delete the renditions of `original` that are filtered and sized."""
+    suffix = _extension_pattern(original) + r"(\.\w+)?"
+    pattern = _sized_pattern(_filtered_pattern(original), suffix, original)
+    _delete_matching(storage, filtered_sized_folder(original.name), re.compile(pattern).fullmatch)
 
 
 def delete_tagged(storage: Storage, name: str, folder: str, tag: re.Pattern[str]) -> None:
-    """Take away what lies in `folder` as `<stem of name><tag><extension of name>`."""
+    """Delete the files in `folder` that are named `<stem of name><tag><extension of name>`."""
     stem, dot = posixpath.splitext(posixpath.basename(name))
 
     def is_tagged(found: str) -> bool:
         middle = found.removeprefix(stem).removesuffix(dot)
         return found == f"{stem}{middle}{dot}" and bool(tag.match(middle))
 
-    _delete(storage, folder, is_tagged)
+    _delete_matching(storage, folder, is_tagged)
 
 
 def sized_folder(name: str) -> str:
-    """Return the folder of sized renditions of the picture called `name`."""
+    """Return the folder of the sized renditions of the original `name`."""
     return posixpath.join(conf.layout().sized_dirname, posixpath.dirname(name))
 
 
 def filtered_folder(name: str) -> str:
-    """Return the folder of its filtered renditions."""
+    """Return the folder of the filtered renditions of the original `name`."""
     return posixpath.join(posixpath.dirname(name), conf.layout().filtered_dirname)
 
 
 def filtered_sized_folder(name: str) -> str:
-    """Return the folder of those that are filtered and sized."""
+    """Return the folder of the filtered and sized renditions of the original `name`."""
     return posixpath.join(sized_folder(name), conf.layout().filtered_dirname)
 
 
-def _sized(stem: str, suffix: str, original: Original) -> str:
+def _sized_pattern(stem: str, suffix: str, original: Original) -> str:
     """Return a pattern of the file names of sized renditions.
 
-    What describes a rendition may have been processed. Where the results of the processor are
-    equally long, that is what they are known by; where not, only renditions that some key set
-    names can be known.
+    A FILENAME_PROCESSOR replaces the readable part of a name. If its results all have one length,
+    the pattern is this length. Otherwise only the renditions of key sets can be found.
     """
     process = conf.layout().process_key
     if process is str:
         sizers = "|".join(registry.filename_patterns())
         return rf"{stem}-({sizers})-\d+x\d+(-\d+)?{suffix}"
-    made = [process(sample) for sample in _SAMPLES]
-    if len({len(text) for text in made}) == 1 and not any("-" in text for text in made):
-        return rf"{stem}-[^-.]{{{len(made[0])}}}{suffix}"
-    return "|".join(map(re.escape, _names_of_key_sets(original))) or "(?!)"
+    results = [process(sample) for sample in _SAMPLES]
+    if len({len(text) for text in results}) == 1 and not any("-" in text for text in results):
+        return rf"{stem}-[^-.]{{{len(results[0])}}}{suffix}"
+    return "|".join(map(re.escape, _filenames_in_key_sets(original))) or "(?!)"
 
 
-def _names_of_key_sets(original: Original) -> set[str]:
+def _filenames_in_key_sets(original: Original) -> set[str]:
     return {
         posixpath.basename(plan.path)
         for name in conf.key_set_names()
@@ -104,28 +103,28 @@ def _names_of_key_sets(original: Original) -> set[str]:
     }
 
 
-def _filtered(original: Original) -> str:
+def _filtered_pattern(original: Original) -> str:
     stem = re.escape(split_extension(posixpath.basename(original.name))[0])
     filters = "|".join(map(re.escape, registry.filter_classes))
     return rf"{stem}__({filters})__"
 
 
-def _extension(original: Original) -> str:
+def _extension_pattern(original: Original) -> str:
     return rf"\.{re.escape(split_extension(posixpath.basename(original.name))[1])}"
 
 
-def _suffix(filename: str) -> str:
-    """Return a pattern of how the names of sized renditions end, converted ones included."""
+def _suffix_pattern(filename: str) -> str:
+    """Return a pattern of the extensions of sized renditions, also of converted ones."""
     extension = re.escape(split_extension(filename)[1])
     return rf"\.{extension}(\.\w+)?" if "." in filename else rf"(\.{extension}|-\.\w+)"
 
 
-def _delete(storage: Storage, folder: str, is_meant: Callable[[str], object]) -> None:
+def _delete_matching(storage: Storage, folder: str, matches: Callable[[str], object]) -> None:
     try:
         _, names = storage.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return
-    paths = [posixpath.join(folder, name) for name in names if is_meant(name)]
+    paths = [posixpath.join(folder, name) for name in names if matches(name)]
     for path in paths:
         delete_file(storage, path)
-    project_recorder().forget(storage_label(storage), paths)
+    project_recorder().delete(storage_label(storage), paths)

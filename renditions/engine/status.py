@@ -1,7 +1,7 @@
-"""Is a rendition made, is it current, and if not, why? Everything that asks this asks here.
+"""Is a rendition made, is it current, and if not, why? This module makes nothing.
 
-Nothing is made by asking. Pages, saves, bulk runs and the API differ only in how far they look:
-each step further costs a call to the storage that the step before does not.
+Pages, saves, bulk runs and the API all ask here. They differ in how far they look, and each step
+costs more calls to the storage.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,44 +10,45 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from django.core.files.storage import Storage
+from django.utils.translation import gettext
 
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RecordState, RenditionRecord, project_recorder
 from renditions.signals import renditions_made
 from renditions.storage.originals import source_version
 
-from .adoption import Examination, Verdict
+from .adoption import ExistingFiles, Verdict
 
-# A page does not try a broken picture again for every visitor. It waits this long after a failure,
-# and twice as long after each further one.
+# A page must not render a broken picture again for every visitor. It waits this long after the
+# first failure, and twice as long after each further one.
 RETRY_AFTER_S = 60
 RETRY_AFTER_MAX_S = 86_400
 
 
 class Look(IntEnum):
-    """How far to look."""
+    """How far to look. Each value includes the ones before it."""
 
-    RECORDS = 0  # the records alone: one call to the cache
-    ORIGINAL = 1  # and whether the original is still the one that the renditions were made from
-    FILES = 2  # and whether each file is there
+    RECORDS = 0  # the records: one call to the cache
+    ORIGINAL = 1  # whether the original was replaced since: one or two calls to the storage
+    FILES = 2  # whether each file exists: one more call for each
 
 
 @dataclass(frozen=True, slots=True)
 class RenditionStatus:
-    """What is known of one rendition."""
+    """The status of one rendition."""
 
     plan: RenditionPlan
-    record: RenditionRecord | None  # None: no file is known, and no failure
+    record: RenditionRecord | None  # None: neither a file nor a failure is known
 
     @property
     def is_made(self) -> bool:
-        """Whether a whole file is at the plan's path. It may be of an older original."""
+        """Whether a complete file is at the path, perhaps from an older original."""
         return self.record is not None and self.record.state is RecordState.CREATED
 
     @property
     def reason(self) -> str:
-        """Why the last attempt failed; empty if it did not, or if there was none."""
-        return self.record.error if self.record else ""
+        """Why the last attempt failed, in the language of the reader; empty if it did not fail."""
+        return gettext(self.record.headline) if self.record and self.record.headline else ""
 
 
 def survey(
@@ -55,22 +56,22 @@ def survey(
     plans: Sequence[RenditionPlan],
     records: Mapping[str, RenditionRecord] | None = None,
 ) -> list[RenditionStatus]:
-    """Return the status of each of `plans`, which are of one original.
+    """Return the status of each plan.
 
-    Where nothing is known of a rendition, its file is looked for; a good one is recorded, so that
-    the next question needs no look at the storage.
+    A rendition without a record is looked up on the storage. If its file is good, it is recorded,
+    so the next call needs no storage.
 
     Args:
-        records: What `recall` returned for these plans and perhaps others; by default it is asked.
+        plans: Of one original.
+        records: The result of `recall` for these plans and perhaps others; None: recall them now.
     """
     known = dict(recall(plans) if records is None else records)
     unknown = [plan for plan in plans if plan.path not in known]
     if unknown:
-        examination = Examination(storage, unknown[0].original.name)
-        found = [p for p in unknown if examination.settled(p, dry_run=True) is Verdict.ADOPTED]
+        existing = ExistingFiles(storage, unknown[0].original.name)
+        found = [p for p in unknown if existing.safe_verdict(p, dry_run=True) is Verdict.ADOPTED]
         if found:
-            recorder = project_recorder()
-            known |= recorder.record_created(found, examination.source_version)
+            known |= project_recorder().record_created(found, existing.source_version)
             renditions_made.send_robust(sender=None, original=found[0].original)
     return [RenditionStatus(plan, known.get(plan.path)) for plan in plans]
 
@@ -81,34 +82,35 @@ def are_made(
     look: Look,
     records: Mapping[str, RenditionRecord] | None = None,
 ) -> bool:
-    """Whether each of `plans`, which are of one original, is made and current.
+    """Whether all `plans` are made and current.
 
-    If the storage does not answer, the answer is no: whoever then makes them finds the reason.
+    False if the storage does not answer: the attempt to make them then records the reason.
 
     Args:
+        plans: Of one original.
         look: How far to look.
-        records: What `recall` returned for these plans and perhaps others; by default it is asked.
+        records: The result of `recall` for these plans and perhaps others; None: recall them now.
     """
     if not plans:
         return True
     records = recall(plans) if records is None else records
-    # Before the storage is asked anything.
+    # This check needs no call to the storage, so it comes first.
     if not _are_recorded(plans, records):
         return False
     if look >= Look.ORIGINAL:
         version = version_now(storage, plans[0].original.name)
         if version is None or not _are_recorded(plans, records, version):
             return False
-    return look < Look.FILES or _are_there(storage, plans)
+    return look < Look.FILES or _exist(storage, plans)
 
 
 def recall(plans: Iterable[RenditionPlan]) -> dict[str, RenditionRecord]:
-    """Return the records that there are of `plans`, of any originals, by path."""
+    """Return the existing records of `plans` by path. The plans may be of several originals."""
     return project_recorder().recall(plans)
 
 
 def may_try_now(plan: RenditionPlan) -> bool:
-    """Whether a page that needs the rendition makes it: it is not made, or failed a while ago."""
+    """Whether a page should make the rendition: it is not made, and did not fail just now."""
     record = recall([plan]).get(plan.path)
     if record is None or record.fingerprint != plan.fingerprint:
         return True
@@ -119,10 +121,10 @@ def may_try_now(plan: RenditionPlan) -> bool:
 
 
 def version_now(storage: Storage, name: str) -> str | None:
-    """Return the version of the original that is at `name` now; None: the storage does not say."""
+    """Return the current version of the original at `name`; None: the storage did not answer."""
     try:
         return source_version(storage, name)
-    # The client of an object store has errors of its own, which cannot be imported here.
+    # Clients of object stores raise errors of their own, and this module cannot import them.
     except Exception:  # noqa: BLE001
         return None
 
@@ -132,7 +134,7 @@ def _are_recorded(
     records: Mapping[str, RenditionRecord],
     version: str | None = None,
 ) -> bool:
-    """Whether `records` say that `plans` are made, and from `version` where that is given."""
+    """Whether all `plans` have a current record, and one of `version` if it is given."""
     known = [(plan, records.get(plan.path)) for plan in plans]
     return all(
         record and record.is_current(plan, version or record.source_version)
@@ -140,7 +142,7 @@ def _are_recorded(
     )
 
 
-def _are_there(storage: Storage, plans: Sequence[RenditionPlan]) -> bool:
+def _exist(storage: Storage, plans: Sequence[RenditionPlan]) -> bool:
     try:
         return all(storage.exists(plan.path) for plan in plans)
     except Exception:  # noqa: BLE001

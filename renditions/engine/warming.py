@@ -1,6 +1,6 @@
-"""The one executor: carries plans out, and records what became of each.
+"""The only executor of plans: it makes renditions and records the result of each.
 
-The task after a save, a retry, a bulk run, the synchronous warmer, and a page that asks for a
+The task after a save, a retry, a bulk run, the synchronous warmer and a page that creates a
 rendition on demand all end here.
 """
 
@@ -29,7 +29,7 @@ from renditions.storage import publish
 from renditions.storage.failures import storage_error
 from renditions.storage.originals import source_version
 
-from .adoption import Examination, Verdict
+from .adoption import ExistingFiles, Verdict
 from .status import version_now
 
 logger = logging.getLogger(__name__)
@@ -38,38 +38,38 @@ StillWanted = Callable[[RenditionPlan], bool]
 
 
 class Result(StrEnum):
-    """What became of one plan."""
+    """The result of one plan."""
 
     CREATED = "created"  # rendered and published now
-    CURRENT = "current"  # made before, from this very original
-    ADOPTED = "adopted"  # a good file without a record was there
+    CURRENT = "current"  # made before, from this version of the original
+    ADOPTED = "adopted"  # a good file without a record existed
     FAILED = "failed"
-    UNWANTED = "unwanted"  # the work was withdrawn while it was being done
+    UNWANTED = "unwanted"  # the job was superseded before the rendition was published
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One plan and what became of it."""
+    """One plan and its result."""
 
     plan: RenditionPlan
     result: Result
-    error: RenditionError | None = None  # exactly where `result` is FAILED
+    error: RenditionError | None = None  # set if and only if `result` is FAILED
 
 
 @dataclass(frozen=True, slots=True)
 class WarmReport:
-    """What became of each plan, in the order of the plans."""
+    """The outcome of each plan, in the order of the plans."""
 
     outcomes: tuple[Outcome, ...] = ()
     source_version: str = ""  # of the original that was used; empty: it was not found
 
     def of(self, *results: Result) -> tuple[RenditionPlan, ...]:
-        """Return the plans that came to one of `results`."""
+        """Return the plans with one of `results`."""
         return tuple(outcome.plan for outcome in self.outcomes if outcome.result in results)
 
     @property
     def made(self) -> tuple[RenditionPlan, ...]:
-        """The plans whose rendition is there now, made by this call or before."""
+        """The plans whose rendition exists now, made by this call or before."""
         return self.of(Result.CREATED, Result.CURRENT, Result.ADOPTED)
 
     @property
@@ -79,20 +79,20 @@ class WarmReport:
 
 
 def warm(storage: Storage, plans: Sequence[RenditionPlan], *, force: bool = False) -> WarmReport:
-    """Make every rendition of one original that is not there, and record what became of each.
+    """Make every missing rendition of one original, and record the result of each.
 
-    If the original is replaced meanwhile, all are made again from the new one: what was published
-    may be over renditions that another process has made of it. This happens once, because there
-    are storages whose dates change at each look.
+    If the original is replaced meanwhile, all renditions are rendered once more: this call may
+    have overwritten newer renditions of another process. They are not compared a third time,
+    because the dates of some storages change at each look.
 
     Args:
-        storage: Where original and renditions are.
-        plans: Of one and the same original.
-        force: Make those again that are there.
+        storage: Of the original and the renditions.
+        plans: Of one original.
+        force: Render existing renditions again.
     """
     report = warm_once(storage, plans, force=force)
-    has_worked = bool(report.of(Result.CREATED, Result.FAILED))
-    if has_worked and report.made and _was_replaced(storage, plans, report):
+    has_rendered = bool(report.of(Result.CREATED, Result.FAILED))
+    if has_rendered and report.made and _was_replaced(storage, plans, report):
         report = warm_once(storage, plans, force=True)
     if report.made:
         renditions_made.send_robust(sender=None, original=plans[0].original)
@@ -107,21 +107,21 @@ def warm_once(
     still_wanted: StillWanted | None = None,
     interrupts: tuple[type[Exception], ...] = (),
 ) -> WarmReport:
-    """Make what is outstanding, without a second look at the original.
+    """Like `warm`, but the original is not compared again at the end.
 
-    The original is opened and decoded once for all renditions, or not at all if nothing is
-    outstanding. A rendition that fails is recorded, and the others go on. This is for a caller who
-    is told of a save that comes between, as the ledger tells a worker; all others call `warm`.
+    The original is opened and decoded once for all renditions, and not at all if none is missing.
+    If one rendition fails, the others are still made. A worker uses this function, because the
+    ledger tells it about a save meanwhile. All other callers use `warm`.
 
     Args:
-        storage: Where original and renditions are.
-        plans: Of one and the same original.
-        force: Make those again that are there.
-        still_wanted: Asked right before each rendition is published; False leaves it out.
-        interrupts: Exceptions that mean "stop now" and not "this rendition failed".
+        storage: Of the original and the renditions.
+        plans: Of one original.
+        force: Render existing renditions again.
+        still_wanted: Called immediately before each rendition is published. False: skip it.
+        interrupts: Exceptions that end the call. Any other one only fails a rendition.
 
     Raises:
-        one of `interrupts`; whatever was published by then is whole and recorded.
+        one of `interrupts`: the files published so far are complete and recorded.
     """
     if not plans:
         return WarmReport()
@@ -133,7 +133,7 @@ def _was_replaced(storage: Storage, plans: Sequence[RenditionPlan], report: Warm
 
 
 class _Attempt:
-    """One call of `warm_once`: what its steps share."""
+    """The state of one call of `warm_once`."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class _Attempt:
         with self._failing(self.plans, StorageFailed):
             self.source_version = source_version(self.storage, self.plans[0].original.name)
             if not force:
-                self._take_what_is_there()
+                self._reuse_existing()
         outstanding = [plan for plan in self.plans if plan not in self.outcomes]
         if outstanding:
             self._render(outstanding)
@@ -166,23 +166,23 @@ class _Attempt:
         self.recorder.record_failed(failures, self.source_version)
         return WarmReport(tuple(self.outcomes[plan] for plan in self.plans), self.source_version)
 
-    def _take_what_is_there(self) -> None:
+    def _reuse_existing(self) -> None:
         records = self.recorder.recall(self.plans)
-        examination = Examination(self.storage, self.plans[0].original.name)
+        existing = ExistingFiles(self.storage, self.plans[0].original.name)
         for plan in self.plans:
             with self._failing([plan], StorageFailed):
-                self._take(plan, records.get(plan.path), examination)
-        there = [done.plan for done in self.outcomes.values() if done.error is None]
-        self.recorder.record_created(there, self.source_version)
+                self._reuse(plan, records.get(plan.path), existing)
+        reused = [done.plan for done in self.outcomes.values() if done.error is None]
+        self.recorder.record_created(reused, self.source_version)
 
-    def _take(
-        self, plan: RenditionPlan, record: RenditionRecord | None, examination: Examination
+    def _reuse(
+        self, plan: RenditionPlan, record: RenditionRecord | None, existing: ExistingFiles
     ) -> None:
         if record and record.is_current(plan, self.source_version):
             if self.storage.exists(plan.path):
-                self._note(plan, Result.CURRENT)
-        elif record is None and examination.adopt(plan) is Verdict.ADOPTED:
-            self._note(plan, Result.ADOPTED)
+                self._set_outcome(plan, Result.CURRENT)
+        elif record is None and existing.adopt(plan) is Verdict.ADOPTED:
+            self._set_outcome(plan, Result.ADOPTED)
 
     def _render(self, plans: Collection[RenditionPlan]) -> None:
         recipes = [self.recipes[plan] for plan in plans]
@@ -200,38 +200,41 @@ class _Attempt:
         name = self.plans[0].original.name
         try:
             file = self.storage.open(name, "rb")
-            # Some storages ask for the file only now.
+            # Some storages fetch the file only when it is used.
             file.seek(0)
         except FileNotFoundError as error:
-            raise SourceMissing(f"The original {name!r} is not on its storage.") from error
+            raise SourceMissing(name) from error
         except OSError as error:
             raise storage_error(name, error) from error
         except self.interrupts:
             raise
         except MemoryError:
             raise
-        # The client of an object store has errors of its own, which cannot be imported here.
+        # Clients of object stores raise errors of their own, and this module cannot import them.
         except Exception as error:
-            reason = f"The original {name!r} cannot be read: {type(error).__name__}: {error}"
-            raise StorageFailed(reason) from error
+            raise StorageFailed(f"{name}: {type(error).__name__}: {error}") from error
         with file:
             yield cast("BinaryIO", file)
 
     def _make(self, plan: RenditionPlan, picture: Picture) -> None:
         rendered = picture.render(self.recipes[plan])
         if self.still_wanted and not self.still_wanted(plan):
-            self._note(plan, Result.UNWANTED)
+            self._set_outcome(plan, Result.UNWANTED)
             return
         with self._failing([plan], StorageFailed):
             publish(self.storage, plan.path, rendered.data)
-            self._note(plan, Result.CREATED)
+            self._set_outcome(plan, Result.CREATED)
             self.recorder.record_created([plan], self.source_version)
 
     @contextmanager
     def _failing(
         self, plans: Collection[RenditionPlan], unforeseen: type[RenditionError]
     ) -> Iterator[None]:
-        """Turn whatever is raised inside into failures of those `plans` that have no outcome."""
+        """Turn an exception into a failure of those `plans` that have no outcome yet.
+
+        Args:
+            unforeseen: The error for an exception that is not a RenditionError.
+        """
         try:
             yield
         except self.interrupts:
@@ -239,8 +242,8 @@ class _Attempt:
         except RenditionError as error:
             self._fail(plans, error)
         except MemoryError as error:
-            self._fail(plans, OutOfMemory(f"The process ran out of memory. {error}".strip()))
-        # The one home of this: a bad picture, sizer or storage never stops another one.
+            self._fail(plans, OutOfMemory(*error.args))
+        # Only here: a broken picture, sizer or storage must not stop another one.
         except Exception as error:
             self._fail(plans, unforeseen(f"{type(error).__name__}: {error}"))
 
@@ -248,15 +251,17 @@ class _Attempt:
         for plan in plans:
             self.outcomes.setdefault(plan, Outcome(plan, Result.FAILED, error))
 
-    def _note(self, plan: RenditionPlan, result: Result) -> None:
+    def _set_outcome(self, plan: RenditionPlan, result: Result) -> None:
         self.outcomes[plan] = Outcome(plan, result)
 
 
-def put_if_missing(storage: Storage, path: str, read: Callable[[], bytes]) -> bool | RenditionError:
-    """Put what `read` returns at `path`, unless a file is there already.
+def publish_if_missing(
+    storage: Storage, path: str, read: Callable[[], bytes]
+) -> bool | RenditionError:
+    """Write the bytes that `read` returns to `path`, unless the file exists.
 
     Returns:
-        Whether it was put there now, or why it could not be.
+        Whether the file was written, or why it could not be written.
     """
     try:
         if storage.exists(path):

@@ -1,7 +1,7 @@
-"""The frames of a moving picture, with what it takes to show them in the same rhythm again.
+"""The frames of an animation, and when each is shown.
 
-All frames at once would be far more than a picture may take. So they are composed once to learn
-what they have in common, and again for each rendition; few and small ones are kept.
+All frames at once may need far more memory than one picture. So they are composed once to learn
+what they have in common, and again for each rendition. If they are few and small, they are kept.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,15 +16,15 @@ from renditions.errors import DecodeTooLarge, SourceUnreadable
 
 from .formats import Format, format_named
 from .geometry import Size
-from .modes import GREYS, is_opaque
+from .modes import GREYSCALE_MODES, is_opaque
 from .sources import Limits, Source, check_frames, open_source, reading_pixels
 
-# Of a frame in its decoder and on its way. Measured with Pillow 13, where libwebp needs most.
+# Memory of a frame in the decoder and in the pipeline. Measured with Pillow 13; libwebp needs most.
 _BYTES_PER_PIXEL = 28
 
-_MAX_KEPT_PIXELS = 10_000_000  # of all frames, 4 bytes each
-# What the formats can say. Browsers show nothing for less than 20 ms, but for 100.
-_MAX_GIF_TICKS, _TICK_MS, _LEAST_TICKS = 65_535, 10, 2
+_MAX_KEPT_PIXELS = 10_000_000  # in all frames together, 4 bytes each
+# Limits of the formats. Browsers show a frame of less than 20 ms for 100 ms.
+_MAX_GIF_TICKS, _TICK_MS, _MIN_TICKS = 65_535, 10, 2
 _MAX_WEBP_MS, _MAX_LOOPS = 0xFFFFFF, 65_535
 
 Frames = Iterator[Image.Image]
@@ -32,27 +32,27 @@ Frames = Iterator[Image.Image]
 
 @dataclass(frozen=True, slots=True)
 class Animation:
-    """Frames as they are seen: what a format keeps as differences is composed already."""
+    """Composed frames: each is a full picture, not a difference to the frame before."""
 
-    first: Image.Image  # a copy, which may be changed
-    mode: str  # that can hold every frame: L, LA, RGB or RGBA
+    first: Image.Image  # a copy that may be changed
+    mode: str  # can hold every frame: L, LA, RGB or RGBA
     durations_ms: tuple[int, ...]
-    plays: int  # 0: for ever
-    frames: Callable[[], Frames]  # RGB or RGBA, and may be changed
+    plays: int  # 0: without end
+    frames: Callable[[], Frames]  # RGB or RGBA; they may be changed
 
     @property
     def transparent(self) -> bool:
-        """Whether something can be seen through some frame."""
+        """Whether a frame has transparent pixels."""
         return self.mode.endswith("A")
 
     def timing_for(self, row: Format) -> dict[str, Any]:
-        """Return Pillow's options that make `row` play like this."""
+        """Return the options of Pillow that give a file of format `row` the same timing."""
         timing: dict[str, Any] = {"duration": list(self.durations_ms)}
         if row.name == "GIF":
             timing["duration"] = _in_ticks(self.durations_ms)
-            # Frames that one can see through must not be laid over each other.
+            # 2: clear the frame before the next one, which would be seen through it.
             timing["disposal"] = 2 if self.transparent else 1
-            # A GIF counts repetitions, and one showing is no loop.
+            # A GIF counts repetitions; it has no loop if it plays once.
             if self.plays != 1:
                 timing["loop"] = min(max(self.plays - 1, 0), _MAX_LOOPS)
         elif row.name == "WEBP":
@@ -62,7 +62,7 @@ class Animation:
 
 
 def read_animation(source: Source, limits: Limits) -> Animation | None:
-    """Return what all frames of `source` have in common, or None if it stands still.
+    """Return the animation in `source`, or None if it is a still picture.
 
     Raises:
         TooManyFramePixels, DecodeTooLarge: before a frame is decoded.
@@ -80,18 +80,18 @@ def read_animation(source: Source, limits: Limits) -> Animation | None:
 
 
 def frame_bytes(source: Size) -> int:
-    """Return how much memory it takes to make frames from those of size `source`."""
+    """Return the memory that the decoder and the pipeline need for frames of size `source`."""
     return source.pixels * _BYTES_PER_PIXEL
 
 
 def _scan(source: Source, limits: Limits) -> Animation:
-    """Return the animation after looking at each of its frames."""
+    """Return the animation after a look at each of its frames."""
     image, durations, kept = source.image, list[int](), list[Image.Image]()
     first, grey, transparent, pixels = image, True, False, 0
     for frame in _composed(image):
         first = frame.copy() if not durations else first
         durations.append(int(image.info.get("duration") or 0))
-        grey = grey and image.mode in GREYS
+        grey = grey and image.mode in GREYSCALE_MODES
         transparent = transparent or not is_opaque(frame)
         pixels += frame.width * frame.height
         if pixels <= _MAX_KEPT_PIXELS:
@@ -99,18 +99,18 @@ def _scan(source: Source, limits: Limits) -> Animation:
         else:
             kept.clear()
     mode = ("L" if grey else "RGB") + ("A" if transparent else "")
-    # Opened anew, because a decoder that goes back may not begin with a clean slate.
-    anew = partial(_composed_anew, source.file, limits)
-    frames = (lambda: (frame.copy() for frame in kept)) if kept else anew
+    # Opened again: a decoder that seeks back may keep a state of later frames.
+    compose_again = partial(_compose_again, source.file, limits)
+    frames = (lambda: (frame.copy() for frame in kept)) if kept else compose_again
     return Animation(first, mode, tuple(durations), _plays(image), frames)
 
 
-def _composed_anew(file: BinaryIO, limits: Limits) -> Frames:
+def _compose_again(file: BinaryIO, limits: Limits) -> Frames:
     return _composed(open_source(file, limits).image)
 
 
 def _composed(image: Image.Image) -> Frames:
-    """Go through the frames of `image` and yield what is to be seen at each."""
+    """Yield each frame of `image` as it is seen."""
     with reading_pixels():
         for number in count():
             try:
@@ -131,12 +131,15 @@ def _plays(image: Image.Image) -> int:
 
 
 def _in_ticks(durations_ms: tuple[int, ...]) -> list[int]:
-    """Return durations that a GIF can say and that end where the frames end, as near as it can."""
+    """Return durations in whole ticks of a GIF.
+
+    Each frame ends as near as possible to its end in the original: rounding does not add up.
+    """
     due, shown, found = 0, 0, []
     for ms in durations_ms:
         due += ms
-        least = min(-(-ms // _TICK_MS), _LEAST_TICKS)
-        ticks = min(max(round((due - shown) / _TICK_MS), least), _MAX_GIF_TICKS)
+        shortest = min(-(-ms // _TICK_MS), _MIN_TICKS)
+        ticks = min(max(round((due - shown) / _TICK_MS), shortest), _MAX_GIF_TICKS)
         shown += ticks * _TICK_MS
         found.append(ticks * _TICK_MS)
     return found

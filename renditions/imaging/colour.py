@@ -1,4 +1,4 @@
-"""What the numbers mean: an embedded profile is applied, the result is sRGB, the profile goes."""
+"""Which colours do the values mean? An embedded profile is applied, and the result is sRGB."""
 
 import threading
 from io import BytesIO
@@ -7,16 +7,16 @@ from PIL import Image, ImageChops, ImageCms
 
 from .headers.icc import Profile
 
-_MAX_KEPT = 16  # ways to sRGB; each has up to 2 MB
+_MAX_TRANSFORMS = 16  # up to 2 MB each
 
 
 def to_srgb(image: Image.Image, profile: Profile | None) -> Image.Image:
     """Return `image` in sRGB: L, LA, RGB or RGBA.
 
     Args:
-        image: L, LA, RGB, RGBA, CMYK or LAB; one with alpha may be changed.
-        profile: The ICC profile its numbers are meant in. One that LittleCMS can't read, or that is
-            made for another kind of numbers, counts as none.
+        image: L, LA, RGB, RGBA, CMYK or LAB. A picture with alpha may be changed.
+        profile: Its ICC profile. A profile that LittleCMS cannot read, or for pictures of another
+            mode, counts as none.
     """
     if image.mode not in ("LA", "RGBA"):
         return _opaque_to_srgb(image, profile)
@@ -33,7 +33,7 @@ def to_srgb(image: Image.Image, profile: Profile | None) -> Image.Image:
 
 
 def usable_profile(mode: str, profile: Profile | None) -> bytes | None:
-    """Return `profile` as it was if the numbers of a picture of `mode` can be meant in it."""
+    """Return the bytes of `profile` if it is for pictures of `mode`."""
     return profile.data if profile and profile.mode == mode.removesuffix("A") else None
 
 
@@ -49,27 +49,27 @@ def _opaque_to_srgb(image: Image.Image, profile: Profile | None) -> Image.Image:
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
-_Way = ImageCms.ImageCmsTransform | None
-_KEPT: dict[tuple[bytes, str], _Way] = {}  # the latest is the last
-_KEPT_LOCK = threading.Lock()
+_Transform = ImageCms.ImageCmsTransform | None
+_TRANSFORMS: dict[tuple[bytes, str], _Transform] = {}  # the last one used is the last
+_TRANSFORMS_LOCK = threading.Lock()
 
 
-def _transform(profile: Profile | None, mode: str) -> _Way:
-    """Return the way from `profile` to sRGB, built once for all pictures of one camera.
+def _transform(profile: Profile | None, mode: str) -> _Transform:
+    """Return the transform from `profile` to sRGB, built once for all pictures of one camera.
 
-    None: there is no way, or nothing would change.
+    None: LittleCMS cannot build it, or it would change nothing.
     """
-    # By digest, so that no profile stays in memory for it.
+    # By digest: profiles of up to 5 MB do not stay in memory.
     key = (profile.digest if profile else b"", mode)
-    with _KEPT_LOCK:
-        way = _KEPT.pop(key) if key in _KEPT else _build(profile, mode)
-        _KEPT[key] = way
-        if len(_KEPT) > _MAX_KEPT:
-            del _KEPT[next(iter(_KEPT))]
-        return way
+    with _TRANSFORMS_LOCK:
+        transform = _TRANSFORMS.pop(key) if key in _TRANSFORMS else _build(profile, mode)
+        _TRANSFORMS[key] = transform
+        if len(_TRANSFORMS) > _MAX_TRANSFORMS:
+            del _TRANSFORMS[next(iter(_TRANSFORMS))]
+        return transform
 
 
-def _build(profile: Profile | None, mode: str) -> _Way:
+def _build(profile: Profile | None, mode: str) -> _Transform:
     srgb = ImageCms.createProfile("sRGB")
     try:
         source = (
@@ -77,7 +77,7 @@ def _build(profile: Profile | None, mode: str) -> _Way:
             if profile
             else ImageCms.createProfile("LAB")
         )
-        # Alpha is left alone.
+        # In RGBA mode, LittleCMS does not change alpha.
         transform = ImageCms.buildTransform(source, srgb, mode, "RGBA" if mode == "RGBA" else "RGB")
     except (OSError, ImageCms.PyCMSError):
         return None
@@ -85,7 +85,7 @@ def _build(profile: Profile | None, mode: str) -> _Way:
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Most profiles are sRGB itself: then no colour of a chart moves by more than 1."""
+    """Whether `transform` moves no colour of a chart by more than 1: most profiles are sRGB."""
     chart = Image.new("RGB", (17**3, 1))
     steps = [min(step * 16, 255) for step in range(17)]
     chart.putdata([(r, g, b) for r in steps for g in steps for b in steps])

@@ -1,4 +1,4 @@
-"""How a picture is written: fitted to what its format can hold, and with nothing but its pixels."""
+"""How a picture becomes a file: only its pixels, in a mode that the format can hold."""
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
@@ -11,17 +11,17 @@ from renditions.errors import OutOfMemory, RenderFailed
 
 from .formats import Encoding, Format
 from .geometry import Size
-from .modes import GREYS, WITH_ALPHA
+from .modes import GREYSCALE_MODES, WITH_ALPHA
 
 
 def encode(
     image: Image.Image, row: Format, encoding: Encoding, *, profile: bytes | None = None
 ) -> bytes:
-    """Return a file of format `row` that holds the picture and nothing else.
+    """Return a file of format `row` with the picture and no metadata.
 
     Args:
         image: As `fit` returns it.
-        profile: ICC profile to embed.
+        profile: The ICC profile to embed.
     """
     return _save(image, row, _options(image, row, encoding, profile))
 
@@ -35,16 +35,17 @@ def encode_frames(
     transparent: bool,
     profile: bytes | None = None,
 ) -> bytes:
-    """Return a file of format `row` that holds a moving picture and nothing else.
+    """Return a file of format `row` with the animation and no metadata.
 
     Args:
-        frames: Yields all frames, each as `fit` returns it, in one mode.
-        timing: The options that Pillow's encoder takes for it; one duration for each frame.
-        transparent: Whether some frame is.
+        frames: Yields all frames, each as `fit` returns it, all in one mode.
+        timing: Options of Pillow's encoder, among them one duration for each frame.
+        transparent: Whether a frame has transparent pixels.
+        profile: The ICC profile to embed.
     """
     lazy = LazyFrames(frames, len(timing["duration"]))
     options = {**_options(lazy, row, encoding, profile), **timing, "save_all": True}
-    return row.finish(_save(lazy, row, options), transparent)
+    return row.correct(_save(lazy, row, options), transparent)
 
 
 def _options(
@@ -72,8 +73,8 @@ def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
 
 
 def fit(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Image.Image:
-    """Return `image` in a mode that `row` can hold; its info says only what that needs."""
-    image.info = {}  # whatever an encoder finds there, it writes
+    """Return `image` in a mode that `row` can hold, with no info but a transparent colour."""
+    image.info = {}  # an encoder writes what it finds there
     if image.mode in row.modes:
         return image
     transparent = image.mode in WITH_ALPHA
@@ -81,21 +82,21 @@ def fit(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Im
         return flatten(image, background)
     if row.modes[0] == "P":
         return to_palette(image)
-    if image.mode in GREYS and not transparent and "L" in row.modes:
+    if image.mode in GREYSCALE_MODES and not transparent and "L" in row.modes:
         return image.convert("L")
     return image.convert("RGBA" if transparent else row.modes[0])
 
 
 def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Return `image` as it looks on paper of colour `background`."""
+    """Return `image` without alpha, over the colour `background`."""
     image = image.convert("RGBA")
-    paper = Image.new("RGB", image.size, background)
-    paper.paste(image, mask=image.getchannel("A"))
-    return paper
+    result = Image.new("RGB", image.size, background)
+    result.paste(image, mask=image.getchannel("A"))
+    return result
 
 
 def to_palette(image: Image.Image) -> Image.Image:
-    """Return `image` in 256 colours; what is more than half transparent becomes invisible."""
+    """Return `image` in 256 colours. A pixel with an alpha below 128 becomes invisible."""
     if image.mode not in WITH_ALPHA:
         return image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT)
     image = image.convert("RGBA")
@@ -107,23 +108,22 @@ def to_palette(image: Image.Image) -> Image.Image:
 
 
 class LazyFrames(Image.Image):
-    """A picture to seek in; each frame is made when its pixels are asked for.
+    """An animation for Pillow's encoders. A frame is rendered when its pixels are needed.
 
-    Encoders go through the frames from the first to the last. Some look at their modes before, for
-    which nothing has to be made.
+    So one frame at a time is in memory. Encoders read the frames from the first to the last; some
+    look at the mode of each frame before, which renders nothing.
     """
 
     def __init__(self, frames: Callable[[], Iterator[Image.Image]], count: int) -> None:
-        """Begin with the first frame.
+        """Show the first frame.
 
         Args:
-            frames: Gives all frames from the first on, as often as it is called; of one mode and
-                size.
-            count: How many there are.
+            frames: Yields all frames, each time that it is called; all have one mode and size.
+            count: Number of frames.
         """
         super().__init__()
         self.n_frames, self.is_animated = count, count > 1
-        self._all = frames
+        self._frames = frames
         self._wanted = 0
         self._rewind()
 
@@ -143,12 +143,12 @@ class LazyFrames(Image.Image):
         return super().load()
 
     def _rewind(self) -> None:
-        self._left, self._shown = self._all(), -1
+        self._remaining, self._shown = self._frames(), -1
         self._show_next()
 
     def _show_next(self) -> None:
-        self._im = None  # or two frames would be in memory
-        frame = next(self._left)
+        self._im = None  # free this frame before the next one is rendered
+        frame = next(self._remaining)
         self._shown += 1
         self._mode, self._size = frame.mode, frame.size
         self.im, self.palette, self.info = frame.im, frame.palette, frame.info

@@ -1,4 +1,4 @@
-"""What happens to the pixels of a rendition, its size apart."""
+"""What else is done to the pixels of a rendition. Its size stays."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
@@ -11,28 +11,28 @@ from .formats import Encoding, Format
 class AnyFilter(ABC):
     """What every filter has."""
 
-    # False: it makes a whole file from a whole picture, and shares no decode.
+    # False: it makes a whole file from the full-size picture, which it does not share.
     shares_decode: ClassVar[bool]
 
     def bind(self, name: str, storage: Any) -> Self:
-        """Return the filter to use for the original `name` on `storage`; mostly the same."""
+        """Return the filter to use for the original `name` on `storage`."""
         return self
 
 
 class Filter(AnyFilter):
-    """Changes pixels, not size; applied after the resize, so it sees few of them."""
+    """Changes pixels, not the size. It is applied after the resize, to few pixels."""
 
     shares_decode = True
 
     @abstractmethod
     def apply(self, image: Image.Image) -> Image.Image:
-        """Return the filtered picture; `image` is L, RGB or RGBA in sRGB and may be changed."""
+        """Return the filtered picture; `image` is L, LA, RGB or RGBA in sRGB and may be changed."""
 
 
 class FileFilter(AnyFilter):
-    """Makes a whole file from the picture at full size; sizers then work on that file.
+    """Makes a whole file from the full-size picture; sizers then work on this file.
 
-    Equal filters make equal files: all sizes of a picture share the file of one filter.
+    Equal filters make equal files: all sizes of a picture share one filtered file.
     """
 
     shares_decode = False
@@ -42,14 +42,14 @@ class FileFilter(AnyFilter):
         """Return the filtered picture as a file.
 
         Args:
-            image: Upright, at full size, a copy for this call, with `format` set.
+            image: Upright and at full size, with `format` set. It may be changed.
             row: The format to write.
             encoding: How to write it.
         """
 
 
 class Invert(Filter):
-    """Every colour becomes its complement; transparency stays."""
+    """Every colour becomes its complement. Transparency stays."""
 
     def apply(self, image: Image.Image) -> Image.Image:
         if image.mode not in ("LA", "RGBA"):

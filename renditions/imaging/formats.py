@@ -1,4 +1,4 @@
-"""What each output format is called, what it can hold and how it is written: one row each."""
+"""The table of formats: what each can hold and which options its encoder gets. One row each."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,9 +20,9 @@ class Encoding:
     avif_quality: int = 60
     avif_speed: int = 8  # 0 small to 10 fast
     png_compress_level: int = 4  # 0 fast to 9 small; 6 takes 1.8 times as long for 2 % less
-    background: tuple[int, int, int] = (255, 255, 255)  # sRGB, under what can't stay transparent
-    color: str = "srgb"  # or "keep": the profile stays, and is embedded
-    animation: str = "first"  # or "keep": all frames
+    background: tuple[int, int, int] = (255, 255, 255)  # sRGB, where a format has no alpha
+    color: str = "srgb"  # or "keep": embed the profile of the original
+    animation: str = "first"  # frame only, or "keep": all frames
 
 
 SaveOptions = Callable[[Encoding], Mapping[str, Any]]
@@ -30,22 +30,22 @@ SaveOptions = Callable[[Encoding], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One row."""
+    """One row of the table."""
 
-    name: str  # Pillow's; in lower case it ends a rendition key
-    extensions: tuple[str, ...]  # the first is given to new files
+    name: str  # Pillow's name; in lower case it is the last part of a rendition key
+    extensions: tuple[str, ...]  # new files get the first
     mime: str
-    modes: tuple[str, ...]  # that it can hold; what fits nowhere else becomes the first
+    modes: tuple[str, ...]  # that it can hold; a picture in another mode becomes the first
     save_options: SaveOptions
     alpha: bool = True
     animated: bool = False
-    profiles: bool = True  # whether Pillow can embed one
-    # What is left to do to a moving picture that Pillow wrote, if one can see through it or not.
-    finish: Callable[[bytes, bool], bytes] = lambda data, transparent: data
-    # Measured with Pillow 13: its decoder's buffers, which live as long as the picture does, and
-    # what `modes.to_working_mode` takes beside them.
+    profiles: bool = True  # whether Pillow can embed an ICC profile
+    # Corrects an animation that Pillow wrote. Takes the file and whether a frame is transparent.
+    correct: Callable[[bytes, bool], bytes] = lambda data, transparent: data
+    # Measured with Pillow 13: the buffers of the decoder, which live as long as the picture, and
+    # the memory that `modes.to_working_mode` needs at the same time.
     decode_bytes_per_pixel: int = 5
-    frame_bytes_per_pixel: int = 0  # the same of the encoder of a moving picture
+    frame_bytes_per_pixel: int = 0  # memory of the encoder of an animation
 
     @property
     def key(self) -> str:
@@ -65,7 +65,7 @@ def _webp(encoding: Encoding) -> Mapping[str, Any]:
 
 
 def _avif(encoding: Encoding) -> Mapping[str, Any]:
-    # One thread: as many pictures as there are workers are written at once.
+    # One thread: each worker process encodes a picture of its own at the same time.
     return {"quality": encoding.avif_quality, "speed": encoding.avif_speed, "max_threads": 1}
 
 
@@ -73,29 +73,29 @@ def _png(encoding: Encoding) -> Mapping[str, Any]:
     return {"compress_level": encoding.png_compress_level}
 
 
-def _plain(encoding: Encoding) -> Mapping[str, Any]:
+def _no_options(encoding: Encoding) -> Mapping[str, Any]:
     return {}
 
 
-# In a box of version 1, when it was made and when it was changed: eight bytes each.
+# Times of creation and of modification, 8 bytes each, in a box of version 1 (ISO/IEC 14496-12).
 _AVIF_TIMES = re.compile(rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", re.DOTALL)
 
 
 def _without_times(avif: bytes, transparent: bool) -> bytes:
-    """Return `avif` without the time of day, which libavif writes into animations."""
+    """Return `avif` with zeros for the current time, which libavif writes into animations."""
     boxes, name, pixels = avif.partition(b"mdat")
     return _AVIF_TIMES.sub(rb"\g<1>" + bytes(16), boxes) + name + pixels
 
 
-# Of the flags of a WebP with several parts, by RFC 9649.
+# The byte of flags in the VP8X chunk, and the flag for alpha (RFC 9649, section 2.7).
 _WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
 
 
 def _with_alpha_flag(webp: bytes, transparent: bool) -> bytes:
-    """Return `webp` with the word that one can see through it.
+    """Return `webp` with the flag for alpha if a frame is transparent.
 
-    libwebp says so only if some part that it kept of some frame is transparent, and keeps of each
-    what isn't.
+    libwebp crops each frame to the part that is not transparent. If nothing transparent is left in
+    these parts, it does not set the flag.
     """
     if not transparent or webp[12:16] != b"VP8X":
         return webp
@@ -119,7 +119,7 @@ FORMATS: tuple[Format, ...] = (
         ("gif",),
         "image/gif",
         ("P", "L"),
-        _plain,
+        _no_options,
         animated=True,
         profiles=False,
         frame_bytes_per_pixel=20,
@@ -131,7 +131,7 @@ FORMATS: tuple[Format, ...] = (
         ("RGB", "RGBA"),
         _webp,
         animated=True,
-        finish=_with_alpha_flag,
+        correct=_with_alpha_flag,
         decode_bytes_per_pixel=18,
         frame_bytes_per_pixel=28,
     ),
@@ -142,22 +142,22 @@ FORMATS: tuple[Format, ...] = (
         ("RGB", "L", "RGBA"),
         _avif,
         animated=True,
-        finish=_without_times,
+        correct=_without_times,
         decode_bytes_per_pixel=18,
         frame_bytes_per_pixel=56,
     ),
-    Format("TIFF", ("tif", "tiff"), "image/tiff", ("RGB", "L", "RGBA", "LA", "CMYK"), _plain),
-    Format("BMP", ("bmp",), "image/bmp", ("RGB", "L"), _plain, alpha=False, profiles=False),
+    Format("TIFF", ("tif", "tiff"), "image/tiff", ("RGB", "L", "RGBA", "LA", "CMYK"), _no_options),
+    Format("BMP", ("bmp",), "image/bmp", ("RGB", "L"), _no_options, alpha=False, profiles=False),
 )
 _BY_NAME = {row.key: row for row in FORMATS}
 _BY_EXTENSION = {extension: row for row in FORMATS for extension in row.extensions}
 
 
 def format_named(name: str) -> Format:
-    """Return the row called `name`, in any case.
+    """Return the row of the format `name`, in upper or lower case.
 
     Raises:
-        UnknownFormat: there is none.
+        UnknownFormat: the table has no such row.
     """
     row = _BY_NAME.get(name.lower())
     if row is None:
@@ -166,5 +166,5 @@ def format_named(name: str) -> Format:
 
 
 def format_for_extension(extension: str) -> Format | None:
-    """Return the row that `extension`, with or without its dot, belongs to."""
+    """Return the row of a file name's `extension`, with or without its dot."""
     return _BY_EXTENSION.get(extension.lower().lstrip("."))

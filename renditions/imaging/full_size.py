@@ -1,7 +1,7 @@
 """The picture at full size, for sizers and filters that make a whole file from it.
 
-They know nothing of a shared decode. Each gets an upright copy, with `format` set and with nothing
-in `info` that an encoder would carry over, a colour profile apart.
+They do not share the decode. Each gets an upright copy with `format` set. Of its `info`, only a
+colour profile would reach an encoder.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from .filters import FileFilter, Filter
 from .formats import Encoding, Format
 from .geometry import FocalPoint, Size
 from .headers.icc import read_profile
-from .modes import GREYS, detach_from_file, to_working_mode, unpremultiply
+from .modes import GREYSCALE_MODES, detach_from_file, to_working_mode, unpremultiply
 from .orientation import make_upright
 from .sizers import FileSizer
 from .sources import SourceInfo
@@ -25,16 +25,16 @@ _KEPT_INFO = ("icc_profile", "transparency", "adobe")
 
 
 class FullSizePicture:
-    """Gives each `FileSizer` and `FileFilter` a copy of its own."""
+    """Gives each `FileSizer` and `FileFilter` its own copy."""
 
     def __init__(self, copies: Callable[[], Image.Image], info: SourceInfo) -> None:
-        """Take a copy, which is already `upright_for_files`, from `copies` when one is needed."""
+        """Call `copies` when a copy is needed; it returns what `upright_for_files` returns."""
         self._copies = copies
         self._info = info
         self._filtered: dict[tuple[FileFilter, str, Encoding], bytes] = {}
 
     def filtered(self, chosen: FileFilter, row: Format, encoding: Encoding) -> bytes:
-        """Return the file that the filter makes; it is asked once for all sizes."""
+        """Return the file that the filter makes; it is called once for all sizes."""
         key = chosen, row.name, encoding
         if key not in self._filtered:
             self._filtered[key] = chosen.make_file(self._copy(), row, encoding)
@@ -49,10 +49,10 @@ class FullSizePicture:
         row: Format,
         encoding: Encoding,
     ) -> bytes:
-        """Return the file that the sizer makes of the picture, after the filter `before`."""
+        """Return the file that the sizer makes, after the filter `before` was applied."""
         image = self._copy()
         if before:
-            image = unpremultiply(to_working_mode(image), grey=self._info.mode in GREYS)
+            image = unpremultiply(to_working_mode(image), grey=self._info.mode in GREYSCALE_MODES)
             image = before.apply(to_srgb(image, read_profile(self._info.icc_profile)))
             image.info = {}
         return sizer.make_file(image, size, ppoi, row, encoding)
@@ -64,7 +64,7 @@ class FullSizePicture:
 
 
 def upright_for_files(image: Image.Image, info: SourceInfo) -> Image.Image:
-    """Return decoded `image`, which may be changed, upright and with little info."""
+    """Return `image` upright, with the info that old encoders need. It may be changed."""
     kept: Info = {key: image.info[key] for key in _KEPT_INFO if image.info.get(key) is not None}
     image = make_upright(detach_from_file(image), info.orientation)
     image.info = kept

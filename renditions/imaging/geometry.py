@@ -1,7 +1,7 @@
-"""Sizes, boxes and focal points: all the arithmetic done before a pixel moves.
+"""Sizes, boxes and focal points: arithmetic before a pixel moves.
 
-`cover_box` and `fit_size` give exactly the boxes and the rounding of django-versatileimagefield 3.1
-and of Pillow's `Image.thumbnail`, so that no picture shifts for those who come from there.
+`cover_box` and `fit_size` return exactly the boxes and the rounding of django-versatileimagefield
+3.1 and of Pillow's `Image.thumbnail`, so no rendition shifts after a migration.
 """
 
 import math
@@ -38,7 +38,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle of whole pixels; `right` and `bottom` lie just outside."""
+    """A rectangle of whole pixels; `right` and `bottom` are just outside."""
 
     left: int
     top: int
@@ -47,7 +47,7 @@ class Box:
 
     @classmethod
     def of(cls, size: Size) -> Self:
-        """The box that is all of `size`."""
+        """Return the box that covers all of `size`."""
         return cls(0, 0, size.width, size.height)
 
     @property
@@ -55,7 +55,7 @@ class Box:
         return Size(self.right - self.left, self.bottom - self.top)
 
     def scaled(self, x: float, y: float) -> tuple[float, float, float, float]:
-        """The same part of a picture that is `x` times as wide and `y` times as high."""
+        """Return the same part of a picture that is `x` times as wide and `y` times as high."""
         return self.left * x, self.top * y, self.right * x, self.bottom * y
 
 
@@ -116,17 +116,18 @@ def fit_size(source: Size, bounds: Size) -> Size:
 
 
 def _nearest(exact: float, error: Callable[[int], float]) -> int:
-    """Return the whole number beside `exact` that keeps the shape best, but at least 1."""
+    """Return the integer next to `exact` with the smaller `error`, at least 1."""
     return max(min(math.floor(exact), math.ceil(exact), key=error), 1)
 
 
 def _at_least_one(exact: float, available: int) -> int:
-    # Half up. The old package gave an empty box for a ratio beyond 2 to 1 px; Pillow then failed.
+    # Rounds half up. django-versatileimagefield rounds a side below half a pixel to 0, and Pillow
+    # then fails for the empty box.
     return min(max(int(exact + 0.5), 1), available)
 
 
 def _slide(centre: int, length: int, available: int) -> int:
-    """Return where a stretch of `length` around `centre` begins if it has to stay inside."""
+    """Return the start of a segment of `length` near `centre` that stays inside `available`."""
     return min(max(centre - length // 2, 0), available - length)
 
 

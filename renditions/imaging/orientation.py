@@ -1,6 +1,6 @@
-"""Which way is up: the eight EXIF orientations.
+"""Which way is up: the eight orientations of EXIF.
 
-Pictures are cut and shrunk as they are stored and turned afterwards, when there is little to turn.
+A picture is cut and resampled as it is stored, and turned afterwards, when it is small.
 """
 
 from enum import IntEnum
@@ -14,7 +14,7 @@ ORIENTATION_TAG = 0x0112
 
 
 class Orientation(IntEnum):
-    """EXIF 2.32, tag 0x0112, named by what makes the stored picture upright."""
+    """EXIF 2.32, tag 0x0112. Each name says what makes the stored picture upright."""
 
     UPRIGHT = 1
     MIRROR = 2
@@ -46,7 +46,7 @@ _MIRRORED_Y |= {Orientation.TURN_RIGHT}
 
 
 def make_upright(image: Image.Image, orientation: Orientation) -> Image.Image:
-    """Return `image`, stored in `orientation`, the right way up."""
+    """Return `image`, which is stored in `orientation`, upright."""
     method = _METHODS.get(orientation)
     return image if method is None else image.transpose(method)
 
@@ -56,7 +56,7 @@ def upright_size(stored: Size, orientation: Orientation) -> Size:
 
 
 def stored_box(box: Box, stored: Size, orientation: Orientation) -> Box:
-    """Return where `box` of the upright picture lies in the stored one of size `stored`."""
+    """Return the part of the stored picture, of size `stored`, that is `box` when upright."""
     left, top, right, bottom = box.left, box.top, box.right, box.bottom
     if orientation.swaps_sides:
         left, top, right, bottom = top, left, bottom, right

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from .colour import to_srgb
+from .colour import to_srgb, usable_profile
 from .encoding import fit
 from .filters import Filter
-from .formats import Encoding, Format
+from .formats import Format
 from .headers.icc import Profile
-from .modes import to_working_mode, unpremultiply
+from .modes import GREYSCALE_MODES, to_working_mode, unpremultiplied_mode, unpremultiply
 from .orientation import make_upright
 from .pyramid import Pyramid, StoredCut
+from .recipes import Recipe
 from .sources import SourceInfo
 
 
@@ -25,15 +26,32 @@ class StepContext:
     """What the steps of one rendition need to know, besides the picture."""
 
     info: SourceInfo
-    cut: StoredCut
-    pyramid: Pyramid | None  # None: the rendition is cut from the picture itself, a frame
-    grey: bool  # the original has no colours
-    frame_mode: str | None  # that all frames of an animation share; None: a still picture
-    profile: Profile | None  # in which the colours are meant; None: sRGB
-    embedded_profile: bytes | None  # None: the colours are converted to sRGB
-    filter: Filter | None
+    recipe: Recipe
     row: Format
-    encoding: Encoding
+    cut: StoredCut
+    profile: Profile | None  # of the colours; None: they are in sRGB
+    # Exactly one of these two is given.
+    pyramid: Pyramid | None = None  # from which a still picture is cut
+    frame_mode: str | None = None  # which all frames of an animation have in the end
+
+    @property
+    def grey(self) -> bool:
+        return (self.frame_mode or self.info.mode) in GREYSCALE_MODES
+
+    @property
+    def embedded_profile(self) -> bytes | None:
+        """The profile of the original, where the colours are kept; None: they are converted."""
+        kept = self.recipe.encoding.color == "keep" and self.recipe.filter is None
+        if kept and self.row.profiles and self._mode in self.row.modes:
+            return usable_profile(self._mode, self.profile)
+        return None
+
+    @property
+    def _mode(self) -> str:
+        """The mode of the picture after its alpha was separated."""
+        if self.pyramid is None:
+            return self.frame_mode or ""
+        return unpremultiplied_mode(self.pyramid.base.mode, grey=self.grey)
 
 
 Step = Callable[[Image.Image, StepContext], Image.Image]
@@ -61,8 +79,9 @@ def convert_to_srgb(image: Image.Image, context: StepContext) -> Image.Image:
 
 
 def apply_filter(image: Image.Image, context: StepContext) -> Image.Image:
+    chosen = context.recipe.filter
     # A copy, because the picture may be a level that other renditions are cut from.
-    return context.filter.apply(image.copy()) if context.filter else image
+    return chosen.apply(image.copy()) if isinstance(chosen, Filter) else image
 
 
 def unify_frame_modes(image: Image.Image, context: StepContext) -> Image.Image:
@@ -71,7 +90,7 @@ def unify_frame_modes(image: Image.Image, context: StepContext) -> Image.Image:
 
 
 def fit_to_format(image: Image.Image, context: StepContext) -> Image.Image:
-    return fit(image, context.row, context.encoding.background)
+    return fit(image, context.row, context.recipe.encoding.background)
 
 
 # Cut first: the picture is small when it is turned and converted. Filter late: a filter sees an

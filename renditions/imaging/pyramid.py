@@ -1,9 +1,9 @@
-"""Which picture in hand is a rendition cut from?
+"""The image pyramid: from which picture in memory is a rendition cut?
 
 The decoded picture is the first level. A rendition that shows all of the original becomes a level
-for the smaller ones, and where several small ones would each walk over a far larger picture, a
-level is made for them. Everything is decided by arithmetic before a pixel moves; each level is
-made when it is first needed.
+for smaller ones. Where several small renditions would each be resampled from a far larger level,
+one more level is planned for them. All of this is arithmetic before a pixel moves; a level is made
+when it is first needed.
 """
 
 import math
@@ -16,35 +16,35 @@ from PIL import Image
 from .geometry import Box, Size
 from .resampling import new_resizer, resample
 
-# Never cut from a level less than this much larger. With 1.5 the loss against cutting from the full
-# size is no smaller (mean SSIM loss 0.0003 with either), and more is cut from larger levels.
+# A level must be this many times larger than a rendition that is cut from it. With 1.5 the quality
+# is the same (mean SSIM loss 0.0003, against a cut from the full size), and the work is more.
 GAP = 1.1
-# A level is made for two or more renditions that would be shrunk by more than the one from theirs;
-# it is larger than they need by the other.
-LONG_WAY, MADE_GAP = 3.0, 1.5
-# Pixels this near to those of a level are taken from there as they are.
-OFF_GRID = 0.02
+# A level is added for two or more renditions that would be reduced by more than `FAR_REDUCTION`. It
+# is `ADDED_GAP` times larger than the largest of them.
+FAR_REDUCTION, ADDED_GAP = 3.0, 1.5
+# If the pixels of a cut are this near (px) to pixels of a level, they are copied.
+GRID_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCut:
-    """A cut in the coordinates of the original as it is stored, not upright."""
+    """A cut in the coordinates of the stored picture, which may not be upright."""
 
     box: Box
     size: Size
 
     @property
     def scale(self) -> float:
-        """Sides of the result by sides of the box; the larger of the two."""
+        """Sides of the result by sides of the box, the larger ratio of the two."""
         return max(self.size.width / self.box.size.width, self.size.height / self.box.size.height)
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A picture of all of the original, not made yet."""
+    """The plan of a picture that shows all of the original."""
 
     size: Size
-    x_scale: float  # its width by the original's
+    x_scale: float  # its width by the width of the original
     y_scale: float
 
     @classmethod
@@ -57,17 +57,17 @@ class Level:
 
 
 class Pyramid:
-    """Pictures of all of the original, each smaller than the one before."""
+    """Pictures of all of the original, each smaller than the last one."""
 
     def __init__(
         self, base: Image.Image, scale: float, stored: Size, cuts: Sequence[StoredCut]
     ) -> None:
-        """Plan the levels that `cuts` ask for.
+        """Plan the levels that `cuts` need.
 
         Args:
-            base: The decoded picture; it is never changed.
-            scale: Of its sides to the original's. The last row and column may be cut ones.
-            stored: Size of the original.
+            base: The decoded picture. It is never changed.
+            scale: Its sides by those of the original. Its last row and column may be partial.
+            stored: Size of the stored original.
         """
         self.base = base
         first = Level(Size(*base.size), scale, scale)
@@ -77,7 +77,7 @@ class Pyramid:
         self._resizer = new_resizer()
 
     def cut(self, cut: StoredCut) -> Image.Image:
-        """Return the rendition; it may be a level, so it must not be changed."""
+        """Return the rendition. It must not be changed, because it may be a level."""
         for level in self._plan:
             if pixels := _pixels_in(level, cut, self._stored):
                 picture = self._picture(level)
@@ -96,7 +96,7 @@ class Pyramid:
 
 
 def plan_levels(base: Level, stored: Size, cuts: Sequence[StoredCut]) -> list[Level]:
-    """Return all levels that `cuts` are to be made from, the largest, `base`, first."""
+    """Return the levels that `cuts` are made from: `base`, then smaller ones."""
     whole = {Level.of(cut.size, stored) for cut in cuts if cut.box == Box.of(stored)}
     levels = [base, *_largest_first(level for level in whole if level.scale < base.scale)]
     while missing := _missing_level(levels, stored, cuts):
@@ -112,36 +112,40 @@ def plan_levels(base: Level, stored: Size, cuts: Sequence[StoredCut]) -> list[Le
 
 
 def nearest_level(levels: Sequence[Level], scale: float) -> Level:
-    """Return the smallest of `levels`, largest first, that is `GAP` times what `scale` needs."""
-    needed = scale * GAP * (1 - 1e-5)  # a level made for a scale has whole pixels
+    """Return the smallest level that is at least `GAP` times larger than `scale` needs.
+
+    Args:
+        levels: The largest first.
+    """
+    needed = scale * GAP * (1 - 1e-5)  # the sides of a level are rounded to whole pixels
     return next((level for level in reversed(levels) if level.scale >= needed), levels[0])
 
 
 def _pixels_in(level: Level, cut: StoredCut, stored: Size) -> tuple[int, int, int, int] | None:
-    """Return where the very pixels of `cut` lie in `level`, if they do: same scale, same grid."""
+    """Return where `level` has exactly the pixels of `cut`; None if scale or grid differ."""
     exact = cut.box.scaled(level.x_scale, level.y_scale)
     left, top, right, bottom = (round(edge) for edge in exact)
     if (right - left, bottom - top) != cut.size.as_tuple:
         return None
-    off = max(
+    distance = max(
         abs(edge - whole) for edge, whole in zip(exact, (left, top, right, bottom), strict=True)
     )
-    return (left, top, right, bottom) if off < OFF_GRID else None
+    return (left, top, right, bottom) if distance < GRID_TOLERANCE else None
 
 
 def _missing_level(
     levels: Sequence[Level], stored: Size, cuts: Sequence[StoredCut]
 ) -> Level | None:
-    """Return a level that would spare several cuts a long way from theirs."""
+    """Return a level to add, between some level and several cuts far below it."""
     for level in levels:
         far = [
             cut.scale
             for cut in cuts
-            if nearest_level(levels, cut.scale) == level and cut.scale * LONG_WAY < level.scale
+            if nearest_level(levels, cut.scale) == level and cut.scale * FAR_REDUCTION < level.scale
         ]
         if len(far) > 1:
-            # Rounded up, or it would be too small for the cut that it is made for.
-            scale = max(far) * MADE_GAP
+            # Rounded up: rounded down, it may be too small for the largest of these cuts.
+            scale = max(far) * ADDED_GAP
             size = Size(_round_up(stored.width * scale), _round_up(stored.height * scale))
             made = Level.of(size, stored)
             return None if made in levels else made

@@ -9,6 +9,7 @@ For each rendition, in `Picture.render`: check the limits, take the steps of the
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from io import BytesIO
 from typing import BinaryIO
 
@@ -17,14 +18,14 @@ from PIL import Image
 from renditions.errors import OutOfMemory, RenderFailed, RenditionTooLarge
 
 from .animation import Animation, frame_bytes, read_animation
-from .colour import to_srgb, usable_profile
+from .colour import to_srgb
 from .encoding import encode, encode_frames
 from .filters import FileFilter, Filter
 from .formats import FORMATS, Format, format_named
 from .full_size import FullSizePicture, upright_for_files
 from .geometry import Size
 from .headers.icc import read_profile
-from .modes import GREYS, scale_transparency, to_working_mode, unpremultiplied_mode
+from .modes import scale_transparency, to_working_mode
 from .orientation import stored_box
 from .pipeline import FRAME_STEPS, STEPS, StepContext, run
 from .pyramid import Pyramid, StoredCut
@@ -132,13 +133,12 @@ class Picture:
             return self._render_still(recipe, cut, row)
 
     def _render_still(self, recipe: Recipe, cut: Cut, row: Format) -> RenderedImage:
-        pyramid = self._pyramid
-        if pyramid is None:
+        if self._pyramid is None:
             raise RenderFailed("The picture was opened without any recipe that shares its decode.")
-        grey = self.info.mode in GREYS
-        mode = unpremultiplied_mode(pyramid.base.mode, grey=grey)
-        context = self._context(recipe, cut, row, mode, pyramid=pyramid, grey=grey)
-        image = run(STEPS, pyramid.base, context)
+        context = StepContext(
+            self.info, recipe, row, self._stored(cut), self._profile, pyramid=self._pyramid
+        )
+        image = run(STEPS, self._pyramid.base, context)
         data = encode(image, row, recipe.encoding, profile=context.embedded_profile)
         return RenderedImage(data, row.mime, Size(*image.size))
 
@@ -146,10 +146,13 @@ class Picture:
         self, recipe: Recipe, cut: Cut, row: Format, animation: Animation
     ) -> RenderedImage:
         self._check_frames(cut, row, animation)
-        mode = animation.mode
-        context = self._context(recipe, cut, row, mode, frame_mode=mode, grey=mode in GREYS)
+        context = StepContext(
+            self.info, recipe, row, self._stored(cut), self._profile, frame_mode=animation.mode
+        )
+        # Not a generator expression: its variable would keep a frame until the next is composed.
+        make = partial(run, FRAME_STEPS, context=context)
         data = encode_frames(
-            lambda: (run(FRAME_STEPS, frame, context) for frame in animation.frames()),
+            lambda: map(make, animation.frames()),
             row,
             recipe.encoding,
             animation.timing_for(row),
@@ -157,38 +160,6 @@ class Picture:
             profile=context.embedded_profile,
         )
         return RenderedImage(data, row.mime, cut.size)
-
-    def _context(
-        self,
-        recipe: Recipe,
-        cut: Cut,
-        row: Format,
-        mode: str,
-        *,
-        grey: bool,
-        pyramid: Pyramid | None = None,
-        frame_mode: str | None = None,
-    ) -> StepContext:
-        """Return what the steps need; `mode` is that of the picture before it is converted."""
-        return StepContext(
-            info=self.info,
-            cut=self._stored(cut),
-            pyramid=pyramid,
-            grey=grey,
-            frame_mode=frame_mode,
-            profile=self._profile,
-            embedded_profile=self._embedded_profile(mode, recipe, row),
-            filter=recipe.filter if isinstance(recipe.filter, Filter) else None,
-            row=row,
-            encoding=recipe.encoding,
-        )
-
-    def _embedded_profile(self, mode: str, recipe: Recipe, row: Format) -> bytes | None:
-        """Return the profile of the original if the rendition keeps its colours and can say so."""
-        kept = recipe.encoding.color == "keep" and recipe.filter is None
-        if kept and row.profiles and mode in row.modes:
-            return usable_profile(mode, self._profile)
-        return None
 
     def _stored(self, cut: Cut) -> StoredCut:
         orientation = self.info.orientation

@@ -1,4 +1,4 @@
-"""The one seam to whoever moves the pixels: `cykooz.resizer` where it is installed, else Pillow."""
+"""Who computes the pixels: `cykooz.resizer` (SIMD) where it is installed, else Pillow."""
 
 from typing import Any
 
@@ -13,23 +13,25 @@ except ImportError:  # it has no wheel for this platform
 
 _SIMD_MODES = ("L", "RGB", "RGBa", "CMYK")
 
-# How far the two sides may differ, of 255: at a single pixel, and in the mean.
+# How much the two may differ, of 255: at one pixel, and in the mean.
 TOLERANCE, TOLERANCE_MEAN = 8, 0.6
 
 FloatBox = tuple[float, float, float, float]
 
 
 def new_resizer() -> Any:
-    """Return what keeps its buffers from one `resample` of a picture to the next."""
+    """Return a resizer for `resample`, which keeps its buffers between two calls."""
     return simd.Resizer() if simd is not None else None
 
 
 def resample(image: Image.Image, box: FloatBox, size: Size, resizer: Any = None) -> Image.Image:
-    """Return `box` of `image` at `size`, by Lanczos, as a picture of its own.
+    """Return `box` of `image` at `size`, by Lanczos, as a new picture.
 
-    `image` is in a plain mode: alpha is premultiplied. A test holds both sides to the tolerance.
+    Args:
+        image: In a working mode; alpha is premultiplied.
+        box: left, top, right, bottom, px.
     """
-    left, top, right, bottom = box  # whose last digit may lie beyond the edge
+    left, top, right, bottom = box  # may be outside by a rounding error
     box = left, top, min(right, image.width), min(bottom, image.height)
     if simd is not None and image.mode in _SIMD_MODES:
         return _resample_with_simd(image, box, size, resizer or new_resizer())
@@ -37,7 +39,7 @@ def resample(image: Image.Image, box: FloatBox, size: Size, resizer: Any = None)
 
 
 def multiply_alpha(image: Image.Image) -> Image.Image:
-    """Return RGBA `image` as RGBa; it may be changed to spare a copy."""
+    """Return RGBA `image` as RGBa; it may be changed to save a copy."""
     if simd is None:
         return image.convert("RGBa")
     simd.AlphaMulDiv().multiply_alpha_pil_inplace(image)

@@ -13,54 +13,54 @@ from .geometry import Box, FocalPoint, Size, cover_box, fit_size
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a sizer decides; nothing has been cut yet."""
+    """What a sizer decides. Nothing has been cut yet."""
 
     box: Box  # in the upright original
     size: Size  # of the rendition
 
 
 class AnySizer(ABC):
-    """What every sizer has: a part in file names, and a place among the attributes of a picture.
+    """What every sizer has: a part of the file name, and an attribute of a picture.
 
-    `filename_key` names the sizer in file names; `filename_key_regex` finds those files again.
+    `filename_key` names the sizer in file names; `filename_key_regex` finds these files again.
     """
 
     filename_key: ClassVar[str]
     filename_key_regex: ClassVar[str]
-    # False: the focal point changes neither the cut nor the pixels, so moving it makes no work.
+    # False: the focal point does not change the pixels, so a new one needs no new rendition.
     uses_ppoi: ClassVar[bool] = True
-    # False: it makes a whole file from a whole picture, and shares no decode.
+    # False: it makes a whole file from the full-size picture, which it does not share.
     shares_decode: ClassVar[bool]
 
     @property
     def filename_pattern(self) -> str:
-        """A regular expression of all that `key_in_filename` may return."""
+        """A regular expression for all that `key_in_filename` can return."""
         return getattr(self, "filename_key_regex", None) or re.escape(self.filename_key)
 
     def key_in_filename(self, ppoi: FocalPoint) -> str:
-        """Return what a file name says of this sizer: its key, and whatever changes the cut."""
+        """Return the part of the file name: the key, and everything that changes the cut."""
         return self.filename_key
 
     def bind(self, name: str, storage: Any) -> Self:
         """Return the sizer to use for the original `name` on `storage`.
 
-        A sizer is stateless and works on any picture, unless it adapts code that wants to know.
+        A sizer is stateless and returns itself, unless it adapts code that needs to know.
         """
         return self
 
     def accessor(self, sizes: Any) -> Any:
-        """Return what `image.<name>` is: `sizes`, or an object of an adapter's own around it."""
+        """Return what `image.<name>` is: `sizes`, or an adapter around it."""
         return sizes
 
 
 class Sizer(AnySizer):
-    """Geometry only, and stateless, so that all sizes of a picture share one decode."""
+    """Geometry only and stateless, so all sizes of a picture share one decode."""
 
     shares_decode = True
 
     @abstractmethod
     def cut(self, source: Size, target: Size, ppoi: FocalPoint) -> Cut:
-        """Return the box to take from the upright `source` and the size it gets.
+        """Return the box to cut from the upright `source`, and the size that it becomes.
 
         Args:
             source: Upright size of the original, px.
@@ -70,7 +70,7 @@ class Sizer(AnySizer):
 
 
 class FileSizer(AnySizer):
-    """Makes the whole file of a rendition itself; only that file tells its size."""
+    """Makes the whole file of a rendition itself; only this file tells its size."""
 
     shares_decode = False
 
@@ -86,7 +86,7 @@ class FileSizer(AnySizer):
         """Return the file of the rendition.
 
         Args:
-            image: Upright, at full size, a copy for this call, with `format` set.
+            image: Upright and at full size, with `format` set. It may be changed.
             size: The size in the rendition key, px.
             ppoi: 0-1 from the top left.
             row: The format to write.
@@ -95,7 +95,7 @@ class FileSizer(AnySizer):
 
 
 class Crop(Sizer):
-    """Exactly the target's size, centred as near to the focal point as the edges allow."""
+    """Exactly the target size, centred as near to the focal point as the edges allow."""
 
     filename_key = "crop"
     filename_key_regex = r"crop-c[0-9-]+__[0-9-]+"
@@ -108,7 +108,7 @@ class Crop(Sizer):
 
 
 class Thumbnail(Sizer):
-    """All of the picture, in its own shape, inside the target; never larger than the original."""
+    """All of the picture, with its shape, inside the target; never larger than the original."""
 
     filename_key = "thumbnail"
     filename_key_regex = "thumbnail"

@@ -1,4 +1,4 @@
-"""May this file be opened, and what is in it? All limits are checked before a pixel is decoded."""
+"""May this file be opened, and what is in it? Limits are checked before a pixel is decoded."""
 
 import io
 import re
@@ -20,7 +20,7 @@ from .geometry import Size
 from .headers import Frames, Header, lacks_scanlines, read_header, survey_frames
 from .integrity import (
     has_grey_corner,
-    is_cut_short,
+    is_incomplete,
     is_mark_left,
     mark_end,
     mean_difference,
@@ -38,33 +38,33 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a source may ask of us. A limit itself is still allowed."""
+    """The most that an original may need. The limit itself is still allowed."""
 
     max_pixels: int = 50_000_000
     max_side: int = 16_384  # px
     max_file_bytes: int = 100_000_000
     max_jpeg_scans: int = 100
-    max_frame_pixels: int = 50_000_000  # of all frames of a kept animation together
-    max_metadata_bytes: int = 16_000_000  # EXIF, XMP, profiles, comments, as stored
-    max_decode_bytes: int = 370_000_000  # of memory, at the peak of a format's own decoder
+    max_frame_pixels: int = 50_000_000  # in all frames of a kept animation together
+    max_metadata_bytes: int = 16_000_000  # EXIF, XMP, profiles and comments
+    max_decode_bytes: int = 370_000_000  # peak memory of the decoder
     formats: tuple[str, ...] = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What the header says."""
+    """Facts from the header."""
 
     format: str
     size: Size  # upright
-    stored_size: Size
+    stored_size: Size  # before it is turned upright
     orientation: Orientation
-    mode: str  # Pillow's
+    mode: str  # Pillow's name
     icc_profile: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An opened picture, not decoded yet."""
+    """An opened picture that is not decoded yet."""
 
     file: BinaryIO
     header: Header
@@ -74,31 +74,31 @@ class Source:
 
 class DecodedPicture(NamedTuple):
     image: Image.Image
-    scale: float  # of its sides to the original's; the last row and column may be cut ones
+    scale: float  # its sides by those of the original; its last row and column may be partial
 
 
 def probe(file: BinaryIO, limits: Limits) -> SourceInfo:
-    """Return what the header says; no pixel is decoded.
+    """Return the facts from the header. No pixel is decoded.
 
     Raises:
-        SourceUnreadable: it is no picture, or a broken one.
-        SourceRefused: one of its subclasses says which limit it breaks.
+        SourceUnreadable: the file is damaged.
+        SourceRefused: the subclass says which limit it breaks.
     """
     return open_source(file, limits).info
 
 
 def check_integrity(file: BinaryIO, limits: Limits) -> SourceInfo:
-    """Return what `probe` returns after decoding every pixel: this is a whole picture."""
+    """Return what `probe` returns, after every pixel was decoded: the picture is complete."""
     source = open_source(file, limits)
     decode(source, limits)
     return source.info
 
 
 def difference(one: bytes, other: bytes, limits: Limits) -> float:
-    """Return how far apart two picture files are on average, 0-255; 0 is the same picture.
+    """Return the mean difference of the pictures in two files, 0-255; 0: they are the same.
 
     Raises:
-        SourceUnreadable, SourceRefused: one of them is no picture, or above a limit.
+        SourceUnreadable, SourceRefused: for one of them.
     """
     images = [open_source(io.BytesIO(data), limits).image for data in (one, other)]
     with reading_pixels():
@@ -106,8 +106,8 @@ def difference(one: bytes, other: bytes, limits: Limits) -> float:
 
 
 def open_source(file: BinaryIO, limits: Limits) -> Source:
-    """Return the picture in `file`, judged by its content and inside `limits`, not yet decoded."""
-    # Buffered, because headers are read a few bytes at a time.
+    """Return the picture in `file`, within `limits`. The content tells its format."""
+    # Buffered: headers are read a few bytes at a time.
     reader = io.BufferedReader(_Reader(file), _BUFFER_BYTES)
     _check(reader.seek(0, 2), limits.max_file_bytes, errors.FileTooLarge)
     header = read_header(
@@ -125,15 +125,15 @@ def open_source(file: BinaryIO, limits: Limits) -> Source:
 
 
 def decode(source: Source, limits: Limits, at_least: Size | None = None) -> DecodedPicture:
-    """Return all pixels of the first frame of `source`, whose file is read for them once.
+    """Return the first frame of `source`. Its file is read once.
 
     Args:
-        at_least: A JPEG may be decoded to an eighth, a quarter or half of its sides if that is not
-            less than this; None: no pixel may be missing.
+        at_least: The size that is needed. A JPEG is decoded to an eighth, a quarter or half of its
+            sides if that is not smaller. None: every pixel is needed.
 
     Raises:
-        SourceUnreadable: some pixels are missing or broken.
-        DecodeTooLarge: there is no way to decode it within the limits.
+        SourceUnreadable: some pixels are missing or damaged.
+        DecodeTooLarge: it cannot be decoded within the limits.
     """
     image, scale = source.image, 1.0
     if source.info.format == "JPEG":
@@ -147,18 +147,18 @@ def decode(source: Source, limits: Limits, at_least: Size | None = None) -> Deco
 
 
 def _load(source: Source) -> bool:
-    """Decode the picture; return whether data is missing that its decoder didn't miss."""
+    """Decode the picture; return whether data is missing that the decoder did not report."""
     image = source.image
     if source.info.format == "PNG":
         mark_end(image)
         image.load()
         return is_mark_left(image) and lacks_scanlines(source.file)
     image.load()
-    return source.info.format == "JPEG" and has_grey_corner(image) and is_cut_short(source.file)
+    return source.info.format == "JPEG" and has_grey_corner(image) and is_incomplete(source.file)
 
 
 def check_frames(source: Source, limits: Limits) -> None:
-    """Refuse an animation whose frames have too many pixels together; nothing is decoded."""
+    """Refuse an animation whose frames together have too many pixels. Nothing is decoded."""
     row, first = format_named(source.info.format), source.info.stored_size
     frames = survey_frames(source.file, row.name, first, limits.max_frame_pixels)
     if frames is None:
@@ -169,7 +169,7 @@ def check_frames(source: Source, limits: Limits) -> None:
 
 
 def _affordable_draft(source: Source, limits: Limits, at_least: Size | None) -> tuple[int, int]:
-    """Return the size to decode to: `at_least`, or less where its memory can't be had."""
+    """Return the size to decode to: `at_least`, or less if that needs too much memory."""
     stored, coefficients = source.info.stored_size, source.header.coefficient_bytes
     for divisor in (1, 2, 4, 8):
         size = Size(stored.width // divisor or 1, stored.height // divisor or 1)
@@ -201,7 +201,7 @@ def _check_size(size: Size, row: Format, limits: Limits) -> None:
         raise errors.SourceUnreadable(f"Its size is {size}.")
     _check(max(size.as_tuple), limits.max_side, errors.SideTooLong)
     _check(size.pixels, limits.max_pixels, errors.TooManyPixels)
-    if row is not _JPEG:  # whose decoder can be told to make less of it
+    if row is not _JPEG:  # a JPEG can be decoded smaller
         needed = size.pixels * row.decode_bytes_per_pixel
         _check(needed, limits.max_decode_bytes, errors.DecodeTooLarge)
 
@@ -213,7 +213,7 @@ def _check(value: int, limit: int, error: type[errors.LimitExceeded]) -> None:
 
 def _open(file: BinaryIO, row: Format) -> Image.Image:
     with reading_pixels(), _no_warnings():
-        # Never without `formats`: PostScript would start Ghostscript.
+        # Always with `formats`: Pillow would start Ghostscript for PostScript.
         return Image.open(file, formats=[row.name])
 
 
@@ -222,7 +222,7 @@ def _describe(
 ) -> SourceInfo:
     stored = Size(*image.size)
     orientation = _orientation(image, late_exif)
-    if row.name == "TIFF" and header.size:  # which Pillow turns itself, while it is decoded
+    if row.name == "TIFF" and header.size:  # Pillow turns a TIFF upright while it decodes
         stored, orientation = upright_size(header.size, orientation), Orientation.UPRIGHT
     profile = image.info.get("icc_profile")
     return SourceInfo(
@@ -247,21 +247,21 @@ def _late_exif(file: BinaryIO, header: Header) -> bytes | None:
 
 
 def _orientation(image: Image.Image, late_exif: bytes | None) -> Orientation:
-    """Return which way is up; broken EXIF says nothing."""
+    """Return the orientation in EXIF; upright if EXIF is broken."""
     try:
         with _no_warnings():
             exif = Image.Exif()
             if late_exif is not None:
                 exif.load(late_exif)
             else:
-                # Not image.getexif(): for a PNG that decodes the picture.
+                # Not image.getexif(): of a PNG, that decodes the picture.
                 exif = Image.Image.getexif(image)
         return Orientation(exif.get(ORIENTATION_TAG, 1))
     except _EXIF_ERRORS:
         return Orientation.UPRIGHT
 
 
-# What Pillow 13 raises for hostile or broken files.
+# Pillow 13 raises these for hostile or broken files.
 _EXIF_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -279,12 +279,12 @@ _PIXEL_ERRORS = (*_EXIF_ERRORS, AssertionError, zlib.error)
 
 @contextmanager
 def reading_pixels() -> Iterator[None]:
-    """Turn whatever Pillow raises for a bad file into our errors."""
+    """Translate what Pillow raises for a bad file."""
     try:
         yield
     except MemoryError as error:
         raise errors.OutOfMemory("While the picture was read.") from error
-    except UnidentifiedImageError as error:  # whose own message names an object in memory
+    except UnidentifiedImageError as error:  # its message is the address of an object
         raise errors.SourceUnreadable("Pillow cannot identify the file.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         numbers = [int(number) for number in re.findall(r"\d+", str(error))]
@@ -297,10 +297,9 @@ def reading_pixels() -> Iterator[None]:
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """Keep Pillow from telling stderr, or from failing where warnings are errors.
+    """Ignore the warnings of Pillow about broken EXIF and large pictures: this module checks both.
 
-    What it warns of, broken EXIF and large pictures, is judged here. The lock is because Python
-    keeps one list of warning filters for all threads.
+    The lock prevents a race: Python has one list of warning filters for all threads.
     """
     with _WARNINGS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -311,7 +310,7 @@ _WARNINGS_LOCK = threading.Lock()
 
 
 class _Reader(io.RawIOBase):
-    """A file whose own failures can't be taken for a broken picture."""
+    """A file whose read errors are errors of the storage, not of the picture."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -324,19 +323,19 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer)
-        data = self._ask(self._file.read, len(view))
+        data = self._call(self._file.read, len(view))
         view[: len(data)] = data
         return len(data)
 
     def readall(self) -> bytes:
-        return self._ask(self._file.read)
+        return self._call(self._file.read)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        self._ask(self._file.seek, offset, whence)
-        return self._ask(self._file.tell)
+        self._call(self._file.seek, offset, whence)
+        return self._call(self._file.tell)
 
     @staticmethod
-    def _ask(method: Callable[..., T], *arguments: int) -> T:
+    def _call(method: Callable[..., T], *arguments: int) -> T:
         try:
             return method(*arguments)
         except OSError as error:

@@ -1,6 +1,7 @@
-"""What is known of each rendition, and the only writer of it.
+"""Records: what the cache knows of each rendition, and the only code that reads and writes it.
 
-A record is a memory that may vanish at any moment: absent means unknown, never missing.
+A cache may drop a record at any moment. A missing record means that nothing is known, not that
+the file is missing.
 """
 
 import hashlib
@@ -20,32 +21,33 @@ from renditions.planning.plans import RenditionPlan
 
 logger = logging.getLogger(__name__)
 
-# Grows whenever the text of a record changes its meaning: old records are then unknown, not wrong.
+# Increase it when the text of a record changes its meaning: old records are then ignored.
 RECORD_VERSION = 1
 
 
 class RecordState(StrEnum):
-    """What the last attempt at a rendition came to."""
+    """The result of the last attempt to make a rendition."""
 
-    CREATED = "created"  # it lies whole at its path
-    FAILED = "failed"  # it could not be made; `error` says why
+    CREATED = "created"  # the complete file is at its path
+    FAILED = "failed"  # `kind`, `headline` and `detail` say why
 
 
 @dataclass(frozen=True, slots=True)
 class RenditionRecord:
-    """What is known of the rendition at one path."""
+    """The last attempt to make the rendition at one path."""
 
     path: str  # on the field's storage
     state: RecordState
-    fingerprint: str  # of the plan it was made from
-    source_version: str  # of the original it was made from
-    attempts: int  # failed ones in a row; 0 once created
+    fingerprint: str  # of the plan
+    source_version: str  # of the original
+    attempts: int  # consecutive failures; 0 if created
     recorded_at: datetime  # aware, UTC
-    kind: str = ""  # of the error: a stable slug
-    error: str = ""  # why it failed, for people
+    kind: str = ""  # these three are those of the `RenditionError`; empty if created
+    headline: str = ""
+    detail: str = ""
 
     def is_current(self, plan: RenditionPlan, source_version: str) -> bool:
-        """Whether the rendition is what `plan` would make of this very original."""
+        """Whether the rendition was made by this plan from this version of the original."""
         return (
             self.state is RecordState.CREATED
             and self.fingerprint == plan.fingerprint
@@ -53,7 +55,7 @@ class RenditionRecord:
         )
 
     def to_text(self) -> str:
-        """Return the record as JSON; a store never sees an object to pickle."""
+        """Return the record as JSON: a store must never have to pickle an object."""
         return json.dumps(
             {
                 "v": RECORD_VERSION,
@@ -64,14 +66,15 @@ class RenditionRecord:
                 "attempts": self.attempts,
                 "recorded_at": self.recorded_at.isoformat(),
                 "kind": self.kind,
-                "error": self.error,
+                "headline": self.headline,
+                "detail": self.detail,
             },
             separators=(",", ":"),
         )
 
     @classmethod
     def from_text(cls, text: object) -> Self | None:
-        """Return the record that `text` holds, or None where it is none of ours."""
+        """Parse `text`; return None if it is not a record of this version."""
         try:
             values = json.loads(text)  # type: ignore[arg-type]
             if values.pop("v") != RECORD_VERSION:
@@ -84,52 +87,52 @@ class RenditionRecord:
 
 
 class RecordStore(Protocol):
-    """Where records are kept: text by key. Every method may raise `StoreUnavailable`.
+    """Keeps texts by key. Every method may raise `StoreUnavailable`.
 
-    The stores contract in `renditions.testing` proves an implementation.
+    `renditions.testing.RecordStoreContract` tests an implementation.
     """
 
     def get_many(self, keys: Iterable[str]) -> Mapping[str, str]:
-        """Return what is there of `keys`."""
+        """Return the texts of those `keys` that exist."""
 
     def set_many(self, texts: Mapping[str, str]) -> None:
-        """Keep `texts`, each in one step: a reader sees the old text or the new one."""
+        """Write `texts`, each atomically: a reader sees the old text or the new one."""
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Forget `keys`; an absent one is no error."""
+        """Delete `keys`; a key that does not exist is no error."""
 
 
 def record_key(storage: str, path: str) -> str:
-    """Return the key of a path's record: fit for any cache, whatever the path holds."""
+    """Return the key of the record for `path`: a digest, because caches restrict their keys."""
     digest = hashlib.blake2b(f"{storage}\0{path}".encode("utf-8", "surrogatepass"), digest_size=20)
     return f"rendition:{digest.hexdigest()}"
 
 
 def project_recorder() -> "Recorder":
-    """Return the recorder over the store that the settings name."""
+    """Return a recorder with the store that the settings name."""
     store: RecordStore = import_string(conf.rendition_settings().store)()
     return Recorder(store)
 
 
 class Recorder:
-    """The only reader and writer of records.
+    """Reads and writes records.
 
-    A store that does not answer is one that has forgotten: reading gives nothing, writing is
-    logged. Pages, warming and the ledger go on.
+    A store that does not answer is treated like an empty one, and the fault is logged. So a failed
+    cache breaks no page, no warming and no save.
     """
 
     def __init__(self, store: RecordStore) -> None:
         self._store = store
 
     def recall(self, plans: Iterable[RenditionPlan]) -> dict[str, RenditionRecord]:
-        """Return the records that are there, by path, in one round trip."""
+        """Return the existing records of `plans`, by path, in one round trip."""
         keys = {record_key(plan.storage, plan.path): plan.path for plan in plans}
         if not keys:
             return {}
         try:
             texts = self._store.get_many(keys)
         except StoreUnavailable as error:
-            logger.warning("Records cannot be read, so nothing is known: %s", error)
+            logger.warning("Records cannot be read and count as missing: %s", error)
             return {}
         records = {keys[key]: RenditionRecord.from_text(text) for key, text in texts.items()}
         return {path: record for path, record in records.items() if record and record.path == path}
@@ -137,7 +140,7 @@ class Recorder:
     def record_created(
         self, plans: Sequence[RenditionPlan], source_version: str
     ) -> dict[str, RenditionRecord]:
-        """Note that each of `plans` lies whole at its path; return what was noted, by path."""
+        """Record that the file of each plan exists; return the records by path."""
         records = {
             plan: RenditionRecord(
                 path=plan.path,
@@ -155,7 +158,7 @@ class Recorder:
     def record_failed(
         self, failures: Mapping[RenditionPlan, RenditionError], source_version: str
     ) -> None:
-        """Note why each plan failed, and count the attempt."""
+        """Record why each plan failed, and count the attempt."""
         known = self.recall(failures)
         self._write(
             {
@@ -167,14 +170,14 @@ class Recorder:
                     attempts=1 + (known[plan.path].attempts if plan.path in known else 0),
                     recorded_at=datetime.now(UTC),
                     kind=error.kind,
-                    error=str(error),
+                    headline=error.headline,
+                    detail=error.detail,
                 )
                 for plan, error in failures.items()
             }
         )
 
-    def forget(self, storage: str, paths: Iterable[str]) -> None:
-        """Make what is known of `paths` unknown."""
+    def delete(self, storage: str, paths: Iterable[str]) -> None:
         try:
             self._store.delete_many([record_key(storage, path) for path in paths])
         except StoreUnavailable as error:

@@ -1,4 +1,4 @@
-"""Records in a Django cache, whichever backend it has."""
+"""The record store on a Django cache, with any backend."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,51 +15,46 @@ from renditions.errors import StoreUnavailable
 
 T = TypeVar("T")
 
-# After a cache did not answer, nobody waits for it again for this long: absent means unknown.
-SILENCE_S = 5.0
+# A circuit breaker: after a cache did not answer, the next calls fail at once for this long. A
+# cache that accepts connections and stays silent would otherwise delay every page by its timeout.
+CIRCUIT_OPEN_S = 5.0
 
-_silent_until: WeakKeyDictionary[BaseCache, float] = WeakKeyDictionary()
+_open_until: WeakKeyDictionary[BaseCache, float] = WeakKeyDictionary()
 
 
 class CacheStore:
     """Keeps each record as JSON text under its own key, with an explicit timeout."""
 
     def get_many(self, keys: Iterable[str]) -> Mapping[str, str]:
-        """Return the texts that are there, in one round trip."""
-        found: Mapping[str, str] = _ask(lambda cache: cache.get_many(list(keys)))
+        found: Mapping[str, str] = _call(lambda cache: cache.get_many(list(keys)))
         return found
 
     def set_many(self, texts: Mapping[str, str]) -> None:
-        """Keep `texts`; none of them is read first, so no update can be lost."""
+        # Written without reading first, so concurrent writers lose no update.
         lifetime_s = conf.rendition_settings().record_lifetime_s
-        refused = _ask(lambda cache: cache.set_many(dict(texts), timeout=lifetime_s))
+        refused = _call(lambda cache: cache.set_many(dict(texts), timeout=lifetime_s))
         if refused:
-            raise StoreUnavailable(
-                f"The cache did not take {len(refused)} of {len(texts)} records."
-            )
+            raise StoreUnavailable(f"The cache refused {len(refused)} of {len(texts)} records.")
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """Forget `keys`."""
-        _ask(lambda cache: cache.delete_many(list(keys)))
+        _call(lambda cache: cache.delete_many(list(keys)))
 
 
-def _apart_from_saves(cache: BaseCache) -> AbstractContextManager[None]:
-    """Keep a table of records that fails from taking the transaction of a save with it."""
+def _call(method: Callable[[BaseCache], T]) -> T:
+    cache = conf.cache()
+    if time.monotonic() < _open_until.get(cache, 0):
+        raise StoreUnavailable(f"The cache failed less than {CIRCUIT_OPEN_S:g} s ago.")
+    try:
+        with _savepoint(cache):
+            return method(cache)
+    # Each backend raises errors of its own, and this module cannot import them.
+    except Exception as error:
+        _open_until[cache] = time.monotonic() + CIRCUIT_OPEN_S
+        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def _savepoint(cache: BaseCache) -> AbstractContextManager[None]:
+    """Protect the transaction of a save: an SQL error in the cache table would break it."""
     if not isinstance(cache, BaseDatabaseCache):
         return nullcontext()
     return transaction.atomic(using=router.db_for_write(cache.cache_model_class))
-
-
-def _ask(question: Callable[[BaseCache], T]) -> T:
-    cache = conf.cache()
-    if time.monotonic() < _silent_until.get(cache, 0):
-        raise StoreUnavailable("The cache for records did not answer a moment ago.")
-    try:
-        with _apart_from_saves(cache):
-            return question(cache)
-    # Each backend raises errors of its own, which nobody here may import.
-    except Exception as error:
-        _silent_until[cache] = time.monotonic() + SILENCE_S
-        raise StoreUnavailable(
-            f"The cache for records did not answer: {type(error).__name__}: {error}"
-        ) from error

@@ -1,6 +1,6 @@
-"""Bytes to and from a storage: whole or not at all, at exactly the planned path.
+"""Write to a storage: a complete file at exactly the planned path, or none.
 
-A folder is written by `disk`, anything else that Django calls a storage by `any`.
+`disk` writes to a folder, `any` to every other Django storage.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ from .failures import PathRefused, storage_error
 
 
 def publish(storage: Storage, path: str, data: bytes) -> None:
-    """Make `path` on `storage` hold exactly `data`; a reader sees the old file or the new one.
+    """Write `data` to `path` on `storage`. A reader sees the old file or the new one.
 
     Raises:
-        PathRefused: the storage does not allow the path.
+        PathRefused: the storage does not accept the path.
         StorageRefused: permission denied.
-        StorageFailed: the storage did not take the file; `path` holds no half-written file.
+        StorageFailed: the storage did not accept the file; `path` has no half-written file.
     """
     try:
         validate_file_name(path, allow_relative_path=True)
@@ -29,17 +29,17 @@ def publish(storage: Storage, path: str, data: bytes) -> None:
         else:
             publish_by_save(storage, path, data)
     except (SuspiciousOperation, ValueError) as error:
-        raise PathRefused(f"{path!r} is not allowed on this storage: {error}") from error
+        raise PathRefused(f"{path!r}: {error}") from error
     except OSError as error:
         raise storage_error(path, error) from error
 
 
 def delete_file(storage: Storage, path: str) -> None:
-    """Delete the file at `path`; an absent one is no error.
+    """Delete the file at `path`; a missing file is no error.
 
     Raises:
         StorageRefused: permission denied.
-        StorageFailed: the storage did not do it.
+        StorageFailed: the storage did not delete the file.
     """
     try:
         storage.delete(path)
@@ -48,16 +48,16 @@ def delete_file(storage: Storage, path: str) -> None:
 
 
 def storage_label(storage: Storage) -> str:
-    """Return a name for `storage` that is the same in every process of the project."""
+    """Return a name for `storage`, the same in every process of the project."""
     if storage is default_storage:
         return "default"
     for alias in storages.backends:
         if storages[alias] is storage:
             return alias
-    # Not the URL: two folders without a URL of their own share one.
-    place = ":".join(str(getattr(storage, name, "")) for name in ("bucket_name", "location"))
-    if place == ":":
-        # A project's own storage is its class and its arguments, which may hold secrets.
-        made_with = repr(getattr(storage, "_constructor_args", ""))
-        place = hashlib.blake2b(made_with.encode(), digest_size=8).hexdigest()
-    return f"{type(storage).__module__}.{type(storage).__qualname__}:{place}"
+    # Not the URL: all folders without a base_url have MEDIA_URL.
+    location = ":".join(str(getattr(storage, name, "")) for name in ("bucket_name", "location"))
+    if location == ":":
+        # A custom storage is identified by its arguments; a digest, because they may hold secrets.
+        arguments = repr(getattr(storage, "_constructor_args", ""))
+        location = hashlib.blake2b(arguments.encode(), digest_size=8).hexdigest()
+    return f"{type(storage).__module__}.{type(storage).__qualname__}:{location}"

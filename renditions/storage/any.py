@@ -1,4 +1,4 @@
-"""Anything that Django calls a storage: only `save` and `delete` are known of it."""
+"""Write to any Django storage, with nothing but its methods `save` and `delete`."""
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
@@ -9,14 +9,14 @@ from renditions.imaging.headers import format_of
 
 
 def publish_by_save(storage: Storage, path: str, data: bytes) -> None:
-    """Make `path` hold `data`.
+    """Write `data` to `path`.
 
-    An object store puts a file whole or not at all, but it may choose another name when the name
-    is taken, and no page links to a renamed rendition.
+    An object store writes atomically. But `save` may choose another name if the name exists, and
+    no page links to a renamed rendition. So the old file is deleted first, and saved again.
 
     Raises:
-        StorageFailed: the storage insists on another name.
-        OSError: the storage did not take the file.
+        StorageFailed: the storage renamed the file twice.
+        OSError: the storage did not accept the file.
     """
     saved = storage.save(path, _typed(data))
     if saved == path:
@@ -26,11 +26,11 @@ def publish_by_save(storage: Storage, path: str, data: bytes) -> None:
     storage.delete(saved)
     if retried != path:
         storage.delete(retried)
-        raise StorageFailed(f"{path}: the storage wrote {retried!r} instead.")
+        raise StorageFailed(f"{path}: the storage renamed it to {retried!r}.")
 
 
 def _typed(data: bytes) -> "ContentFile[bytes]":
-    """Return `data` as a file with its content type, which an object store serves it with."""
+    """Return `data` as a file with its content type; an object store serves it with this type."""
     file = ContentFile(data)
     found = format_of(data)
     if found:

@@ -1,4 +1,4 @@
-"""What is known of an original without opening it."""
+"""The version of an original, read without opening the file."""
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
@@ -9,12 +9,12 @@ from .failures import PathRefused, storage_error
 
 
 def source_version(storage: Storage, name: str) -> str:
-    """Return what changes whenever the original at `name` is replaced: its size and its date.
+    """Return the size and date of the original at `name`: they change when it is replaced.
 
     Raises:
-        SourceMissing: there is no such file.
-        PathRefused: there can be none of that name.
-        StorageRefused, StorageFailed: the storage does not say.
+        SourceMissing: the file does not exist.
+        PathRefused: the storage does not accept the name.
+        StorageRefused, StorageFailed: the storage did not answer.
     """
     try:
         size = storage.size(name)
@@ -23,8 +23,8 @@ def source_version(storage: Storage, name: str) -> str:
         except NotImplementedError:
             return str(size)
     except FileNotFoundError as error:
-        raise SourceMissing(f"The original {name!r} is not on its storage.") from error
+        raise SourceMissing(name) from error
     except OSError as error:
         raise storage_error(name, error) from error
     except (SuspiciousOperation, ValueError) as error:
-        raise PathRefused(f"{name!r} is not allowed on this storage: {error}") from error
+        raise PathRefused(f"{name!r}: {error}") from error

@@ -23,7 +23,7 @@ def atomic_publish() -> None:
                 file.flush()
                 time.sleep(0.002)
 
-    replace(disk, "_put_through", write_in_place)
+    replace(disk, "_write_and_rename", write_in_place)
 
 
 def unfinished_sweep() -> None:
@@ -174,7 +174,7 @@ def path_check() -> None:
         return posixpath.join(str(self.location), name)
 
     replace(storage, "validate_file_name", lambda name, allow_relative_path: name)
-    replace(disk, "_refuse_way_out", lambda storage, target: None)
+    replace(disk, "_refuse_symlink_out", lambda storage, target: None)
     replace(FileSystemStorage, "path", path)
 
 

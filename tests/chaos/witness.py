@@ -97,13 +97,13 @@ def attach(path: Path) -> None:
     replace(worker, "_attempt", witness.watch_attempt(worker._attempt))
     replace(warming, "open_picture", witness.watch_decode(warming.open_picture))
     replace(warming, "publish", witness.watch_publish(warming.publish))
-    put = disk._put_through
+    put = disk._write_and_rename
 
     def put_with_trouble(folder: Path, target: Path, *args: Any) -> None:
         suffer("save", target.name)
         put(folder, target, *args)
 
-    replace(disk, "_put_through", put_with_trouble)
+    replace(disk, "_write_and_rename", put_with_trouble)
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -19,4 +19,4 @@ class DeleteAndClearCacheMixIn:
 
     def clear_cache(self) -> None:
         """Forget what is known of the file; it stays."""
-        project_recorder().forget(storage_label(self.storage), [self.name])
+        project_recorder().delete(storage_label(self.storage), [self.name])

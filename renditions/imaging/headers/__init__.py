@@ -1,8 +1,8 @@
-"""What a file says about itself, read without any decoder: a module for each format.
+"""What a file says about itself, read without a decoder: one module for each format.
 
-Every number is found by seeking over the file's blocks: nothing is decoded, nothing inflated but
-the texts of a PNG, and nothing larger than a block header is kept, EXIF apart. A file that can't be
-followed gives what was found so far; whether it is a picture is for the decoder to say.
+Each module walks over the blocks of a file with `seek`. Nothing is decoded; nothing is inflated but
+the texts of a PNG; of larger data, only EXIF is kept. If a file cannot be followed to its end, the
+header has what was found so far, and the decoder decides whether it is a picture.
 """
 
 import re
@@ -56,7 +56,7 @@ _WALKS: dict[str, _Walk] = {
 
 
 def read_header(file: BinaryIO, *, max_metadata_bytes: int, max_scans: int) -> Header:
-    """Return what `file` says of itself; reading ends where a limit is broken."""
+    """Return the header of `file`. Reading ends when a limit is broken."""
     file.seek(0)
     header = Header(format_of(file.read(96)))
     walk = _WALKS.get(header.format or "")
@@ -68,15 +68,15 @@ def read_header(file: BinaryIO, *, max_metadata_bytes: int, max_scans: int) -> H
 
 
 def format_of(start: bytes) -> str | None:
-    """Return the format of a file that begins with `start`; None: no format that we know."""
+    """Return the format of a file that begins with `start`; None: no known format."""
     return next((name for magic, name in _MAGIC if magic.match(start)), None)
 
 
 def survey_frames(file: BinaryIO, format_name: str, canvas: Size, max_pixels: int) -> Frames | None:
-    """Return what all frames of `file` need; None: only Pillow knows.
+    """Count the frames of `file`; None: only Pillow can count them.
 
-    Counting ends where all frames together have more than `max_pixels`. Pillow's own count composes
-    the frames of a GIF.
+    Counting ends when all frames together have more than `max_pixels`. Pillow would compose each
+    frame of a GIF to count them.
 
     Args:
         canvas: The size of the first frame.

@@ -1,6 +1,6 @@
-"""How large a picture AV1 data becomes, by sections 5.3 to 5.9 of the specification.
+"""The size of the frames in AV1 data, by sections 5.3 to 5.9 of the AV1 specification.
 
-The decoder makes room for what the data says, whatever is said around it.
+The decoder allocates memory for this size, not for the size in the boxes around the data.
 """
 
 from dataclasses import dataclass
@@ -10,36 +10,36 @@ from renditions.imaging.geometry import Size
 
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6
 _KEY_FRAME, _SWITCH_FRAME = 0, 3
-_ASK = 2  # in the place of a flag: each frame has its own
-_MOST_HEADER_BYTES = 512  # 32 operating points of eleven bytes each are the longest part
+_PER_FRAME = 2  # instead of a flag: each frame has its own
+_MAX_HEADER_BYTES = 512  # the longest part is 32 operating points of eleven bytes each
 
 
 @dataclass(frozen=True, slots=True)
 class _Sequence:
-    """What all frames have in common, and what it takes to find the size of another frame."""
+    """What all frames have in common, and what is needed to read the size of a frame."""
 
     size: Size
     side_bits: tuple[int, int]
-    still: bool = True  # in its short form, whose one frame has this size
-    delay_bits: int = 0  # of the time when a shown frame is presented
+    still: bool = True  # the reduced header of a still picture; its one frame has this size
+    delay_bits: int = 0  # of the presentation time of a shown frame
     timed: bool = False
     id_bits: int = 0
-    screen_content: int = _ASK
-    integer_motion: int = _ASK
+    screen_content: int = _PER_FRAME
+    integer_motion: int = _PER_FRAME
     order_bits: int = 0
 
 
 class FrameSizes:
-    """Follows the units of one stream, whose pieces are added in order."""
+    """Reads the units of one stream. Its pieces are added in order."""
 
     def __init__(self) -> None:
         self.size = Size(0, 0)  # the largest width, and the largest height
         self._sequence: _Sequence | None = None
 
     def add(self, file: BinaryIO, start: int, end: int, max_units: int) -> int:
-        """Read the data between `start` and `end`; return how many units it has.
+        """Read the data from `start` to `end`; return the number of its units.
 
-        Reading ends above `max_units`.
+        Reading ends after `max_units`.
         """
         units = 0
         while start < end and units <= max_units:
@@ -51,7 +51,7 @@ class FrameSizes:
             start += body
             if kind in (_SEQUENCE, _FRAME_HEADER, _FRAME):
                 file.seek(start)
-                self._add_unit(kind, _Bits(file.read(min(length, _MOST_HEADER_BYTES, end - start))))
+                self._add_unit(kind, _Bits(file.read(min(length, _MAX_HEADER_BYTES, end - start))))
             start += length
         return units
 
@@ -67,11 +67,11 @@ class FrameSizes:
 
 
 def _unit(start: bytes) -> tuple[int, int, int]:
-    """Return the kind of a unit, where its body begins and how long it is; 0: it has none."""
+    """Return the type of a unit, the offset of its body (0: no unit) and the body's length."""
     if not start:
         return 0, 0, 0
     kind, body = start[0] >> 3 & 15, 1 + (start[0] >> 2 & 1)
-    if not start[0] & 2:  # all the rest
+    if not start[0] & 2:  # no length: it extends to the end
         return kind, body, 1 << 62
     length = 0
     for i, byte in enumerate(start[body : body + 8]):
@@ -82,7 +82,7 @@ def _unit(start: bytes) -> tuple[int, int, int]:
 
 
 def _read_sequence(bits: "_Bits") -> _Sequence:
-    bits.skip(3 + 1)  # profile, whether it is a still picture
+    bits.skip(3 + 1)  # profile, flag for a still picture
     still = bits.flag()
     delay_bits, timed = (0, False) if still else _read_operating_points(bits)
     if still:
@@ -95,13 +95,13 @@ def _read_sequence(bits: "_Bits") -> _Sequence:
     if bits.flag():
         id_bits = bits.number(4) + 2
         id_bits += bits.number(3) + 1
-    bits.skip(3 + 4)  # large blocks, filters, ways to predict
+    bits.skip(3 + 4)  # large blocks, filters, prediction tools
     has_order = bits.flag()
     bits.skip(2 * has_order)
-    screen_content = _ASK if bits.flag() else bits.number(1)
-    integer_motion = _ASK
+    screen_content = _PER_FRAME if bits.flag() else bits.number(1)
+    integer_motion = _PER_FRAME
     if screen_content:
-        integer_motion = _ASK if bits.flag() else bits.number(1)
+        integer_motion = _PER_FRAME if bits.flag() else bits.number(1)
     order_bits = bits.number(3) + 1 if has_order else 0
     return _Sequence(
         size,
@@ -117,7 +117,7 @@ def _read_sequence(bits: "_Bits") -> _Sequence:
 
 
 def _read_operating_points(bits: "_Bits") -> tuple[int, bool]:
-    """Go to the end of them; return the bits of a presentation time, and whether decoders wait."""
+    """Skip the operating points; return the bits of a presentation time, and if there are times."""
     model_bits, delay_bits, equal = 0, 0, False
     if bits.flag():
         bits.skip(64)
@@ -141,8 +141,8 @@ def _read_operating_points(bits: "_Bits") -> tuple[int, bool]:
 
 
 def _frame_size(bits: "_Bits", sequence: _Sequence) -> Size:
-    """Return the size of a frame, or the largest that it can have where that is hard to tell."""
-    if bits.flag():  # an earlier frame is shown
+    """Return the size of a frame, or the largest possible size where parsing would be complex."""
+    if bits.flag():  # an earlier frame is shown again
         return Size(0, 0)
     kind, shown = bits.number(2), bits.flag()
     if shown:
@@ -154,9 +154,9 @@ def _frame_size(bits: "_Bits", sequence: _Sequence) -> Size:
         bits.skip(1)
     bits.skip(1)
     screen_content = sequence.screen_content
-    if screen_content == _ASK:
+    if screen_content == _PER_FRAME:
         screen_content = bits.flag()
-    if screen_content and sequence.integer_motion == _ASK:
+    if screen_content and sequence.integer_motion == _PER_FRAME:
         bits.skip(1)
     bits.skip(sequence.id_bits)
     if kind != _SWITCH_FRAME and not bits.flag():
@@ -168,7 +168,7 @@ def _frame_size(bits: "_Bits", sequence: _Sequence) -> Size:
 
 
 class _Bits:
-    """Bits from the first to the last; behind the last are zeros."""
+    """Reads bits from the first to the last. After the last, all are 0."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -186,7 +186,7 @@ class _Bits:
         self._left -= width
 
     def skip_exponential(self) -> None:
-        """Pass over a number that says its length in zeros."""
+        """Skip a number whose length is coded as leading zeros (uvlc)."""
         zeros = 0
         while zeros < 32 and not self.flag():
             zeros += 1

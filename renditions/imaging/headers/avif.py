@@ -1,8 +1,8 @@
 """The boxes of an AVIF, by ISO/IEC 14496-12 and 23008-12: what it costs to read and decode them.
 
-libavif reads them before anybody knows how large the picture is. It looks for each item among all
-others, wherever one is named: 130 KB that name 65,000 items take a minute. The size that a box
-tells is only what the decoded picture is scaled to.
+libavif reads the boxes before the size of the picture is known. Wherever a box names an item, it
+searches all other items: 130 KB that name 65,000 items take a minute. The size in a box is only the
+size that the decoded picture is scaled to.
 """
 
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ from renditions.imaging.geometry import Size
 from .av1 import FrameSizes
 from .header import Header
 from .ifd import BLOCK_OVERHEAD_BYTES, read_ifd
-from .sample_table import sample_places, samples_cost
+from .sample_table import sample_locations, samples_cost
 
-# From the file down to the table of frames.
+# From the file to the table of frames.
 _BRANCHES = {b"": b"moov", b"moov": b"trak", b"trak": b"mdia", b"mdia": b"minf", b"minf": b"stbl"}
 _FRAME_COST = _UNIT_COST = 128  # bytes of memory, and time
-_ALIGNMENT = 64  # px, to which encoders may have filled up the sides
+_ALIGNMENT = 64  # px; encoders may round the sides up to a multiple
 _NO_SIZE = Size(0, 0)
 
 _Extents = list[tuple[int, int]]  # offset in the file, length
 
 
 def read_avif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
-    """Count the metadata, and find the largest picture that is decoded."""
+    """Add up the cost of the metadata, and find the largest picture that is decoded."""
     walk = _Walk(file, max_metadata_bytes)
     header.metadata_bytes, header.fault = walk.cost, walk.fault
     if walk.size.pixels:
@@ -38,7 +38,7 @@ def read_avif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans
 
 
 class _Walk:
-    """Adds up costs, until they are above a limit."""
+    """Adds up costs until they exceed the limit."""
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
         self.size = _NO_SIZE  # the largest width, and the largest height
@@ -52,11 +52,11 @@ class _Walk:
 
     @property
     def cost(self) -> int:
-        """Bytes, and as many more as items are compared: 4000 are 16 MB, or 0.1 s."""
+        """Bytes, and one for each comparison of two items: 4000 items are 16 MB, or 0.1 s."""
         return self._bytes + self._items_named**2
 
     def _boxes(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Yield of each box its name, where its body starts and where that ends."""
+        """Yield the name of each box, and where its body starts and ends."""
         while start + 8 <= end and self.cost <= self._limit:
             self._file.seek(start)
             size, name, body = self._number(4), self._file.read(4), start + 8
@@ -84,12 +84,12 @@ class _Walk:
         if self.cost > self._limit or not self._holds_av1(tables):
             return
         frames = FrameSizes()
-        for start, length in sample_places(self._file, tables):
+        for start, length in sample_locations(self._file, tables):
             self._add_units(frames, self._file, start, min(start + length, self._end))
         self.size = _larger(self.size, frames.size)
 
     def _holds_av1(self, tables: dict[bytes, int]) -> bool:
-        """Whether a track has pictures: it may have sound."""
+        """Whether the track has pictures. It may have sound instead."""
         if b"stsd" not in tables:
             return False
         start = tables[b"stsd"]
@@ -108,7 +108,7 @@ class _Walk:
             found[name] = body, box_end
             if name == b"iprp":
                 self._add_properties(properties, body, box_end)
-            elif name == b"iref":  # two bytes name an item
+            elif name == b"iref":  # two bytes can name an item
                 self._items_named += (box_end - body) // 2
         if b"iinf" in found and b"iloc" in found:
             kinds = dict(self._item_kinds(*found[b"iinf"]))
@@ -120,13 +120,13 @@ class _Walk:
             if name == b"ipco":
                 properties.sizes = list(self._property_sizes(body, box_end))
                 properties.largest = reduce(_larger, properties.sizes, _NO_SIZE)
-            elif name == b"ipma":  # three bytes give an item no property
+            elif name == b"ipma":  # three bytes can name an item
                 self._items_named += (box_end - body) // 3
                 if self.cost <= self._limit:
                     properties.of_items |= dict(self._associations(body, box_end))
 
     def _property_sizes(self, start: int, end: int) -> Iterator[Size]:
-        """Yield the size that each property tells; most tell something else."""
+        """Yield the size in each property; `_NO_SIZE` for properties of other types."""
         for name, body, _ in self._boxes(start, end):
             self._file.seek(body + 4)
             yield Size(self._number(4), self._number(4)) if name == b"ispe" else _NO_SIZE
@@ -142,7 +142,7 @@ class _Walk:
                 return
             item = self._number(item_bytes)
             indexes = self._file.read(self._number(1) * index_bytes)
-            # The highest bit says whether the property is essential.
+            # The highest bit is a flag: the property is essential.
             mask = (1 << 8 * index_bytes - 1) - 1
             yield (
                 item,
@@ -167,15 +167,15 @@ class _Walk:
     def _add_contents(
         self, kinds: dict[int, bytes], properties: "_Properties", start: int, inside: int
     ) -> None:
-        """Add EXIF, XMP and pictures.
+        """Add the costs of EXIF, XMP and pictures.
 
         Args:
-            kinds: Of items, by their numbers.
-            properties: Of items.
-            start: Of the table of places.
-            inside: Where the box begins that some places are counted from.
+            kinds: Type of each item, by its number.
+            properties: Of the items.
+            start: Offset of the body of the `iloc` box, the table of locations.
+            inside: Offset of the body of the `idat` box; some locations are relative to it.
         """
-        for item, extents in self._places(start, inside):
+        for item, extents in self._locations(start, inside):
             if kinds.get(item) in (b"Exif", b"mime"):
                 self._bytes += sum(length for _, length in extents)
             if kinds.get(item) == b"Exif" and self.cost <= self._limit:
@@ -183,7 +183,7 @@ class _Walk:
             if kinds.get(item) == b"av01":
                 self._add_picture(extents, properties.size_of(item))
 
-    def _places(self, start: int, inside: int) -> Iterator[tuple[int, _Extents]]:
+    def _locations(self, start: int, inside: int) -> Iterator[tuple[int, _Extents]]:
         self._file.seek(start)
         version = self._number(4) >> 24
         widths = self._number(2)
@@ -213,7 +213,7 @@ class _Walk:
         if len(extents) == 1:
             start, length = extents[0]
             self._add_units(frames, self._file, start, start + length)
-        else:  # which libavif joins in memory
+        else:  # libavif joins them in memory
             self._bytes += sum(length for _, length in extents)
             if self.cost <= self._limit:
                 data = self._joined(extents)
@@ -233,7 +233,7 @@ class _Walk:
 
     def _add_exif(self, extents: _Extents) -> None:
         exif = self._joined(extents)
-        # Four bytes say how far behind them the TIFF structure begins.
+        # The first four bytes are the offset of the TIFF structure, counted from their end.
         exif = exif[4 + int.from_bytes(exif[:4], "big") :]
         self._bytes += read_ifd(BytesIO(exif), self._limit).cost
 
@@ -243,18 +243,16 @@ class _Walk:
 
 @dataclass(slots=True)
 class _Properties:
-    """What is said of items."""
-
     sizes: list[Size] = field(default_factory=list)  # of all properties, in order
     largest: Size = _NO_SIZE
-    of_items: dict[int, list[int]] = field(default_factory=dict)  # the first is 1
+    of_items: dict[int, list[int]] = field(default_factory=dict)  # item: numbers from 1
 
     def size_of(self, item: int) -> Size:
-        """Return the first size that `item` has; an alpha may have none, and then its picture's."""
-        own = [self.sizes[i - 1] for i in self.of_items.get(item, ()) if 0 < i <= len(self.sizes)]
-        return next((size for size in own if size != _NO_SIZE), self.largest)
+        """Return the first size of `item`; `largest` for an alpha item, which may have none."""
+        sizes = [self.sizes[i - 1] for i in self.of_items.get(item, ()) if 0 < i <= len(self.sizes)]
+        return next((size for size in sizes if size != _NO_SIZE), self.largest)
 
 
 def _larger(one: Size, other: Size) -> Size:
-    """Return the smallest size that both fit in."""
+    """Return the smallest size that covers both."""
     return Size(max(one.width, other.width), max(one.height, other.height))

@@ -1,4 +1,4 @@
-"""The blocks of a GIF, by its specification of 1989."""
+"""The blocks of a GIF, by the GIF89a specification."""
 
 from typing import BinaryIO
 
@@ -8,11 +8,11 @@ from .header import Frames, Header, size_of
 from .ifd import BLOCK_OVERHEAD_BYTES
 
 _MAX_GIF_COST = 200_000_000
-_GIF_TURN_COST = 3 * BLOCK_OVERHEAD_BYTES
+_GIF_BLOCK_COST = 3 * BLOCK_OVERHEAD_BYTES
 
 
 def read_gif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
-    """Read up to the first frame, which may be larger than the screen it is shown on."""
+    """Read up to the first frame, which may be larger than the logical screen."""
     start = file.read(13)
     if len(start) < 13:
         return
@@ -32,14 +32,14 @@ def read_gif(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans:
 
 
 def survey_gif_frames(file: BinaryIO, canvas: Size, max_pixels: int) -> Frames:
-    """Count the frames without composing them; each may make `canvas` larger."""
+    """Count the frames without composing them. Each may enlarge `canvas`."""
     file.seek(10)
     flags = file.read(3)[:1] or b"\0"
     file.seek(_palette_bytes(flags[0]), 1)
     frames, cost = 0, 0
     while frames * canvas.pixels <= max_pixels:
         kind = file.read(1)
-        cost += _GIF_TURN_COST
+        cost += _GIF_BLOCK_COST
         if kind == b"!":
             file.seek(1, 1)
         elif kind == b",":
@@ -51,19 +51,19 @@ def survey_gif_frames(file: BinaryIO, canvas: Size, max_pixels: int) -> Frames:
             break
         if kind in (b"!", b","):
             cost += _skip_gif_blocks(file, _MAX_GIF_COST)
-        if cost > _MAX_GIF_COST:  # blocks of a byte each; nobody's encoder does that
+        if cost > _MAX_GIF_COST:  # blocks of one byte each; no encoder writes that
             return Frames(max_pixels + 1, canvas)
     return Frames(frames, canvas)
 
 
 def _grown(canvas: Size, place: bytes) -> Size:
-    """Return `canvas` so large that a frame in this place fits on it, as Pillow makes it."""
+    """Return `canvas`, enlarged to hold a frame at `place`, as Pillow does."""
     left, top, width, height = (int.from_bytes(place[i : i + 2], "little") for i in (0, 2, 4, 6))
     return Size(max(canvas.width, left + width), max(canvas.height, top + height))
 
 
 def _skip_gif_blocks(file: BinaryIO, max_cost: int) -> int:
-    """Go to the end of a chain of sub-blocks; return what it costs to read them, in bytes."""
+    """Go to the end of a chain of sub-blocks; return the cost to read them, in bytes."""
     cost = 0
     while cost <= max_cost and (length := file.read(1)):
         cost += length[0] + BLOCK_OVERHEAD_BYTES

@@ -1,4 +1,4 @@
-"""What a header says, whatever the format, and what metadata costs."""
+"""What the headers of all formats have in common, and what EXIF costs."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,32 +14,30 @@ _EXIF_NAME = b"Exif\0\0"
 
 @dataclass(slots=True)
 class Header:
-    """What was found before the pixels."""
+    """What was found without a decoder."""
 
-    format: str | None  # None: no format that we know
+    format: str | None  # None: no known format
     size: Size | None = None  # as stored; None: only the decoder can tell
-    tile: Size | None = None  # that is decoded at once, of a TIFF; it may reach out of the picture
+    tile: Size | None = None  # of a TIFF, decoded at once; it may be larger than the picture
     fault: SourceUnreadable | None = None  # why the file cannot be decoded completely
     metadata_bytes: int = 0
     scans: int = 1  # of a JPEG; counting ends above the limit
-    coefficient_bytes: int = 0  # that a decoder keeps of a JPEG with several scans
-    late_exif: tuple[int, int] | None = None  # of a PNG, behind its pixels: offset, length
+    coefficient_bytes: int = 0  # memory of the decoder for a JPEG with several scans
+    late_exif: tuple[int, int] | None = None  # of a PNG, after the pixels: offset, length
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """How much there is to an animation."""
-
     count: int
-    canvas: Size  # that all frames are laid on
+    canvas: Size  # all frames are composed on it
 
 
 def add_exif(header: Header, exif: bytes, max_metadata_bytes: int) -> None:
-    """Count what `exif` becomes."""
-    exif = exif.removeprefix(_EXIF_NAME).removeprefix(_EXIF_NAME)  # once more, as Pillow does
+    """Add the cost of `exif` to the metadata of `header`."""
+    exif = exif.removeprefix(_EXIF_NAME).removeprefix(_EXIF_NAME)  # twice, as Pillow does
     header.metadata_bytes += read_ifd(BytesIO(exif), max_metadata_bytes).cost
 
 
 def size_of(width: bytes, height: bytes, order: Literal["big", "little"], plus: int = 0) -> Size:
-    """Return the size whose sides are these bytes, and `plus` each."""
+    """Return the size with these sides, each increased by `plus`."""
     return Size(int.from_bytes(width, order) + plus, int.from_bytes(height, order) + plus)

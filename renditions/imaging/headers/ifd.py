@@ -1,7 +1,7 @@
 """Image file directories (IFD) of TIFF and EXIF: what reading one costs, and the size it states.
 
-Pillow keeps the data of every entry, and turns numbers into objects when it looks at them: 16 MB of
-fractions where a 1 should be are 400 MB and ten seconds.
+Pillow keeps the data of every entry, and makes an object of each number when it reads an entry. 16
+MB of fractions, in a tag that should have one number, take 400 MB and ten seconds.
 """
 
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from typing import BinaryIO, Literal
 
 from renditions.imaging.geometry import Size
 
-# Each block or entry costs Pillow an object and a turn of a Python loop, however short it is.
+# Each block or entry, however short, costs Pillow an object and one pass of a Python loop.
 BLOCK_OVERHEAD_BYTES = 512
 
-# Bytes in the file of one value of each kind, by TIFF 6.0 and the BigTIFF design.
+# Type of a value: its bytes in the file, by TIFF 6.0 and the BigTIFF design.
 _VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _VALUE_BYTES |= {13: 4, 16: 8}
-# Bytes in memory, in round numbers: text stays text, a number is an object, a fraction several.
+# Type of a value: its bytes in memory, rounded. A number is one object, a fraction is several.
 _VALUE_COSTS = dict.fromkeys(_VALUE_BYTES, 32) | {1: 1, 2: 1, 5: 512, 7: 1, 10: 512}
 _WIDTH, _HEIGHT = 256, 257
 
@@ -26,17 +26,17 @@ _ByteOrder = Literal["little", "big"]
 class Ifd:
     """What the first directory of a file says, and what it costs to read."""
 
-    values: dict[int, int] = field(default_factory=dict)  # of tags that have one
-    counts: dict[int, int] = field(default_factory=dict)  # of the values of each tag
-    data_bytes: int = 0  # in the file, of what is behind its entries
-    cost: int = 0  # bytes
+    values: dict[int, int] = field(default_factory=dict)  # by tag; only those in the entry itself
+    counts: dict[int, int] = field(default_factory=dict)  # by tag: number of values
+    data_bytes: int = 0  # in the file, outside of the entries
+    cost: int = 0  # bytes of memory
 
     @property
     def size(self) -> Size | None:
         return self.size_in(_WIDTH, _HEIGHT)
 
     def size_in(self, width: int, height: int) -> Size | None:
-        """Return the size whose sides are in these tags, if it has pixels."""
+        """Return the size with the values of these two tags; None if one is missing or 0."""
         size = Size(self.values.get(width, 0), self.values.get(height, 0))
         return size if size.pixels else None
 
@@ -44,13 +44,14 @@ class Ifd:
 def read_ifd(file: BinaryIO, max_cost: int) -> Ifd:
     """Return the first directory of the TIFF structure that fills `file`.
 
-    What reaches out of it, or is more than all of it, costs nothing: Pillow passes over that too.
+    An entry whose data is outside of the file, or longer than the file, costs nothing: Pillow skips
+    it.
     """
     end = file.seek(0, 2)
     file.seek(0)
     start = file.read(16)
     order: _ByteOrder = "big" if start[:1] == b"M" else "little"
-    big = 43 in start[2:4]  # BigTIFF: twice as wide everywhere
+    big = 43 in start[2:4]  # BigTIFF: all numbers have twice the width
     pointer, offset_bytes, count_bytes = (start[8:], 8, 8) if big else (start[4:8], 4, 2)
     file.seek(min(int.from_bytes(pointer, order), end))
     ifd = Ifd()
@@ -68,7 +69,7 @@ def _add(ifd: Ifd, entry: bytes, offset_bytes: int, order: _ByteOrder, end: int)
     place = entry[4 + offset_bytes :]
     length = count * _VALUE_BYTES.get(kind, 0)
     ifd.cost += BLOCK_OVERHEAD_BYTES
-    ifd.counts.setdefault(tag, count)  # of several entries the first counts
+    ifd.counts.setdefault(tag, count)  # the first of several entries counts
     if length <= offset_bytes:
         ifd.values.setdefault(tag, int.from_bytes(place[:length], order))
         return

@@ -7,7 +7,7 @@ from .ifd import BLOCK_OVERHEAD_BYTES
 from .jpeg_scans import END_OF_IMAGE, MARKER, START_OF_FRAME, START_OF_SCAN
 
 _BASELINE = {0xC0, 0xC1}
-_STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers with no length behind them
+_STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 _METADATA = {*range(0xE0, 0xF0), 0xFE}
 _EXIF_SEGMENT, _EXIF_NAME = 0xE1, b"Exif\0\0"
 
@@ -19,17 +19,17 @@ def read_jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans
 
 
 def _read_jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> bytes:
-    """Fill `header` and return EXIF, whose segments Pillow joins."""
+    """Fill `header` and return EXIF. Pillow joins all segments with EXIF."""
     file.seek(2)
     frame, baseline, exif = b"", False, bytearray()
     while header.metadata_bytes <= max_metadata_bytes:
-        most = (max_metadata_bytes - header.metadata_bytes) // BLOCK_OVERHEAD_BYTES + 1
-        marker, length, passed = _jpeg_segment(file, most)
-        header.metadata_bytes += passed * BLOCK_OVERHEAD_BYTES
+        max_blocks = (max_metadata_bytes - header.metadata_bytes) // BLOCK_OVERHEAD_BYTES + 1
+        marker, length, skipped = _jpeg_segment(file, max_blocks)
+        header.metadata_bytes += skipped * BLOCK_OVERHEAD_BYTES
         if marker is None:
             break
         if marker == START_OF_SCAN:
-            # A baseline scan with all components in it is the only one the decoder reads.
+            # After a baseline scan with all components, the decoder reads no other.
             scan = file.read(length)
             if not (baseline and scan[:1] == frame[5:6]):
                 _count_scans(file, header, max_metadata_bytes, max_scans)
@@ -49,7 +49,7 @@ def _read_jpeg(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scan
 
 
 def _exif_of_segment(file: BinaryIO, length: int) -> bytes:
-    """Return EXIF, or nothing where another standard uses the segment; go to its end."""
+    """Return EXIF, or nothing if the segment holds something else; go to its end."""
     end = file.tell() + length
     name = file.read(len(_EXIF_NAME))
     exif = file.read(max(length - len(name), 0)) if name == _EXIF_NAME else b""
@@ -57,26 +57,26 @@ def _exif_of_segment(file: BinaryIO, length: int) -> bytes:
     return exif
 
 
-def _jpeg_segment(file: BinaryIO, max_passed: int) -> tuple[int | None, int, int]:
-    """Return the next marker, the bytes behind its length field and how many were passed over.
+def _jpeg_segment(file: BinaryIO, max_skipped: int) -> tuple[int | None, int, int]:
+    """Return the next marker, the length of its data, and the number of bytes skipped before it.
 
-    The marker is None at the end, and after `max_passed` bytes that say nothing.
+    The marker is None at the end, and after `max_skipped` skipped bytes.
     """
-    byte, passed = file.read(1), 0
-    while byte and byte != b"\xff" and passed < max_passed:
-        byte, passed = file.read(1), passed + 1
-    while byte == b"\xff" and passed <= max_passed:
-        byte, passed = file.read(1), passed + 1
-    if not byte or byte[0] == END_OF_IMAGE or passed > max_passed:
-        return None, 0, passed
+    byte, skipped = file.read(1), 0
+    while byte and byte != b"\xff" and skipped < max_skipped:
+        byte, skipped = file.read(1), skipped + 1
+    while byte == b"\xff" and skipped <= max_skipped:
+        byte, skipped = file.read(1), skipped + 1
+    if not byte or byte[0] == END_OF_IMAGE or skipped > max_skipped:
+        return None, 0, skipped
     if byte[0] in _STANDALONE or byte[0] == 0:
-        return byte[0], 0, passed
+        return byte[0], 0, skipped
     length = int.from_bytes(file.read(2), "big")
-    return (byte[0], length - 2, passed) if length >= 2 else (None, 0, passed)
+    return (byte[0], length - 2, skipped) if length >= 2 else (None, 0, skipped)
 
 
 def _count_scans(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
-    """Count the scans of the picture, the one whose header was just read included."""
+    """Count the scans after the one whose header was just read."""
     data, position = file.read(), 0
     while header.scans <= max_scans and header.metadata_bytes <= max_metadata_bytes:
         found = MARKER.search(data, position)
@@ -89,7 +89,7 @@ def _count_scans(file: BinaryIO, header: Header, max_metadata_bytes: int, max_sc
 
 
 def _coefficient_bytes(frame: bytes) -> int:
-    """Return what the coefficients of all components take, two bytes each."""
+    """Return the memory for the coefficients of all components, two bytes each."""
     factors = [(sampling >> 4, sampling & 15) for sampling in frame[7::3]]
     max_x, max_y = (max((factor[i] for factor in factors), default=1) or 1 for i in (0, 1))
     samples = sum(horizontal * vertical for horizontal, vertical in factors)

@@ -1,4 +1,4 @@
-"""The data of a JPEG's scans, by ITU-T T.81: where it ends, and whether a part of it is lost."""
+"""The scans of a JPEG, by ITU-T T.81: where they end, and whether a part of them is missing."""
 
 import re
 from collections.abc import Iterator
@@ -7,20 +7,20 @@ from itertools import takewhile
 START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 END_OF_IMAGE, START_OF_SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 _BLOCK = 8  # px
-_MOST_MARKERS = 100_000  # more than any encoder writes
+_MAX_MARKERS = 100_000  # more than any encoder writes
 
-# What a scan ends at: 0xFF is followed in it by 0, by a restart marker or by itself.
+# A scan ends at such a marker. In the scan, 0xFF is followed by 0, a restart marker or 0xFF.
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 
 
 def end_of_image_offset(data: bytes) -> int | None:
-    """Return where the first picture in `data` ends: it may be followed by others."""
+    """Return where the first picture in `data` ends. More pictures may follow."""
     return next((at for marker, at in _markers(data) if marker == END_OF_IMAGE), None)
 
 
 def lacks_restart_markers(data: bytes, end: int) -> bool:
-    """Whether restart markers before `end` are missing, or are not in their order."""
+    """Whether restart markers before `end` are missing or not in order."""
     frame, interval = b"", 0
     for marker, at in takewhile(lambda found: found[1] < end, _markers(data)):
         segment = data[at + 4 : at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")]
@@ -32,16 +32,16 @@ def lacks_restart_markers(data: bytes, end: int) -> bool:
             begin = at + 4 + len(segment)
             following = MARKER.search(data, begin, end)
             found = _RESTART.findall(data, begin, following.start() if following else end)
-            wanted = max(_units(frame, segment) - 1, 0) // interval
+            wanted = max(_mcus(frame, segment) - 1, 0) // interval
             if found[:wanted] != [bytes([0xD0 + number % 8]) for number in range(wanted)]:
                 return True
     return False
 
 
 def _markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield each marker with a segment and where it is, and the first that ends a picture."""
+    """Yield each marker that has a segment, and its offset; last, the end of the picture."""
     position = 2
-    for _ in range(_MOST_MARKERS):
+    for _ in range(_MAX_MARKERS):
         found = MARKER.search(data, position)
         if found is None:
             return
@@ -53,8 +53,8 @@ def _markers(data: bytes) -> Iterator[tuple[int, int]]:
         position = start + 2 + max(length, 2)
 
 
-def _units(frame: bytes, scan: bytes) -> int:
-    """Return how many units of blocks a scan has."""
+def _mcus(frame: bytes, scan: bytes) -> int:
+    """Return the number of MCUs (minimum coded units) in a scan."""
     height, width = (int.from_bytes(frame[i : i + 2], "big") for i in (1, 3))
     factors = {
         frame[i]: (frame[i + 1] >> 4, frame[i + 1] & 15) for i in range(6, len(frame) - 2, 3)

@@ -1,7 +1,8 @@
-"""The blocks of a PNG.
+"""The chunks of a PNG.
 
-Texts and a profile are small in the file and large in memory: 64 KB of them were 250 MB. Pillow
-inflates each up to a megabyte, and a letter that needs four bytes makes all of its text as wide.
+Texts and a profile are small in the file and large in memory: 64 KB of them took 250 MB. Pillow
+inflates each up to a megabyte, and one character of four bytes makes a whole text four times as
+large.
 """
 
 import sys
@@ -14,16 +15,16 @@ from renditions.errors import SourceIncomplete, SourceUnreadable
 from .header import Header, add_exif, size_of
 from .ifd import BLOCK_OVERHEAD_BYTES
 
-_EXIF_AS_TEXT = b"Raw profile type exif"  # in hexadecimal, by ImageMagick
-_EXIF_AS_TEXT_COST = 32  # a fraction is 16 digits
-_MOST_INFLATED_BYTES = 1 << 20  # Pillow refuses what is more
+_EXIF_AS_TEXT = b"Raw profile type exif"  # in hexadecimal, written by ImageMagick
+_EXIF_AS_TEXT_COST = 32  # for each digit; a fraction has 16
+_MAX_INFLATED_BYTES = 1 << 20  # Pillow refuses more
 _PALETTE_COLOURS = 3
 
 
 def read_png(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
-    """Fill `header`, blocks behind the pixels included."""
+    """Fill `header`, also with the chunks after the pixels."""
     pixels_begun, needs_palette = False, False
-    for name, body, length in png_blocks(file, header, max_metadata_bytes):
+    for name, body, length in png_chunks(file, header, max_metadata_bytes):
         if name == b"IHDR":
             needs_palette = _read_start(file, header)
         elif name == b"IDAT":
@@ -34,24 +35,24 @@ def read_png(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans:
             needs_palette = needs_palette and name != b"PLTE"
             header.metadata_bytes += length
             if header.metadata_bytes <= max_metadata_bytes:
-                _add_block(file, header, name, length, max_metadata_bytes)
+                _add_chunk(file, header, name, length, max_metadata_bytes)
             if name == b"eXIf" and pixels_begun:
                 header.late_exif = body, length
 
 
-def png_blocks(
+def png_chunks(
     file: BinaryIO, header: Header, max_metadata_bytes: int
 ) -> Iterator[tuple[bytes, int, int]]:
-    """Yield of each block but the last its name, where its body starts and its length.
+    """Yield the name of each chunk, the offset of its body and its length; not of the last chunk.
 
-    The file is at the body then.
+    The file is at the body when a chunk is yielded.
     """
     end, body = file.seek(0, 2), 8
     while header.metadata_bytes <= max_metadata_bytes:
         file.seek(body)
-        block = file.read(8)
-        length, name = int.from_bytes(block[:4], "big"), block[4:]
-        if len(block) < 8 or name == b"IEND":
+        start = file.read(8)
+        length, name = int.from_bytes(start[:4], "big"), start[4:]
+        if len(start) < 8 or name == b"IEND":
             return
         body += 8
         if length > end - body:
@@ -63,16 +64,16 @@ def png_blocks(
 
 
 def _read_start(file: BinaryIO, header: Header) -> bool:
-    """Read the size; return whether pixels are numbers of colours."""
+    """Read the size; return whether pixels are indexes of a palette."""
     start = file.read(10)
     header.size = size_of(start[:4], start[4:8], "big")
     return start[9:] == bytes([_PALETTE_COLOURS])
 
 
-def _add_block(
+def _add_chunk(
     file: BinaryIO, header: Header, name: bytes, length: int, max_metadata_bytes: int
 ) -> None:
-    """Count what the block's `length` bytes become, beyond those bytes themselves."""
+    """Add the memory that the chunk needs beyond its `length` bytes."""
     if name == b"eXIf":
         add_exif(header, file.read(length), max_metadata_bytes)
     elif name in (b"tEXt", b"zTXt", b"iTXt", b"iCCP"):
@@ -85,24 +86,24 @@ def _add_block(
 
 
 def _text(name: bytes, body: bytes) -> bytes:
-    """Return what is written behind the key of a text, or behind the name of a profile."""
+    """Return the text after its key, or the profile after its name."""
     if name == b"tEXt":
         return body
     if name in (b"zTXt", b"iCCP"):
         return _inflated(body[1:])
-    text = body[2:].split(b"\0", 2)[-1]  # behind a language and the key in it
+    text = body[2:].split(b"\0", 2)[-1]  # after a language and the translated key
     return text if body[:1] == b"\0" else _inflated(text)
 
 
 def _inflated(data: bytes) -> bytes:
     try:
-        return zlib.decompressobj().decompress(data, _MOST_INFLATED_BYTES)
-    except zlib.error:  # Pillow passes over it
+        return zlib.decompressobj().decompress(data, _MAX_INFLATED_BYTES)
+    except zlib.error:  # Pillow ignores it
         return b""
 
 
 def _memory_of(text: bytes) -> int:
     try:
         return sys.getsizeof(text.decode())
-    except UnicodeDecodeError:  # Pillow passes over it
+    except UnicodeDecodeError:  # Pillow ignores it
         return len(text)

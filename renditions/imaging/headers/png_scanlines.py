@@ -1,15 +1,15 @@
-"""Are there as many pixels in a PNG as its header says? Pillow doesn't mind fewer."""
+"""Does a PNG have all scanlines? Pillow accepts fewer without an error."""
 
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from .header import Header
-from .png import png_blocks
+from .png import png_chunks
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _WHOLE = ((0, 0, 1, 1),)
-# Of each pass of Adam7 its first column and row, and how far apart its columns and rows are.
+# First column and row of each pass of Adam7, and the steps between its columns and rows.
 _PASSES = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
@@ -20,11 +20,11 @@ _PASSES = (
     (0, 1, 1, 2),
 )
 _PIECE_BYTES = 1 << 16
-_NO_LIMIT = 1 << 62  # the header was walked within one before
+_NO_LIMIT = 1 << 62  # `read_png` has checked the limits before
 
 
 def lacks_scanlines(file: BinaryIO) -> bool:
-    """Whether the pixels of the PNG in `file` inflate to less than all rows; none is kept."""
+    """Whether the pixel data of the PNG in `file` inflates to less than all scanlines."""
     wanted = _raster_bytes(file)
     inflater = zlib.decompressobj()
     for piece in _pieces(file):
@@ -35,7 +35,7 @@ def lacks_scanlines(file: BinaryIO) -> bool:
 
 
 def _raster_bytes(file: BinaryIO) -> int:
-    """Return how many bytes all rows have, each with the number of its filter."""
+    """Return the bytes of all scanlines, each with one byte for its filter."""
     file.seek(16)
     start = file.read(13)
     width, height = (int.from_bytes(start[i : i + 4], "big") for i in (0, 4))
@@ -49,9 +49,9 @@ def _raster_bytes(file: BinaryIO) -> int:
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the deflated pixels, which are in blocks without others between them."""
+    """Yield the deflated pixels in pieces. No other chunks are between their chunks."""
     begun = False
-    for name, _, length in png_blocks(file, Header("PNG"), _NO_LIMIT):
+    for name, _, length in png_chunks(file, Header("PNG"), _NO_LIMIT):
         if name != b"IDAT" and begun:
             return
         begun = name == b"IDAT"

@@ -1,22 +1,22 @@
-"""Where the frames of an AVIF's track are, by its tables: ISO/IEC 14496-12, 8.7."""
+"""Where the frames of an AVIF track are: its sample tables, by ISO/IEC 14496-12, section 8.7."""
 
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-Tables = Mapping[bytes, int]  # where the body of each box begins
+Tables = Mapping[bytes, int]  # name of a box: offset of its body
 
 
 def samples_cost(file: BinaryIO, tables: Tables, bytes_a_sample: int) -> int:
-    """Return what libavif takes to read `tables`: it looks for each chunk among all runs."""
+    """Return the cost to read `tables`: libavif searches all runs for each chunk."""
     chunks = _count(file, tables, b"stco", 4) + _count(file, tables, b"co64", 4)
     compared = chunks * _count(file, tables, b"stsc", 4)
     return _count(file, tables, b"stsz", 8) * bytes_a_sample + compared // 16
 
 
-def sample_places(file: BinaryIO, tables: Tables) -> Iterator[tuple[int, int]]:
-    """Yield the offset and the length of each sample; tables that don't fit end early."""
+def sample_locations(file: BinaryIO, tables: Tables) -> Iterator[tuple[int, int]]:
+    """Yield the offset and the length of each sample. Ends early if the tables do not match."""
     sizes = _sizes(file, tables)
     runs = list(_entries(file, tables, b"stsc", ">3I", len(sizes)))
     chunks = [*_entries(file, tables, b"stco", ">I", len(sizes))]
@@ -47,7 +47,7 @@ def _sizes(file: BinaryIO, tables: Tables) -> list[int]:
 def _entries(
     file: BinaryIO, tables: Tables, name: bytes, layout: str, most: int
 ) -> Iterator[tuple[int, ...]]:
-    """Yield no more than `most` entries of a table."""
+    """Yield at most `most` entries of a table."""
     width = struct.calcsize(layout)
     count = min(_count(file, tables, name, 4), most)
     if count:
@@ -57,7 +57,7 @@ def _entries(
 
 
 def _count(file: BinaryIO, tables: Tables, name: bytes, at: int) -> int:
-    """Return how many entries a table has by its own word; 0: there is no such table."""
+    """Return the number of entries that a table states; 0: there is no such table."""
     if name not in tables:
         return 0
     file.seek(tables[name] + at)

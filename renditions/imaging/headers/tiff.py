@@ -15,18 +15,18 @@ _NOT_COMPRESSED, _PLANE_FOR_EACH_CHANNEL = 1, 2
 
 
 def read_tiff(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
-    """Fill `header` from the first directory; only its picture is read."""
+    """Fill `header` from the first directory. Pictures of other directories are not read."""
     ifd = read_ifd(file, max_metadata_bytes)
     header.size, header.metadata_bytes = ifd.size, ifd.cost
     header.tile = ifd.size_in(_TILE_WIDTH, _TILE_HEIGHT)
-    # Libtiff notices it by itself, where it is asked.
+    # libtiff, which decodes compressed data, reports missing parts itself.
     raw = ifd.values.get(_COMPRESSION, _NOT_COMPRESSED) == _NOT_COMPRESSED
     if raw and ifd.size and _lacks_parts(ifd, ifd.size):
         header.fault = SourceIncomplete("Some of the strips or tiles are missing.")
 
 
 def _lacks_parts(ifd: Ifd, size: Size) -> bool:
-    """Whether there are fewer strips or tiles than the picture of this size consists of."""
+    """Whether there are fewer strips or tiles than a picture of this size needs."""
     parts = _STRIPS if _STRIPS in ifd.counts else _TILES
     if parts == _STRIPS:
         part = Size(size.width, ifd.values.get(_STRIP_ROWS, 0) or size.height)

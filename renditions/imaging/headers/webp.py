@@ -1,4 +1,4 @@
-"""The blocks of a WebP, by RFC 9649."""
+"""The chunks of a WebP, by RFC 9649."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -10,10 +10,10 @@ from .ifd import BLOCK_OVERHEAD_BYTES
 
 
 def read_webp(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans: int) -> None:
-    """Fill `header`, blocks behind the pixels included."""
+    """Fill `header`, also with the chunks after the pixels."""
     start = file.read(30)
     header.size = _webp_size(start)
-    for name, length in _blocks(file):
+    for name, length in _chunks(file):
         if name in (b"ICCP", b"EXIF", b"XMP "):
             header.metadata_bytes += length
         header.metadata_bytes += BLOCK_OVERHEAD_BYTES
@@ -23,19 +23,19 @@ def read_webp(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans
             add_exif(header, file.read(length), max_metadata_bytes)
 
 
-def _blocks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield the name of each block and its length in the file, which is at its body then.
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield the name of each chunk and its length. The file is then at the body of the chunk.
 
-    What lies behind the end that the file itself tells is of no WebP.
+    Bytes after the RIFF length are ignored.
     """
     end = file.seek(0, 2)
     file.seek(4)
     end, start = min(8 + int.from_bytes(file.read(4), "little"), end), 12
     while start + 8 <= end:
         file.seek(start)
-        block = file.read(8)
-        length, start = int.from_bytes(block[4:], "little"), start + 8
-        yield block[:4], min(length, end - start)
+        chunk = file.read(8)
+        length, start = int.from_bytes(chunk[4:], "little"), start + 8
+        yield chunk[:4], min(length, end - start)
         start += length + length % 2
 
 
@@ -52,9 +52,9 @@ def _webp_size(start: bytes) -> Size | None:
 
 
 def survey_webp_frames(file: BinaryIO, canvas: Size, max_pixels: int) -> Frames:
-    """Count the frames of an animation, none of which reaches out of `canvas`."""
+    """Count the frames of an animation. All of them are inside `canvas`."""
     frames = 0
-    for name, _ in _blocks(file):
+    for name, _ in _chunks(file):
         frames += name == b"ANMF"
         if frames * canvas.pixels > max_pixels:
             break

@@ -5,7 +5,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
 from renditions import conf
-from renditions.engine.adoption import Examination, Verdict
+from renditions.engine.adoption import ExistingFiles, Verdict
 from renditions.engine.warming import warm
 from renditions.imaging.geometry import FocalPoint
 from renditions.planning.keys import RenditionKeySet
@@ -35,11 +35,11 @@ KEYS = ["crop__60x30", "thumbnail__50x50", "filters__invert__url", "crop__9x9__w
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_what_the_library_made_is_adopted(disk, key):
-    """And so is what the inherited package made, at the same path in the same size."""
+def test_a_rendition_without_a_record_is_adopted(disk, key):
+    """The old package wrote the same files to the same paths."""
     warm(disk, [plan(key)])
 
-    assert Examination(disk, "a.jpg").verdict(plan(key)) is Verdict.ADOPTED
+    assert ExistingFiles(disk, "a.jpg").verdict(plan(key)) is Verdict.ADOPTED
 
 
 @pytest.mark.parametrize(
@@ -54,55 +54,54 @@ def test_what_the_library_made_is_adopted(disk, key):
         (four_corners(60, 30), Verdict.ADOPTED),
     ],
 )
-def test_what_is_no_rendition_is_refused(disk, data, verdict):
-    """With the reason."""
+def test_a_file_that_is_not_the_rendition_is_refused(disk, data, verdict):
+    """The verdict says why."""
     if data is not None:
         put(disk, plan().path, data)
 
-    assert Examination(disk, "a.jpg").verdict(plan()) is verdict
+    assert ExistingFiles(disk, "a.jpg").verdict(plan()) is verdict
 
 
-def test_what_is_older_than_its_original_is_refused(disk):
-    """It may show what the original showed before."""
+def test_a_file_that_is_older_than_its_original_is_refused(disk):
+    """It may show the picture before the original was replaced."""
     put(disk, plan().path, four_corners(60, 30))
     os.utime(disk.path(plan().path), (1, 1))
 
-    assert Examination(disk, "a.jpg").verdict(plan()) is Verdict.OLDER
+    assert ExistingFiles(disk, "a.jpg").verdict(plan()) is Verdict.OLDER
 
 
 @pytest.mark.parametrize("spoil", [lambda disk: disk.delete("a.jpg"),
                                    lambda disk: put(disk, "a.jpg", b"nothing")])  # fmt: skip
-def test_without_an_original_there_is_no_rendition(disk, spoil):
-    """Nothing says what it ought to show."""
+def test_a_file_without_a_readable_original_is_refused(disk, spoil):
     put(disk, plan().path, four_corners(60, 30))
     spoil(disk)
     os.utime(disk.path(plan().path), (4e9, 4e9))
 
-    assert Examination(disk, "a.jpg").verdict(plan()) is Verdict.NO_ORIGINAL
+    assert ExistingFiles(disk, "a.jpg").verdict(plan()) is Verdict.NO_ORIGINAL
 
 
 SPACED = "my cards/a b.jpg"
 SQUEEZED = "__sized__/mycards/ab-crop-c0-5__0-5-60x30-70.jpg"
 
 
-def test_a_name_without_spaces_is_taken_over_if_it_shows_this_original(disk):
-    """The inherited package lost the spaces; the file is put where it belongs."""
+def test_a_file_at_the_old_path_without_spaces_is_copied(disk):
+    """The old package removed the spaces from paths."""
     put(disk, SPACED, four_corners(320, 200))
     put(disk, SQUEEZED, four_corners(60, 30))
 
-    assert Examination(disk, SPACED).adopt(plan(name=SPACED)) is Verdict.ADOPTED
+    assert ExistingFiles(disk, SPACED).adopt(plan(name=SPACED)) is Verdict.ADOPTED
 
     with disk.open(plan(name=SPACED).path) as file:
         assert file.read() == four_corners(60, 30)
     assert disk.exists(SQUEEZED)
 
 
-def test_a_name_without_spaces_may_be_that_of_another_original(disk):
-    """Then it is not taken: the wrong picture would be shown."""
+def test_a_file_at_the_old_path_may_show_another_original(disk):
+    """It is not adopted, because the wrong picture would be shown."""
     put(disk, SPACED, four_corners(320, 200))
     warm(disk, [plan("filters__invert__crop__60x30", SPACED)])
     with disk.open(plan("filters__invert__crop__60x30", SPACED).path) as file:
         put(disk, SQUEEZED, file.read())
 
-    assert Examination(disk, SPACED).adopt(plan(name=SPACED)) is Verdict.MISSING
+    assert ExistingFiles(disk, SPACED).adopt(plan(name=SPACED)) is Verdict.MISSING
     assert not disk.exists(plan(name=SPACED).path)

@@ -53,7 +53,7 @@ def use_cache(settings: Any, cache: dict[str, Any]) -> None:
 
 
 class TestCacheStore(RecordStoreContract):
-    """Each backend keeps the contract of record stores."""
+    """Every backend passes the contract of record stores."""
 
     @pytest.fixture(
         autouse=True,
@@ -90,7 +90,7 @@ class TestCacheStore(RecordStoreContract):
 
 
 def test_records_outlive_the_default_timeout_of_a_cache(settings, valkey):
-    """A record is kept for `RECORD_LIFETIME_S`, not for the five minutes of Django's default."""
+    """A record is kept for `RECORD_LIFETIME_S`, not for Django's default of 300 s."""
     use_cache(
         settings,
         {
@@ -106,8 +106,8 @@ def test_records_outlive_the_default_timeout_of_a_cache(settings, valkey):
     assert 2_592_000 - 60 < left_s <= 2_592_000
 
 
-def test_a_cache_is_never_given_an_object_to_pickle(settings, valkey):
-    """Only text is kept: reading a record never unpickles a class."""
+def test_a_cache_never_has_to_pickle_an_object(settings, valkey):
+    """Only text is stored, so a read never unpickles a class."""
     use_cache(
         settings,
         {
@@ -124,24 +124,24 @@ def test_a_cache_is_never_given_an_object_to_pickle(settings, valkey):
     assert b"renditions" not in raw
 
 
-def test_a_cache_that_refuses_some_says_so(settings, tmp_path):
-    """A record that a full cache did not take is not taken for kept."""
+def test_a_full_cache_is_an_error(settings, tmp_path):
+    """A record that the cache refused does not count as stored."""
     full = "tests.renditions.records.test_cache.FullCache"
     use_cache(settings, {"BACKEND": full, "LOCATION": str(tmp_path)})
 
-    with pytest.raises(StoreUnavailable, match="did not take 1 of 2"):
+    with pytest.raises(StoreUnavailable, match="refused 1 of 2"):
         CacheStore().set_many({"rendition:a": "1", "rendition:b": "2"})
 
 
 class FullCache(caches["default"].__class__):  # type: ignore[misc]
-    """A cache that answers like memcached without room: it names the keys it did not take."""
+    """Returns the keys that it did not store, as memcached does."""
 
     def set_many(self, data: dict[str, str], **kwargs: Any) -> list[str]:
         return list(data)[1:]
 
 
-def test_a_cache_that_hangs_is_waited_for_once(settings):
-    """Of many saves while the cache accepts connections and says nothing, one waits for it."""
+def test_only_the_first_call_waits_for_a_silent_cache(settings):
+    """A cache that accepts connections and stays silent delays one save, not each of them."""
     with servers.silent_server() as port:
         use_cache(
             settings,
@@ -156,7 +156,7 @@ def test_a_cache_that_hangs_is_waited_for_once(settings):
 
         began = time.monotonic()
         for _ in range(100):
-            with pytest.raises(StoreUnavailable, match="a moment ago"):
+            with pytest.raises(StoreUnavailable, match="s ago"):
                 CacheStore().get_many(["rendition:a"])
 
     assert time.monotonic() - began < 0.3

@@ -9,7 +9,7 @@ from renditions.errors import SourceUnreadable
 from renditions.imaging.geometry import Size
 from renditions.imaging.headers import read_header
 from renditions.imaging.headers.av1 import FrameSizes
-from renditions.imaging.headers.sample_table import sample_places
+from renditions.imaging.headers.sample_table import sample_locations
 from renditions.imaging.recipes import Recipe
 from tests.corpus.metadata_bombs import box
 from tests.renditions.imaging.pictures import as_file, photograph, render
@@ -108,6 +108,6 @@ def test_samples_are_where_their_tables_say(name):
         tables[kind] = len(data) + 8
         data += box(kind, body)
 
-    places = list(sample_places(BytesIO(data), tables))
+    places = list(sample_locations(BytesIO(data), tables))
 
     assert places == [(100, 10), (110, 20), (200, 30), (230, 40), (300, 50)]

@@ -117,6 +117,6 @@ def test_nothing_of_a_profile_stays_in_memory():
         red, green, blue, gamma = ADOBE_RGB
         to_srgb(picture, read_profile(rgb_profile(red, green, blue, gamma + i / 256)))
 
-    kept = list(colour._KEPT)
+    kept = list(colour._TRANSFORMS)
     assert len(kept) <= 16
     assert all(len(digest) <= 64 for digest, mode in kept)

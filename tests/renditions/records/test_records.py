@@ -1,4 +1,4 @@
-"""The only reader and writer of records."""
+"""Records and their only reader and writer."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,17 +13,17 @@ from renditions.testing import _plan
 
 
 class Memory:
-    """A record store in a dict, which may be told not to answer; it counts its calls."""
+    """A record store in a dict that counts its calls and can stop answering."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        self.is_away = False
+        self.is_silent = False
         self.calls = 0
 
     def _called(self) -> None:
         self.calls += 1
-        if self.is_away:
-            raise StoreUnavailable("away")
+        if self.is_silent:
+            raise StoreUnavailable("no answer")
 
     def get_many(self, keys):
         self._called()
@@ -60,18 +60,18 @@ RECORD = RenditionRecord(
         attempts=st.integers(0, 2**31),
         recorded_at=st.datetimes(timezones=st.just(UTC)),
         kind=st.text(),
-        error=st.text(),
+        headline=st.text(),
+        detail=st.text(),
     )
 )
-def test_a_record_survives_being_text(record):
-    """Whatever a record holds comes back from its text unchanged."""
+def test_a_record_is_unchanged_by_a_round_trip_through_text(record):
     assert RenditionRecord.from_text(record.to_text()) == record
 
 
 @settings(max_examples=50)
 @given(st.one_of(st.text(), st.binary(), st.none(), st.integers(), st.lists(st.integers())))
-def test_no_text_of_somebody_else_breaks_anything(text):
-    """Whatever lies under our key in a shared cache is unknown at worst."""
+def test_a_text_that_is_not_a_record_is_ignored(text):
+    """A shared cache can hold any text under a key of a record."""
     assert RenditionRecord.from_text(text) is None
 
 
@@ -85,7 +85,7 @@ def test_no_text_of_somebody_else_breaks_anything(text):
     ],
 )
 def test_a_record_is_current_for_its_plan_and_original_only(record, current):
-    """A rendition counts as made only from this very original and as planned now."""
+    """A rendition of another plan, or of a replaced original, is not current."""
     plan = _plan("a.jpg")
     record = replace(record, fingerprint=record.fingerprint.replace("f", plan.fingerprint, 1))
 
@@ -95,7 +95,7 @@ def test_a_record_is_current_for_its_plan_and_original_only(record, current):
 @settings(max_examples=50)
 @given(st.text(), st.text())
 def test_keys_fit_every_cache(storage, path):
-    """A key has no space or control character and is short, whatever the path holds."""
+    """A key is short and printable, whatever the path is."""
     key = record_key(storage, path)
 
     assert len(key) <= 60
@@ -105,7 +105,6 @@ def test_keys_fit_every_cache(storage, path):
 
 
 def test_the_same_path_on_two_storages_has_two_keys():
-    """Pictures of one name on two storages do not share a record."""
     assert record_key("a", "b.jpg") != record_key("b", "b.jpg")
     assert record_key("a", "bc") != record_key("ab", "c")
 
@@ -120,7 +119,6 @@ def test_reading_takes_one_call_however_many_plans():
 
 
 def test_no_plans_take_no_call():
-    """Nothing is asked for where there is nothing to know."""
     store = Memory()
     recorder = Recorder(store)
 
@@ -131,30 +129,30 @@ def test_no_plans_take_no_call():
     assert store.calls == 0
 
 
-def test_a_record_that_names_another_path_is_not_believed():
-    """A text that came under the wrong key says nothing about this path."""
+def test_a_record_of_another_path_is_ignored():
+    """The store returned it under a wrong key."""
     store, plan = Memory(), _plan("b.jpg")
     store.texts[record_key(plan.storage, plan.path)] = RECORD.to_text()
 
     assert Recorder(store).recall([plan]) == {}
 
 
-def test_a_store_that_is_away_breaks_nothing(caplog):
-    """Pages and workers go on without a record store; the log says what is missing."""
+def test_a_store_that_does_not_answer_breaks_nothing(caplog):
+    """Pages and workers continue without records, and the log names the fault."""
     store, plan = Memory(), _plan("a.jpg")
-    store.is_away = True
+    store.is_silent = True
     recorder = Recorder(store)
 
     assert recorder.recall([plan]) == {}
     recorder.record_created([plan], "v")
     recorder.record_failed({plan: SourceMissing("gone")}, "v")
-    recorder.forget(plan.storage, [plan.path])
+    recorder.delete(plan.storage, [plan.path])
 
-    assert caplog.text.count("away") == 5
+    assert caplog.text.count("no answer") == 5
 
 
-def test_times_are_aware():
-    """When something was recorded is the same moment in every time zone."""
+def test_the_time_of_a_record_is_aware():
+    """It is the same moment in every time zone."""
     store, plan = Memory(), _plan("a.jpg")
     Recorder(store).record_created([plan], "v")
 
