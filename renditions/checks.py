@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.core.cache.backends.dummy import DummyCache
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
@@ -25,7 +26,35 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         *_check_old_values(),
         *_check_set_twice(),
     ]
-    return [*unknown, *(errors or _check_names())]
+    return [*unknown, *_check_misspelt(), *(errors or [*_check_names(), *_check_alias()])]
+
+
+def _check_misspelt() -> Iterator[CheckMessage]:
+    for name in conf.misspelt():
+        yield Warning(
+            f"{name} is not a known setting, and nothing reads it.",
+            hint=f"If it is meant for renditions, its name is {NATIVE}.",
+            id="renditions.W015",
+        )
+
+
+def _check_alias() -> Iterator[CheckMessage]:
+    """Check that the cache of the records exists, and that it keeps what it is given."""
+    alias = conf.rendition_settings().cache
+    if alias and alias not in conf.cache_aliases():
+        yield Error(
+            f"{conf.place_of('CACHE')} is {alias!r}, and CACHES has no such cache.",
+            hint=f"Add it to CACHES, or name one of: {', '.join(sorted(conf.cache_aliases()))}.",
+            id="renditions.E015",
+        )
+    elif isinstance(conf.cache(), DummyCache):
+        yield Warning(
+            "The records of renditions go to a DummyCache, which forgets them: each page that "
+            "creates on demand looks at the storage for each rendition, and each bulk run renders "
+            "nothing but examines every file.",
+            hint=f"Name another cache in {conf.place_of('CACHE')}.",
+            id="renditions.W016",
+        )
 
 
 def check_table(

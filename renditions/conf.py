@@ -8,6 +8,7 @@ reports all faults.
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 from django.conf import settings
@@ -56,6 +57,17 @@ def _drop_cached_values(**_: Any) -> None:
 def raw(name: str) -> Any:
     """Return the Django setting `name` as the project wrote it; an empty dict if it is absent."""
     return getattr(settings, name, {})
+
+
+def misspelt() -> list[str]:
+    """Return the names of Django settings that look like `RENDITIONS` and are not it."""
+    names = [name for name in dir(settings) if name != NATIVE]
+    return get_close_matches(NATIVE, names, cutoff=0.85)
+
+
+def cache_aliases() -> set[str]:
+    """Return the names of the project's caches."""
+    return set(settings.CACHES)
 
 
 def native_values() -> Mapping[str, Any]:

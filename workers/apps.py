@@ -15,7 +15,8 @@ class WorkersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, enqueue, recovery, transport
+        # Celery knows a shared task once its module is imported, and a save needs ours to send it.
+        from . import checks, enqueue, recovery, tasks, transport  # noqa: F401
 
         transport.install()
         enqueue.connect()
@@ -23,4 +24,6 @@ class WorkersConfig(AppConfig):
         register(checks.check_settings)
         register(checks.check_celery)
         register(checks.check_databases)
+        register(checks.check_redis)
+        register(checks.check_tables, deploy=True)
         register(checks.check_keys)

@@ -4,19 +4,23 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from celery import current_app
-from django.apps import AppConfig
+from celery import Celery
+from celery.schedules import crontab, maybe_schedule
+from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
-from django.db import models, router
+from django.db import Error as DatabaseError
+from django.db import connections, models, router
 
 from renditions.checks import check_settings as check_library_settings
 from renditions.checks import check_table
-from renditions.conf import limits
+from renditions.conf import cache, limits
 
 from . import conf
-from .conf import TaskName, worker_settings
+from .conf import QUEUE, TaskName, worker_settings
+from .dispatch import celery_app, routes_our_tasks
 from .models import OBJECT_PK_LENGTH, WarmJob
 from .targets import all_warmed_fields
 
@@ -76,12 +80,50 @@ def _check_memory() -> Iterator[CheckMessage]:
 def check_celery(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check that Celery's settings fit the times of the ledger, and that a sweep is scheduled."""
     # Times of the wrong type cannot be compared; check_settings reports them.
-    of_broker = [] if _check_each_setting() else _check_broker()
-    return [*of_broker, *_check_worker(), *_check_serializers(), *_check_beat()]
+    if _check_each_setting():
+        return [*_check_worker(), *_check_serializers()]
+    fault = list(_check_app())
+    return fault or [
+        *_check_broker(),
+        *_check_worker(),
+        *_check_serializers(),
+        *_check_routes(),
+        *_check_beat(),
+    ]
+
+
+def _check_app() -> Iterator[CheckMessage]:
+    path = worker_settings().celery_app
+    try:
+        found = celery_app()
+    except ImportError as error:
+        yield Error(
+            f"{WORKERS_DICT}['CELERY_APP'] cannot be imported: {error}.",
+            hint="Write the dotted path of the project's Celery app: 'shop.celery.app'.",
+            id="rendition_workers.E023",
+        )
+        return
+    if not isinstance(found, Celery):
+        yield Error(
+            f"{WORKERS_DICT}['CELERY_APP'] is {path!r}, which is not a Celery app.",
+            hint="Write the dotted path of the project's Celery app: 'shop.celery.app'.",
+            id="rendition_workers.E023",
+        )
+
+
+def _check_routes() -> Iterator[CheckMessage]:
+    if not routes_our_tasks(celery_app()):
+        yield Caution(
+            f"task_routes does not send the tasks of the renditions to the queue {QUEUE!r}: a "
+            "sweep of beat goes to another queue than the jobs.",
+            hint="Add the task_routes of workers.conf.CELERY to those of the project. If the "
+            f"project has several Celery apps, name one in {WORKERS_DICT}['CELERY_APP'].",
+            id="rendition_workers.W035",
+        )
 
 
 def _check_broker() -> Iterator[CheckMessage]:
-    options = current_app.conf.broker_transport_options or {}
+    options = celery_app().conf.broker_transport_options or {}
     visibility_s = options.get("visibility_timeout", 3600)
     lease_s = worker_settings().lease_s
     if not isinstance(visibility_s, int | float) or visibility_s <= lease_s:
@@ -91,7 +133,7 @@ def _check_broker() -> Iterator[CheckMessage]:
             hint="Set visibility_timeout in broker_transport_options to more than LEASE_S.",
             id="rendition_workers.W030",
         )
-    url = str(current_app.conf.broker_write_url or current_app.conf.broker_url or "")
+    url = str(celery_app().conf.broker_write_url or celery_app().conf.broker_url or "")
     if url.startswith(("redis", "rediss", "sentinel")) and not options.get("socket_timeout"):
         yield Caution(
             "broker_transport_options has no socket_timeout: every save waits if the broker "
@@ -103,7 +145,7 @@ def _check_broker() -> Iterator[CheckMessage]:
 
 
 def _check_worker() -> Iterator[CheckMessage]:
-    prefetched = current_app.conf.worker_prefetch_multiplier
+    prefetched = celery_app().conf.worker_prefetch_multiplier
     if prefetched != 1:
         yield Caution(
             f"Each worker process reserves {prefetched or 'any number of'} messages "
@@ -115,7 +157,7 @@ def _check_worker() -> Iterator[CheckMessage]:
 
 
 def _check_serializers() -> Iterator[CheckMessage]:
-    if PICKLE & set(current_app.conf.accept_content or ()):
+    if PICKLE & set(celery_app().conf.accept_content or ()):
         yield Caution(
             "Celery accepts pickle: anyone with write access to the broker can run code.",
             hint="Set accept_content = ['json'].",
@@ -124,14 +166,95 @@ def _check_serializers() -> Iterator[CheckMessage]:
 
 
 def _check_beat() -> Iterator[CheckMessage]:
-    scheduled = {entry.get("task") for entry in (current_app.conf.beat_schedule or {}).values()}
-    database_scheduler = "django_celery_beat" in str(current_app.conf.beat_scheduler)
+    scheduled = {entry.get("task") for entry in (celery_app().conf.beat_schedule or {}).values()}
+    database_scheduler = "django_celery_beat" in str(celery_app().conf.beat_scheduler)
     if TaskName.SWEEP not in scheduled and not database_scheduler:
         yield Caution(
             "No sweep is scheduled: lost messages are never sent again, and failed jobs are never "
             "retried.",
             hint="Add the beat_schedule of workers.conf.CELERY and run celery beat.",
             id="rendition_workers.W033",
+        )
+
+    for entry in (celery_app().conf.beat_schedule or {}).values():
+        every_s = _period_s(entry.get("schedule"))
+        lease_s = worker_settings().lease_s
+        if entry.get("task") == TaskName.SWEEP and every_s > lease_s:
+            yield Caution(
+                f"The sweep is scheduled each {every_s:.0f} s, which is rarer than LEASE_S, "
+                f"{lease_s} s: a job whose worker died waits for it.",
+                hint="Schedule it each 15 to 60 s.",
+                id="rendition_workers.W036",
+            )
+
+
+def _period_s(written: Any) -> float:
+    """Return the time between two runs, of a crontab within the hours that it names."""
+    schedule: Any = maybe_schedule(written)
+    if isinstance(schedule, crontab):
+        minutes: set[int] = vars(schedule)["minute"]
+        return 3600 / max(len(minutes), 1)
+    run_every = getattr(schedule, "run_every", None)
+    return float(run_every.total_seconds()) if run_every else 0.0
+
+
+def check_redis(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that no `clear()` of the cache deletes the messages of the broker."""
+    if _check_each_setting() or list(_check_app()):
+        return []
+    broker = _redis_database(str(celery_app().conf.broker_write_url or ""))
+    place = getattr(cache(), "_servers", None) or getattr(cache(), "_server", None)
+    places = [place] if isinstance(place, str) else list(place or [])
+    if broker is None or broker not in [_redis_database(str(each)) for each in places]:
+        return []
+    return [
+        Caution(
+            "The broker and the cache of the records are in one Redis database: clearing the "
+            "cache deletes all messages, and its eviction may delete some.",
+            hint="Give the broker a database of its own, better a server of its own with "
+            "maxmemory-policy noeviction.",
+            id="rendition_workers.W037",
+        )
+    ]
+
+
+def _redis_database(url: str) -> tuple[str, str, str] | None:
+    """Return what tells one Redis database from another; None: not Redis."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    if parts.scheme in ("redis+socket", "unix"):
+        number = (query.get("virtual_host") or query.get("db") or ["0"])[0]
+        return "socket", parts.path, number
+    if parts.scheme in ("redis", "rediss"):
+        number = parts.path.strip("/") or (query.get("db") or ["0"])[0]
+        host = (parts.hostname or "localhost").replace("127.0.0.1", "localhost")
+        return host, str(parts.port or 6379), number
+    return None
+
+
+def check_tables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check, with `--deploy`, that the ledger's tables exist: a save needs them."""
+    aliases = {router.db_for_write(field.model) for field in all_warmed_fields()}
+    return [message for using in sorted(aliases) for message in _check_tables_in(using)]
+
+
+def _check_tables_in(using: str) -> Iterator[CheckMessage]:
+    try:
+        there = set(connections[using].introspection.table_names())
+    except DatabaseError as error:
+        yield Caution(
+            f"The ledger in database {using!r} cannot be looked at: {error}.",
+            hint="Start the database, or correct DATABASES.",
+            id="rendition_workers.W043",
+        )
+        return
+    ledger = apps.get_app_config("rendition_workers").get_models()
+    tables = {model._meta.db_table for model in ledger}
+    if router.allow_migrate_model(using, WarmJob) and not tables <= there:
+        yield Error(
+            f"Database {using!r} lacks tables of the ledger: {', '.join(sorted(tables - there))}.",
+            hint=f"Run `manage.py migrate --database {using}`.",
+            id="rendition_workers.E042",
         )
 
 

@@ -33,6 +33,10 @@ def _is_whole_from(lowest: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and value >= lowest
 
 
+def _is_dotted_or_none(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and "." in value)
+
+
 def _seconds(default: int) -> Any:
     return declare(default, _is_whole_from(1), "a whole number of seconds, 1 or more")
 
@@ -67,6 +71,9 @@ class WorkerSettings:
     max_queued: int = _count(1000)
     # Instances that one step of a bulk run looks at.
     chunk_size: int = _count(200)
+    # Dotted path of the Celery app whose workers make the renditions, for a project with several.
+    # None: the one that routes our tasks.
+    celery_app: str | None = declare(None, _is_dotted_or_none, "None or a dotted path")
 
 
 # For the system checks.
@@ -95,6 +102,12 @@ setting_changed.connect(_clear_cache, dispatch_uid="renditions.worker_settings")
 
 
 # ---- Celery ------------------------------------------------------------------------------------
+
+
+def _expiring(seconds: int) -> dict[str, Any]:
+    # django-celery-beat reads `expire_seconds` and drops `expires`; beat itself reads `expires`.
+    return {"expires": seconds, "expire_seconds": seconds}
+
 
 # For `app.config_from_object` or `app.conf.update(CELERY)`; each value has its reason beside it.
 CELERY: dict[str, Any] = {
@@ -146,12 +159,12 @@ CELERY: dict[str, Any] = {
             "task": TaskName.SWEEP,
             "schedule": schedule(30),
             # While no worker runs, sweeps pile up in the queue; one of them is enough.
-            "options": {"expires": 600},
+            "options": _expiring(600),
         },
         TaskName.REWARM_ALL: {
             "task": TaskName.REWARM_ALL,
             "schedule": crontab(hour=3, minute=17),
-            "options": {"expires": 3600},
+            "options": _expiring(3600),
         },
     },
 }

@@ -4,8 +4,10 @@ import logging
 import time
 from typing import Any
 
-from celery import current_app
+from celery import Celery, current_app
+from celery._state import _get_active_apps  # type: ignore[attr-defined]
 from django.db import transaction
+from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
 
 from . import ledger
@@ -17,6 +19,31 @@ logger = logging.getLogger(__name__)
 CIRCUIT_OPEN_S = 5.0
 
 _circuit_open_until = 0.0
+
+
+def celery_app() -> Celery:
+    """Return the Celery app whose workers make the renditions.
+
+    A process may have several apps, and which of them is the current one depends on the thread and
+    on the order of imports. The app that routes our tasks to our queue is the one, unless the
+    settings name it.
+    """
+    path = worker_settings().celery_app
+    if path:
+        named: Celery = import_string(path)
+        return named
+    # Not the proxy, which is another app in another thread.
+    current: Celery = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    if routes_our_tasks(current):
+        return current
+    others = [app for app in _get_active_apps() if routes_our_tasks(app)]
+    return others[0] if len(others) == 1 else current
+
+
+def routes_our_tasks(app: Celery) -> bool:
+    """Whether a job that is sent through `app` goes to our queue."""
+    queue: Any = app.amqp.router.route({}, TaskName.WARM, (), {}).get("queue")
+    return str(getattr(queue, "name", queue)) == QUEUE
 
 
 def send_after_commit(hint: ledger.Hint) -> None:
@@ -63,14 +90,18 @@ def send_due(using: str, *, bulk: bool) -> int:
 def send_sweep() -> None:
     """Ask a worker for a sweep now. If the broker is away, the next scheduled sweep follows."""
     try:
-        current_app.send_task(TaskName.SWEEP, queue=QUEUE, ignore_result=True, retry=False)
+        _send(TaskName.SWEEP, QUEUE, is_scheduled=False)
     except OperationalError as error:
         logger.warning("The broker did not take the message for a sweep: %s", error)
 
 
 def room(queue: str) -> int:
     """Return how many more messages `queue` may hold, up to MAX_QUEUED."""
-    with current_app.connection_for_write() as connection:
+    app = celery_app()
+    if app.conf.task_always_eager:
+        # Nothing is queued.
+        return worker_settings().max_queued
+    with app.connection_for_write() as connection:
         try:
             # passive: count the messages, and do not create the queue.
             declared = connection.default_channel.queue_declare(queue, passive=True)  # type: ignore[attr-defined]
@@ -83,8 +114,8 @@ def room(queue: str) -> int:
 
 def _send(task: TaskName, queue: str, **kwargs: Any) -> None:
     settings = worker_settings()
-    current_app.send_task(
-        task,
+    # Not `app.send_task`, which ignores `task_always_eager`.
+    celery_app().tasks[task].apply_async(
         kwargs=kwargs,
         queue=queue,
         ignore_result=True,

@@ -15,6 +15,7 @@ All times are the database's (`Now()`): one clock for all workers. Each guard na
 and the lease token, so an UPDATE by a worker that a newer save has overtaken matches no row.
 """
 
+import logging
 import random
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +30,8 @@ from django.db.models.functions import Now
 from .failures import Failure, WorkerDied
 from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
 from .targets import STARTED_AT, JobTarget, Tried, tried_now
+
+logger = logging.getLogger(__name__)
 
 # No job of a run in one of these states is started.
 HALTED = (RunState.PAUSED, RunState.CANCELLED)
@@ -332,6 +335,7 @@ def _fail_poisoned(jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
         with transaction.atomic(using=jobs.db):
             if poisoned.update(**given_up):
                 count(jobs.db, job.run_id, failed=1)
+                logger.error("%s is given up. %s", target, given_up["headline"])
 
 
 def _given_up(failures: Sequence[Failure], tried: Tried) -> dict[str, Any]:

@@ -244,3 +244,18 @@ class WarmJob(models.Model):
         of_path = (failure for failure in failures if failure.path == path)
         of_job = (failure for failure in failures if failure.is_of_job)
         return next(of_path, None) or next(of_job, None)
+
+
+class Heartbeat(models.Model):
+    """When a part of the service was seen last, by the database's clock."""
+
+    SWEEP = "sweep"
+
+    name = models.CharField(max_length=50, primary_key=True)
+    beaten_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "rendition_workers"
+
+    def __str__(self) -> str:
+        return self.name

@@ -5,6 +5,8 @@ jobs do not wait for their leases to expire. Only the loss of a whole machine ne
 """
 
 import logging
+import time
+from collections.abc import Collection
 from typing import Any
 
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
@@ -16,15 +18,21 @@ from celery.signals import (
     worker_shutting_down,
 )
 from django.db import connections
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 
 from renditions.storage import disk
 
 from . import dispatch, ledger, runs
-from .conf import TaskName, worker_settings
+from .conf import BULK_QUEUE, QUEUE, TaskName, worker_settings
+from .models import Heartbeat
 from .targets import all_warmed_fields, in_each_ledger
 from .worker import LONGEST_JITTER
 
 logger = logging.getLogger(__name__)
+
+# Beat sends a sweep each 30 s unless the project says otherwise.
+SWEEP_MISSING_S = 600.0
 
 # ---- sweep -------------------------------------------------------------------------------------
 
@@ -56,6 +64,73 @@ def _sweep_storages() -> None:
             disk.sweep(storage, older_than_s=worker_settings().lease_s)
         except OSError as error:
             logger.warning("Unfinished files could not be deleted from a storage: %s", error)
+
+
+# ---- silence is a fault ------------------------------------------------------------------------
+
+
+def note_scheduled_sweep() -> None:
+    """Remember that beat is running."""
+    in_each_ledger(_beat)
+
+
+def _beat(using: str) -> None:
+    beats = Heartbeat.objects.using(using)
+    beats.update_or_create(name=Heartbeat.SWEEP, defaults={"beaten_at": Now()})
+
+
+def seconds_since_sweep() -> float | None:
+    """Return the age of the last scheduled sweep of any ledger; None: there was none."""
+    ages = [age for age in in_each_ledger(_sweep_age) if age is not None]
+    return min(ages, default=None)
+
+
+def _sweep_age(using: str) -> float | None:
+    age = ExpressionWrapper(Now() - F("beaten_at"), output_field=DurationField())
+    beats = Heartbeat.objects.using(using).filter(name=Heartbeat.SWEEP).annotate(age=age)
+    found = beats.values_list("age", flat=True).first()
+    return found.total_seconds() if found is not None else None
+
+
+def warn_of_missing_sweep(started_at: float) -> None:
+    """Log a warning if no scheduled sweep was seen for long.
+
+    Args:
+        started_at: When this worker was ready, by `time.monotonic`.
+    """
+    try:
+        age_s, running_s = seconds_since_sweep(), time.monotonic() - started_at
+    finally:
+        # This is the main process of a worker, which forks.
+        connections.close_all()
+    silent_s = running_s if age_s is None else min(age_s, running_s)
+    if silent_s > SWEEP_MISSING_S:
+        logger.warning(
+            "No scheduled sweep was seen for %d minutes: lost messages are not sent again, and "
+            "failed jobs are not retried. Start `celery -A YOUR_PROJECT beat` with the "
+            "beat_schedule of workers.conf.CELERY.",
+            silent_s / 60,
+        )
+
+
+def warn_of_queues(consumed: Collection[str]) -> None:
+    """Log a warning if a worker does not consume both of our queues."""
+    missing = [queue for queue in (QUEUE, BULK_QUEUE) if queue not in consumed]
+    if not missing or not any(all_warmed_fields()):
+        return
+    what = {
+        (QUEUE, BULK_QUEUE): "It makes no renditions",
+        (QUEUE,): "It makes no renditions of fresh uploads",
+        (BULK_QUEUE,): "It takes no part in bulk runs",
+    }[tuple(missing)]
+    logger.warning(
+        "This worker consumes %s, and not %s. %s. Start it with `-Q %s`, unless another worker "
+        "consumes the rest.",
+        ", ".join(sorted(consumed)) or "no queue",
+        " and ".join(missing),
+        what,
+        ",".join([*sorted(set(consumed) - {QUEUE, BULK_QUEUE}), QUEUE, BULK_QUEUE]),
+    )
 
 
 # ---- workers that are gone ---------------------------------------------------------------------
@@ -108,8 +183,10 @@ def on_worker_init(sender: Any, **kwargs: Any) -> None:
 
 
 def on_worker_ready(sender: Any, **kwargs: Any) -> None:
-    """Send what became due while no worker was running."""
+    """Send what became due while no worker was running, and say what is missing."""
     dispatch.send_sweep()
+    warn_of_queues(tuple(sender.app.amqp.queues.consume_from))
+    sender.timer.call_repeatedly(SWEEP_MISSING_S, warn_of_missing_sweep, (time.monotonic(),))
 
 
 def on_worker_shutdown(sender: Any, **kwargs: Any) -> None:

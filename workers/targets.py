@@ -44,6 +44,9 @@ class JobTarget:
     object_pk: str
     field_name: str
 
+    def __str__(self) -> str:
+        return f"{self.model_label}.{self.field_name} of {self.object_pk}"
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:

@@ -19,9 +19,15 @@ def warm(self: "Task[Any, Any]", using: str, job_id: int, generation: int) -> No
 
 
 @shared_task(name=TaskName.SWEEP, ignore_result=True, acks_late=False)
-def sweep() -> None:
-    """Send hints for the jobs that are due, and continue bulk runs."""
+def sweep(is_scheduled: bool = True) -> None:
+    """Send hints for the jobs that are due, and continue bulk runs.
+
+    Args:
+        is_scheduled: False: a worker or the admin asked for it, so it is no sign of a running beat.
+    """
     recovery.sweep()
+    if is_scheduled:
+        recovery.note_scheduled_sweep()
 
 
 @shared_task(name=TaskName.REWARM_ALL, ignore_result=True, acks_late=False)

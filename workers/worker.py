@@ -113,9 +113,14 @@ def _end(claim: ledger.Claim, *, counted: str) -> bool:
 def _fail(
     claim: ledger.Claim, failures: list[Failure], *, final: bool, tried: Tried | None = None
 ) -> bool:
-    logger.warning("%s: attempt %d failed: %s", claim.target, claim.attempt, failures[0])
+    attempts = f"{claim.target}: attempt {claim.attempt} failed"
     if final or claim.attempt >= worker_settings().max_attempts:
-        return ledger.give_up(claim, failures, tried)
+        was_kept = ledger.give_up(claim, failures, tried)
+        if was_kept:
+            # One ERROR for each job that is given up: error trackers make an event of it.
+            logger.error("%s, and it is given up. %s", attempts, failures[0])
+        return was_kept
+    logger.warning("%s, and it is tried again. %s", attempts, failures[0])
     return ledger.postpone(claim, failures, delay_s=backoff_s(claim.attempt))
 
 

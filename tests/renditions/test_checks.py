@@ -357,3 +357,25 @@ def test_a_field_that_no_app_warms_is_named(isolated_model, monkeypatch):
     assert message.id == "renditions.W012"
     assert "isolated.Isolated.image" in message.msg
     assert "workers/__init__.py" in message.hint
+
+
+@pytest.mark.parametrize("name", ["RENDITION", "RENDITON", "RENDITIONS_"])
+def test_a_misspelt_setting_is_told(settings, name):
+    """Nothing reads it, and nothing else would say so."""
+    setattr(settings, name, {"ON_DEMAND": False})
+
+    assert ids(check_all()) == ["renditions.W015"]
+
+
+def test_a_cache_that_does_not_exist_is_told(configure):
+    """The records would go to another cache than the project thinks."""
+    configure(CACHE="records")
+
+    assert ids(check_all()) == ["renditions.E015"]
+
+
+def test_a_cache_that_forgets_is_told(settings):
+    """A DummyCache keeps no record."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+    assert ids(check_all()) == ["renditions.W016"]

@@ -1,16 +1,20 @@
 """Each wrong setting gives exactly its own message."""
 
+from datetime import timedelta
+
 import pytest
 from celery import Celery, current_app
+from celery.schedules import crontab
 from django.core.checks import run_checks
 from django.core.checks.registry import registry
-from django.db import models
+from django.db import connection, models
 from django.test.utils import isolate_apps
 
 from renditions.fields import VersatileImageField
 from tests.app.models import Person
 from workers import checks
 from workers.conf import CELERY, WORKER_SETTINGS
+from workers.models import WarmRun
 
 
 def ids(check) -> list[str]:
@@ -40,7 +44,13 @@ def test_a_right_project_hears_nothing(db):
 def test_every_check_is_registered():
     """`manage.py check` runs all of them."""
     registered = registry.get_checks()
-    for name in ("check_settings", "check_celery", "check_databases", "check_keys"):
+    for name in (
+        "check_settings",
+        "check_celery",
+        "check_databases",
+        "check_keys",
+        "check_redis",
+    ):
         assert getattr(checks, name) in registered
 
 
@@ -205,3 +215,91 @@ def test_a_time_that_is_no_number_is_a_message_and_no_error(celery_with, visibil
 
     assert message.id == "rendition_workers.W030"
     assert repr(visibility) in message.msg
+
+
+# ---- silence is a fault ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"task_routes": {}}, ["rendition_workers.W035"]),
+        ({"task_routes": None}, ["rendition_workers.W035"]),
+        ({"task_routes": [{"renditions.*": {"queue": "renditions"}}]}, []),
+        ({"task_routes": {"renditions.*": "renditions"}}, []),
+    ],
+)
+def test_routes_that_were_emptied_are_told(celery_with, changes, expected):
+    """Without them the sweep of beat goes to a queue that rendition workers do not consume."""
+    celery_with(**changes)
+
+    assert ids(checks.check_celery) == expected
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"),
+    [
+        (30, []),
+        (crontab(), []),
+        (crontab(minute="*/5"), ["rendition_workers.W036"]),
+        (crontab(minute=0), ["rendition_workers.W036"]),
+        (timedelta(minutes=10), ["rendition_workers.W036"]),
+        (600, ["rendition_workers.W036"]),
+    ],
+)
+def test_a_sweep_that_is_rarer_than_the_lease_is_told(celery_with, every, expected):
+    """A job whose worker died would wait for it."""
+    celery_with(beat_schedule={"mine": {"task": "renditions.sweep", "schedule": every}})
+
+    assert ids(checks.check_celery) == expected
+
+
+@pytest.mark.parametrize("path", ["shop.celery.app", "tests.settings.BASE"])
+def test_a_celery_app_that_is_none_is_told(configure, path):
+    """The settings name one that cannot be imported, or that is something else."""
+    configure(WORKERS={"CELERY_APP": path})
+
+    assert ids(checks.check_celery) == ["rendition_workers.E023"]
+
+
+REDIS = "django.core.cache.backends.redis.RedisCache"
+
+
+@pytest.mark.parametrize(
+    ("broker", "location", "expected"),
+    [
+        ("redis://localhost/0", "redis://127.0.0.1:6379/0", ["rendition_workers.W037"]),
+        ("redis://localhost/0", "redis://127.0.0.1:6379", ["rendition_workers.W037"]),
+        ("redis://localhost/0", "redis://localhost:6379/1", []),
+        ("redis://localhost:6380/0", "redis://localhost/0", []),
+        ("redis+socket:///tmp/v?virtual_host=0", "unix:///tmp/v?db=0", ["rendition_workers.W037"]),
+        ("redis+socket:///tmp/v?virtual_host=0", "unix:///tmp/v?db=1", []),
+        ("amqp://localhost//", "redis://localhost/0", []),
+    ],
+)
+def test_a_broker_and_a_cache_in_one_database_are_told(
+    celery_with, settings, configure, broker, location, expected
+):
+    """To clear the cache would delete all messages."""
+    celery_with(broker_url=broker)
+    settings.CACHES = {**settings.CACHES, "records": {"BACKEND": REDIS, "LOCATION": location}}
+    configure(CACHE="records")
+
+    assert ids(checks.check_redis) == expected
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ledger_that_was_not_migrated_is_told():
+    """Before the first save fails."""
+    assert ids(checks.check_tables) == []
+
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(WarmRun, "rendition_workers_warmrun", "away")
+    try:
+        [message] = checks.check_tables(None)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(WarmRun, "away", "rendition_workers_warmrun")
+
+    assert message.id == "rendition_workers.E042"
+    assert "migrate" in message.hint

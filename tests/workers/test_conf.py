@@ -61,7 +61,7 @@ def test_beat_sends_tasks_that_there_are(entry):
 
     assert entry["task"] in current_app.tasks
     assert set(entry) <= {"task", "schedule", "options"}
-    assert set(entry["options"]) <= {"expires", "queue"}
+    assert set(entry["options"]) <= {"expires", "expire_seconds", "queue"}
 
 
 @pytest.mark.parametrize(

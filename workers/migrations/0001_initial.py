@@ -9,6 +9,13 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Heartbeat",
+            fields=[
+                ("name", models.CharField(max_length=50, primary_key=True, serialize=False)),
+                ("beaten_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="WarmRun",
             fields=[
                 (
