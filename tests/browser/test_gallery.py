@@ -119,6 +119,31 @@ def test_no_title_is_too_long_for_a_page(page: Page, tmp_path: Path, width: int,
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+def test_no_language_is_too_long_for_a_page(
+    page: Page, gallery: Gallery, tmp_path: Path, width: int, language: str
+):
+    """Pages are in the language of the browser, and none scrolls sideways because of it."""
+    whole = four_corners(90, 60)
+    contents = {"done": whole, "failed": whole[: len(whole) // 2]}
+    addresses = {"gallery": "/"}
+    for state, content in contents.items():
+        sent = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": content}
+        photo = page.request.post("/api/photos/", multipart={"title": state, "image": sent}).json()
+        addresses[state] = f"/photos/{photo['id']}/"
+    page.set_viewport_size({"width": width, "height": 844})
+    page.set_extra_http_headers({"Accept-Language": language})
+
+    for name, address in addresses.items():
+        page.goto(address)
+        if name in contents:
+            expect(page.locator(f".state.{name}")).to_be_visible()
+        page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+        assert page.locator("html").get_attribute("lang") == language
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
 def _log_in(page: Page) -> None:
     page.get_by_label("Username").fill(ADMIN)
     page.get_by_label("Password").fill(PASSWORD)

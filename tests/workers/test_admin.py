@@ -317,7 +317,7 @@ def test_runs_are_listed_with_their_counts(admin_client):
 
     text = page.content.decode()
     assert "1234" in text
-    assert "77 without picture, 1 outstanding" in text
+    assert "without picture: 77, outstanding: 1" in text
     assert admin_client.get(url).status_code == 200
     assert admin_client.post(url, {"planned": 0}).status_code == 403
     run.refresh_from_db()
