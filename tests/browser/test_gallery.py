@@ -17,6 +17,10 @@ RENDITIONS = 8
 def test_renditions_appear_by_themselves(page: Page, gallery: Gallery, tmp_path: Path):
     """After an upload, the page shows each rendition as it is made, without a reload."""
     gallery.suspend_worker()
+    page.goto("/")
+    _choose(page.get_by_label("Photograph"), "harbour-at-noon.jpg", four_corners(1800, 1200))
+    # The page takes it from the name of the file.
+    expect(page.get_by_label("Title")).to_have_value("harbour at noon")
     _upload(page, "Harbour", four_corners(1800, 1200))
     expect(page.get_by_role("heading", name="Harbour")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text(f"queued 0/{RENDITIONS}")
