@@ -61,7 +61,8 @@ def test_failure_is_explained_and_retried_by_click(page: Page, gallery: Gallery,
     whole = four_corners(1000, 700)
     _upload(page, "Storm", whole[: len(whole) // 2])
     expect(page.get_by_role("status")).to_have_text("failed")
-    reason = page.get_by_role("alert").first.inner_text()
+    reason = "The upload is incomplete. Upload the file again."
+    expect(page.get_by_role("alert").first).to_contain_text(reason)
     photo = page.url
     page.screenshot(path=tmp_path / "failed.png", full_page=True)
     (original,) = (gallery.media / "photos").glob("storm*")
