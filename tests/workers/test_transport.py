@@ -109,7 +109,7 @@ def survives_a_lost_broker(connection: Connection) -> bool:
 
 
 def test_the_installed_kombu_still_needs_our_transport(unchanged, broker):
-    """When this fails, kombu has been repaired, or has a release that nobody has looked at."""
+    """When this fails, kombu has been repaired, or its release is not known yet."""
     if survives_a_lost_broker(unchanged) and survives_garbage(unchanged, broker):
         pytest.fail(f"kombu {kombu.__version__} survives by itself: remove workers/transport.py.")
     assert transport.is_affected(kombu.VERSION), (
