@@ -65,7 +65,7 @@ class Transport(redis.Transport):
 
 def install() -> None:
     """Use this transport for all new connections to Redis, if kombu is affected."""
-    if is_affected(kombu.VERSION):
+    if is_affected(kombu.VERSION):  # type: ignore[attr-defined]
         for alias in ALIASES:
             TRANSPORT_ALIASES[alias] = f"{__name__}:Transport"
 

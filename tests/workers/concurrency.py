@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections
 
 PATIENCE_S = 20
-# A statement that has not come back after this is taken to be waiting for a lock.
+# A statement that takes longer than this is taken to wait for a lock.
 SURELY_WAITING_S = 0.05
 
 

@@ -139,8 +139,8 @@ class World(NamedTuple):
     recorded: tuple[int, ...] = (0, 0)  # of which version each record says that it is made
     messages: frozenset[int] = frozenset()  # generations that a message is on its way for
     started: int = 0  # attempts, counted apart from the row; no guard reads it
-    # A worker died between a publication after the deletion and taking it back: the one thing that
-    # nothing repairs (see docs/reliability.md).
+    # A worker published after the deletion and died before it could delete the file. Nothing
+    # repairs this (see docs/reliability.md).
     left_behind: bool = False
     saves: int = 2  # how many are still to come
     deaths: int = 2
@@ -379,7 +379,7 @@ class Walk:
         return self._rests[world]
 
 
-# What happens by itself, in an order that comes to an end.
+# Events that need no mishap, in an order that comes to an end.
 HEALING = (
     *("end", "publish", "ask", "open", "version", "blank", "delete_file", "release overtaken"),
     *("release", "due", "expire", "deliver", "sweep"),

@@ -14,7 +14,7 @@ from workers import conf, tasks
 CELERY_KNOWS = {key for key, _ in flatten(NAMESPACES)}
 # kombu.Connection reads these of any transport's options.
 CONNECTION_KNOWS = {"max_retries", "interval_start", "interval_step", "interval_max"}
-# Of the decorator, not of the task.
+# Options of the decorator, not of the task.
 DECORATOR_KNOWS = {"name", "bind", "base"}
 
 

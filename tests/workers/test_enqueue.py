@@ -386,7 +386,7 @@ def test_loaddata_enqueues(db, picture, tmp_path, model):
 
 def test_a_fixture_of_a_child_alone_keeps_the_job(db, picture, tmp_path, monkeypatch):
     """Loading only the columns of an editor does not touch the job of the person."""
-    # What an instance without its parent's columns has for a picture.
+    # Without the columns of its parent, an instance has the default of the field.
     monkeypatch.setattr(Person._meta.get_field("headshot"), "default", "people/default.jpg")
     editor = Editor.objects.create(headshot=picture())
     fixture = tmp_path / "editors.json"

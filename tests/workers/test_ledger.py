@@ -420,7 +420,7 @@ def test_a_dead_task_is_found_by_an_index(ledger_db):
     [update] = queries.captured_queries
 
     with connections[ledger_db].cursor() as cursor:
-        # The table of a test is so small that reading it whole is the cheapest.
+        # For the small table of a test, a sequential scan would be cheaper.
         cursor.execute("SET enable_seqscan = off")
         cursor.execute(f"EXPLAIN {update['sql']}")
         plan = "\n".join(row for [row] in cursor.fetchall())
@@ -518,7 +518,7 @@ def test_a_job_of_a_run_is_counted_when_it_leaves_the_run(ledger_db, transition,
     TRANSITIONS[transition](target, taken)
     assert counts(run) == counted
 
-    # Doing it all again, as a doubled message would, counts nothing twice.
+    # A redelivered message repeats all of this, and nothing is counted twice.
     ledger.settle(taken, counted="created")
     ledger.give_up(taken, BROKEN)
     ledger.delete_job(target)

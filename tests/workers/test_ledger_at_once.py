@@ -324,7 +324,7 @@ def test_a_save_in_progress_blocks_no_other_job_of_the_run(ledger_db, leave):
         leave(saved)
         end = Call(lambda: ledger.settle(taken, counted="created"))
         assert end.result() is True
-        # The two would wait for each other if either held the run's row.
+        # Deadlock, if one of the two held the row of the run.
         leave(other)
 
     assert counts(run) == {"created": 1, "superseded": 1}

@@ -22,7 +22,7 @@ from workers.ledger import Claim, Hint
 from workers.models import WarmJob
 from workers.targets import JobTarget
 
-# How often each thing may go wrong.
+# How often each event may happen.
 BOUNDS, AT_LEAST = World(saves=2, deaths=2, failures=1, retries=1, deletions=1, losses=0), 28_000
 if os.environ.get("EXPLORE") == "deep":
     AT_LEAST = 3_500_000

@@ -517,7 +517,7 @@ def test_the_job_of_a_save_survives_the_cancellation(people):
     assert all(HEADSHOT.storage.exists(plan.path) for plan in saved.headshot.plans())
 
 
-# SQLite locks all or nothing.
+# SQLite locks the whole database.
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
 def test_a_cancellation_waits_for_no_save(ledger_db, people):
     """A job that a long transaction has locked stays, as the job of that save."""
@@ -709,7 +709,7 @@ def test_a_run_over_a_removed_field_ends(people):
     finish(gone)
 
 
-# A rollback is one on either database; dying at each statement of a job is tried on both.
+# SQLite only, to save time: test_kill_points tries every statement on both databases.
 @pytest.mark.parametrize("ledger_db", ["sqlite"], indirect=True)
 def test_a_step_that_is_killed_at_any_statement_counts_each_instance_once(
     ledger_db, people, settings

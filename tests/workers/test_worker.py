@@ -401,7 +401,7 @@ def test_a_picture_that_is_replaced_under_its_name_during_the_job_wins(person, p
     does(replace)
 
     work()
-    # It was cut from the old content when the new one came.
+    # The hook ran when the new content came, so its rendition of the old one is unwanted.
     assert not any("hook" in path for path in files())
     work()
 
