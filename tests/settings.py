@@ -1,4 +1,4 @@
-"""Settings of the test suite: the library and the workers, on SQLite and in-process cache."""
+"""The settings of the test suite: library and workers, with SQLite and a cache in memory."""
 
 import atexit
 import os
@@ -14,7 +14,7 @@ USE_TZ = True
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "tests.urls"
-# Logging in is not what is tested.
+# The fastest one: no test is about passwords.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -69,7 +69,7 @@ BASE.mkdir(parents=True, exist_ok=True)
 
 @atexit.register
 def _clean_up(made_by: int = os.getpid()) -> None:
-    # A child that was forked has all of this, too.
+    # A forked child has this handler as well, and must not delete the folder.
     if os.getpid() == made_by:
         shutil.rmtree(BASE, ignore_errors=True)
 

@@ -119,6 +119,13 @@ def test_every_link_to_a_file_works(page):
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_a_page_names_exists(page):
+    """A reader can look up each test that proves a promise."""
+    for path in re.findall(r"\btests/[\w/]+\.py", page.read_text()):
+        assert (ROOT / path).exists(), path
+
+
 def test_the_sizer_of_the_how_to_works():
     """The sizer of the how-to crops as its text says."""
     text = (ROOT / "docs/howto.md").read_text()

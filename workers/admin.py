@@ -184,7 +184,8 @@ class WarmRunAdmin(_ReadOnlyAdmin):
         numbers = {label: getattr(run, name) for name, label in COUNTS.items()}
         numbers[COUNTED_ROWS["superseded"]] = run.superseded_now
         numbers[COUNTED_ROWS["outstanding"]] = run.outstanding_now
-        return ", ".join(f"{n} {label}" for label, n in numbers.items() if n) or NOTHING
+        # Not "2 created": in French and Spanish the word would depend on the number.
+        return ", ".join(f"{label}: {n}" for label, n in numbers.items() if n) or NOTHING
 
     @admin.display(description=COUNTED_ROWS["superseded"])
     def superseded(self, run: WarmRun) -> int:
@@ -195,7 +196,7 @@ class WarmRunAdmin(_ReadOnlyAdmin):
         return run.outstanding
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return super().get_fields(request, obj) if obj else ("field", "force")
+        return self.get_readonly_fields(request, obj) if obj else ("field", "force")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is None:

@@ -1,63 +1,74 @@
-"""A Redis transport whose worker survives what is no message, and the end of its broker.
+"""A Redis transport whose worker survives a malformed message, and the loss of its broker.
 
-kombu's own lets the error of an unreadable message end the worker, once for each such message:
-whoever can write to the broker could keep all workers down with a few bytes a second.
+Two faults of kombu, up to and including 5.7:
+
+- An error while a message is decoded leaves `_brpop_read` and ends the worker. Anyone with write
+  access to the broker can stop all workers with a few bytes per second.
+  https://github.com/celery/celery/issues/7975, https://github.com/celery/kombu/issues/1551
+- A channel that is closed twice, after the broker was lost, reads the parameters of a connection
+  that is gone. The `AttributeError` ends the worker; a `ConnectionError` would be ignored.
+  https://github.com/celery/kombu/issues/582 (closed, not fixed)
+
+`tests/workers/test_transport.py` fails when kombu has repaired this. Then this module can go.
 """
 
 import logging
 from json import JSONDecodeError
 from typing import Any
 
+import kombu
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 
 logger = logging.getLogger(__name__)
 
+LAST_AFFECTED = (5, 7)  # of kombu; newer releases are used as they are
 ALIASES = ("redis", "rediss")
 
 
-class NotAMessage(Exception):
-    """It was taken from the broker, and no worker can know what it means."""
+class MalformedMessage(Exception):
+    """It was taken from the broker, and cannot be read."""
 
 
 class Message(virtual.Message):
-    """A message that has all that kombu needs to take it into account."""
+    """A message that has everything that kombu reads of it later."""
 
     def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
         try:
             super().__init__(payload, channel=channel, **options)
-            # Without these it could not be given back to the broker.
+            # kombu reads both when it gives the message back to the broker.
             self.delivery_info["exchange"], self.delivery_info["routing_key"]
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise NotAMessage(f"{type(error).__name__}: {error}") from error
+            raise MalformedMessage(f"{type(error).__name__}: {error}") from error
 
 
 class Channel(redis.Channel):
-    """Drops what is no message, and says so."""
+    """Drops malformed messages and logs them."""
 
     Message = Message
 
     def _connparams(self, *args: Any, **options: Any) -> Any:
         if self.connection.client is None:
-            # kombu 5.7 comes here when it closes, for the second time, what a broker that died has
-            # left: it passes over errors of connections, and a worker ends with any other.
             raise ConnectionError("The connection to the broker is closed.")
         return super()._connparams(*args, **options)  # type: ignore[misc]
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]
-        except (NotAMessage, JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            logger.error("What came from the broker is no message and was dropped: %r", error)
+        except (MalformedMessage, JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            logger.error("A malformed message from the broker was dropped: %r", error)
             return True
 
 
 class Transport(redis.Transport):
-    """What kombu takes for `redis://` and its like once `install` was called."""
-
     Channel = Channel
 
 
 def install() -> None:
-    """Use it for every connection to Redis that this process opens from now on."""
-    for alias in ALIASES:
-        TRANSPORT_ALIASES[alias] = f"{__name__}:Transport"
+    """Use this transport for all new connections to Redis, if kombu is affected."""
+    if is_affected(kombu.VERSION):  # type: ignore[attr-defined]
+        for alias in ALIASES:
+            TRANSPORT_ALIASES[alias] = f"{__name__}:Transport"
+
+
+def is_affected(version: tuple[Any, ...]) -> bool:
+    return tuple(version[:2]) <= LAST_AFFECTED

@@ -17,6 +17,10 @@ RENDITIONS = 8
 def test_renditions_appear_by_themselves(page: Page, gallery: Gallery, tmp_path: Path):
     """After an upload, the page shows each rendition as it is made, without a reload."""
     gallery.suspend_worker()
+    page.goto("/")
+    _choose(page.get_by_label("Photograph"), "harbour-at-noon.jpg", four_corners(1800, 1200))
+    # The page takes it from the name of the file.
+    expect(page.get_by_label("Title")).to_have_value("harbour at noon")
     _upload(page, "Harbour", four_corners(1800, 1200))
     expect(page.get_by_role("heading", name="Harbour")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text(f"queued 0/{RENDITIONS}")
@@ -57,7 +61,8 @@ def test_failure_is_explained_and_retried_by_click(page: Page, gallery: Gallery,
     whole = four_corners(1000, 700)
     _upload(page, "Storm", whole[: len(whole) // 2])
     expect(page.get_by_role("status")).to_have_text("failed")
-    reason = page.get_by_role("alert").first.inner_text()
+    reason = "The upload is incomplete. Upload the file again."
+    expect(page.get_by_role("alert").first).to_contain_text(reason)
     photo = page.url
     page.screenshot(path=tmp_path / "failed.png", full_page=True)
     (original,) = (gallery.media / "photos").glob("storm*")
@@ -116,6 +121,31 @@ def test_no_title_is_too_long_for_a_page(page: Page, tmp_path: Path, width: int,
     for name, address in {"gallery": "/", "photo": f"/photos/{photo['id']}/"}.items():
         page.goto(address)
         page.screenshot(path=tmp_path / f"{name}.png")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+def test_no_language_is_too_long_for_a_page(
+    page: Page, gallery: Gallery, tmp_path: Path, width: int, language: str
+):
+    """Pages are in the language of the browser, and none scrolls sideways because of it."""
+    whole = four_corners(90, 60)
+    contents = {"done": whole, "failed": whole[: len(whole) // 2]}
+    addresses = {"gallery": "/"}
+    for state, content in contents.items():
+        sent = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": content}
+        photo = page.request.post("/api/photos/", multipart={"title": state, "image": sent}).json()
+        addresses[state] = f"/photos/{photo['id']}/"
+    page.set_viewport_size({"width": width, "height": 844})
+    page.set_extra_http_headers({"Accept-Language": language})
+
+    for name, address in addresses.items():
+        page.goto(address)
+        if name in contents:
+            expect(page.locator(f".state.{name}")).to_be_visible()
+        page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+        assert page.locator("html").get_attribute("lang") == language
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 

@@ -114,6 +114,17 @@ def test_hostile_names_become_harmless(web: Installation, name: str):
     assert served.headers["Content-Type"] == "image/jpeg"
 
 
+def test_errors_are_in_the_language_of_the_client(web: Installation):
+    """The reasons of a refused upload are translated."""
+    files = {"image": ("a.jpg", b"Dear diary")}
+    data = {"title": "Diary", "ppoi": "left"}
+    answer = web.post("api/photos/", files=files, data=data, headers={"Accept-Language": "de"})
+
+    errors = answer.json()
+    assert "Die Datei ist kein Bild in einem zulässigen Format." in errors["image"][0]
+    assert "ist kein Fokuspunkt" in errors["ppoi"][0]
+
+
 def test_list_is_paged(web: Installation):
     """The list has 24 photos on a page, the newest first, and a link to the next page."""
     for number in range(25):

@@ -1,7 +1,6 @@
 """`make demo`: the supervisor with a real Valkey, worker, beat and web server."""
 
 import io
-import os
 import re
 import signal
 import socket
@@ -127,7 +126,7 @@ def test_focal_point_is_moved_in_the_admin(demo: Installation):
     assert all(demo.get(address).status_code == 200 for address in moved["image"].values())
 
 
-@pytest.mark.parametrize("name", ["valkey-server", WORKER, "beat-schedule", "gunicorn"])
+@pytest.mark.parametrize("name", ["beat-schedule", "gunicorn"])
 def test_killed_process_is_started_again(demo: Installation, name: str):
     """A process that is killed with SIGKILL is started again, and uploads work."""
     victim = named(demo, name)
@@ -137,11 +136,6 @@ def test_killed_process_is_started_again(demo: Installation, name: str):
     wait_for(lambda: all_named(demo, name), 60, f"another {name} runs")
     wait_for(demo.answers, 60, "the web server answers")
     assert demo.upload(PICTURE).status_code == 201
-
-
-def test_uploads_after_the_kills_are_made(demo: Installation):
-    """After all these kills, the renditions of a new upload are made."""
-    wait_until_done(demo, demo.upload(PICTURE).json(), within_s=90)
 
 
 def test_second_demo_in_the_same_folder_is_refused(demo: Installation):
@@ -236,50 +230,6 @@ def test_demo_leaves_no_process_and_keeps_the_photos(tmp_path: Path):
     assert len(second_run) >= len(first_run) - 1
     psutil.wait_procs(second_run, timeout=5)
     assert [process for process in second_run if process.is_running()] == []
-
-
-@pytest.mark.browser
-def test_page_shows_renditions_as_they_come(demo: Installation, tmp_path: Path):
-    """The page of a new photo shows its renditions as they are made, without a reload."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = next(filter(os.path.exists, ("/usr/bin/chromium", "/usr/bin/google-chrome")), None)
-    if chromium is None:
-        pytest.skip("There is no Chromium here.")
-    sent = tmp_path / "pier-at-noon.jpg"
-    sent.write_bytes(four_corners(3000, 2000))
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        # No rendition is made before the page is open.
-        worker = named(demo, WORKER)
-        members = [worker, *worker.children(recursive=True)]
-        for process in members:
-            process.suspend()
-        try:
-            page.goto(demo.address)
-            page.set_input_files("#id_image", str(sent))
-            title = page.input_value("#id_title")
-            page.click("button")
-            page.wait_for_selector(".state.queued")
-            waiting = page.locator(".empty").count()
-        finally:
-            for process in members:
-                process.resume()
-        page.wait_for_selector(".state.done", timeout=60_000)
-        page.wait_for_load_state("networkidle")
-        widths = page.eval_on_selector_all(
-            ".renditions img", "all => all.map(each => { each.loading = 'eager'; return each.src })"
-        )
-        loaded = [demo.get(address).status_code for address in widths]
-        browser.close()
-
-    assert title == "pier at noon"
-    assert waiting == len(SIZES)
-    assert loaded == [200] * len(SIZES)
-    assert complaints == []
 
 
 def test_other_users_cannot_reach_valkey(demo: Installation):

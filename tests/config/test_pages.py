@@ -1,6 +1,7 @@
 """The public pages, without broker, cache and workers."""
 
 import re
+from html.parser import HTMLParser
 
 import pytest
 
@@ -82,6 +83,46 @@ def test_titles_are_text(web: Installation):
 def test_part_of_a_page_is_only_that_part(web: Installation):
     """The part that the script polls has no head and no form."""
     assert web.get("?part=1").text.lstrip().startswith('<ul class="grid">')
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+def test_pages_are_in_the_language_of_the_browser(web: Installation, language: str):
+    """No English text is left on a translated page, apart from names."""
+    photo = web.upload(PICTURE).json()
+    titles = {each["title"] for each in web.get("api/photos/").json()["results"]}
+    names = {*titles, *photo["image"], "API", "Original"}
+
+    for path in ("", photo["page"], "no/such/page"):
+        translated = web.get(path, headers={"Accept-Language": f"{language}-XX, en;q=0.5"})
+        same = texts(translated.text) & texts(web.get(path).text)
+        assert {text for text in same - names if "__" not in text} == set()
+        assert f'<html lang="{language}">' in translated.text
+        assert "Accept-Language" in translated.headers["Vary"]
+
+
+def test_refusals_are_in_the_language_of_the_request(web: Installation):
+    """Each answer is in its request's language, whatever the thread has served before."""
+    large = {"image": ("a.jpg", bytes(3 * 1024 * 1024))}
+    expected = {"en": "The file is larger than", "de": "Die Datei ist größer als"}
+
+    for _ in range(8):
+        for language, text in expected.items():
+            headers = {"Accept-Language": language}
+            assert text in web.post("", files=large, headers=headers).text
+            assert text in web.post("api/photos/", files=large, headers=headers).json()["detail"]
+
+
+def texts(page: str) -> set[str]:
+    """Return the texts that a page shows."""
+    found: set[str] = set()
+
+    class Collector(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            if re.search(r"[^\W\d_]", data):
+                found.add(" ".join(data.split()))
+
+    Collector().feed(page)
+    return found
 
 
 def test_pages_are_strict_with_browsers(web: Installation):

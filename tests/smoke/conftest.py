@@ -173,14 +173,9 @@ def celery_setup_app(environment: Environment) -> Iterator[Celery]:
 def _settings_of_the_processes(
     environment: Environment, settings: Any, _fresh_media: None
 ) -> Iterator[None]:
-    """Give this process the settings of the workers, with longer time limits.
-
-    A job's first message comes from this process and carries its limits. So a SLOW picture may be
-    held for as long as a test needs.
-    """
+    """Give this process, which saves the pictures, the settings of the workers."""
     filters.register()
-    longer = {"SOFT_TIME_LIMIT_S": 25, "HARD_TIME_LIMIT_S": 30}
-    for name, value in environment.settings(**longer).items():
+    for name, value in environment.settings().items():
         setattr(settings, name, value)
     yield
     registry.unregister_filter(filters.NAME)
@@ -200,7 +195,7 @@ def smoke(
     """Before each test all nodes run, no message is queued and no note is left."""
     monkeypatch.setattr(dispatch, "_circuit_open_until", 0.0)
     yield celery_setup
-    for name in (filters.HOLD, filters.NOTES, filters.TORN_ONCE):
+    for name in (filters.HOLD, filters.NOTES):
         (folder / name).unlink(missing_ok=True)
     nodes = (default_redis_broker, default_worker_container, beat)
     for node in nodes:
@@ -214,11 +209,6 @@ def smoke(
 def media(environment: Environment) -> Path:
     """The folder of originals and renditions."""
     return environment.media
-
-
-@pytest.fixture
-def broker(default_redis_broker: Valkey) -> Valkey:
-    return default_redis_broker
 
 
 @pytest.fixture

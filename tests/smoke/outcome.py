@@ -7,10 +7,9 @@ from PIL import Image
 
 from renditions import conf
 from renditions.engine.status import survey
-from renditions.records import RecordState, project_recorder
 from tests.app.models import Person
 from tests.conftest import CORNERS
-from workers.models import JobState, WarmJob
+from workers.models import WarmJob
 
 COLOURS = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
 # Of 255, in each channel: JPEG loses some of a colour.
@@ -27,11 +26,6 @@ def jobs_of(*people: Person) -> QuerySet[WarmJob]:
     return WarmJob.objects.filter(object_pk__in=[str(person.pk) for person in people])
 
 
-def failed(person: Person) -> WarmJob | None:
-    """Return the ledger row of `person` if it has failed."""
-    return jobs_of(person).filter(state=JobState.FAILED).first()
-
-
 def assert_all_made(person: Person, media: Path) -> None:
     """Check that each declared rendition is a whole picture with the right corners and a record."""
     plans = person.headshot.plans()
@@ -41,13 +35,6 @@ def assert_all_made(person: Person, media: Path) -> None:
         assert status.is_made, (status.plan.path, status.reason)
 
 
-def recorded(person: Person) -> set[RecordState]:
-    """Return the states of the records of `person`; each rendition must have a record."""
-    plans = person.headshot.plans()
-    records = project_recorder().recall(plans)
-    return {records[plan.path].state for plan in plans}
-
-
 def corners(path: Path) -> list[str]:
     """Return the colours of the corners: top left, top right, bottom left, bottom right."""
     with Image.open(path) as image:
@@ -55,12 +42,6 @@ def corners(path: Path) -> list[str]:
     right, bottom = pixels.width - 3, pixels.height - 3
     points = [(2, 2), (right, 2), (2, bottom), (right, bottom)]
     return [_name(pixels.getpixel(point)) for point in points]
-
-
-def rendition_files(media: Path) -> set[str]:
-    """Return the paths of all renditions, relative to `media`."""
-    files = (str(path.relative_to(media)) for path in media.rglob("*") if path.is_file())
-    return {name for name in files if "__sized__" in name or "__filtered__" in name}
 
 
 def _name(pixel: tuple[int, int, int]) -> str:

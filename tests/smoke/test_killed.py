@@ -17,8 +17,8 @@ from tests.service.nodes import Beat, Worker
 from tests.service.waiting import wait_for
 
 from .environment import BACKOFF_S, LEASE_S, SWEEP_EVERY_S, Environment
-from .filters import SLOW, TORN, TORN_AFTER_BYTES, TORN_ONCE
-from .outcome import all_made, assert_all_made, jobs_of, rendition_files
+from .filters import SLOW
+from .outcome import all_made, assert_all_made, jobs_of
 
 pytestmark = pytest.mark.smoke
 
@@ -56,27 +56,6 @@ def test_killed_child_loses_nothing(
     assert child not in worker.children
     # A child closes its own connection after each task. One inherited by fork would stay open.
     wait_for(lambda: not _open_databases(worker, environment), 5, "no child has a connection")
-
-
-def test_process_killed_as_it_writes_leaves_no_half_file(
-    save: Save, folder: Path, media: Path, recovered: Recovered
-):
-    """A rendition is complete or absent, also if its process is killed while writing it."""
-    before = rendition_files(media)
-    person = save(TORN)
-    wait_for((folder / TORN_ONCE).exists, 10, "the process is about to write")
-    paths = [media / plan.path for plan in person.headshot.plans()]
-
-    def unfinished() -> list[Path]:
-        assert not any(path.exists() for path in paths)
-        return [file for file in media.rglob("*") if _size(file) == TORN_AFTER_BYTES]
-
-    wait_for(unfinished, 5, "the process has died while writing")
-    recovered([person], NOTICED_S + BACKOFF_S + SWEEP_EVERY_S + 2)
-
-    assert_all_made(person, media)
-    made = {plan.path for plan in person.headshot.plans()}
-    assert rendition_files(media) - before == made
 
 
 def test_killed_worker_loses_nothing(
@@ -173,13 +152,6 @@ def recovered() -> Recovered:
         logger.info("recovered in %.1f s", monotonic() - since)
 
     return wait
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _open_databases(worker: Worker, environment: Environment) -> list[str]:

@@ -38,6 +38,7 @@ KEYWORDS = {
 }
 # A comment that begins like this, on the line before a text, is copied to the catalogue.
 COMMENT_TAG = "Translators:"
+HEADER = "# `make messages` updates and compiles this file. Edit only the translations."
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w*\}")
 
@@ -80,7 +81,7 @@ class Translation:
     def updated(self) -> Catalogue:
         """Return the catalogue with exactly the texts of the sources, translated as before."""
         before = self.read()
-        catalogue = Catalogue(self.language, header_comment="", fuzzy=False)
+        catalogue = Catalogue(self.language, header_comment=HEADER, fuzzy=False)
         for message in filter(_is_text, extracted(self.room)):
             known = before.get(message.id, message.context)
             is_usable = known and isinstance(known.string, tuple) == message.pluralizable

@@ -1,4 +1,4 @@
-"""Brokers of tests: what was sent to one, and one that is somewhere else."""
+"""Brokers of tests: read what was sent to one, or send to another."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from workers.conf import CELERY
 
 @contextmanager
 def celery_on(broker_url: str) -> Iterator[Celery]:
-    """Let everything of this thread go to another broker for a while."""
+    """Send everything of this thread to another broker inside the block."""
     before = current_app._get_current_object()
     app = Celery("elsewhere", broker=broker_url, config_source=CELERY, set_as_current=True)
     try:

@@ -1,4 +1,4 @@
-"""Threads with connections of their own, for what two processes may do to each other."""
+"""Threads with a connection each, to test what two processes can do to each other."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections
 
 PATIENCE_S = 20
-# A statement that has not come back after this is taken to be waiting for a lock.
+# A statement that takes longer than this is taken to wait for a lock.
 SURELY_WAITING_S = 0.05
 
 
@@ -31,7 +31,7 @@ class Call:
             connections.close_all()
 
     def is_waiting(self) -> bool:
-        """Whether the call does not come back by itself."""
+        """Whether the call does not return by itself."""
         self.thread.join(SURELY_WAITING_S)
         return self.thread.is_alive()
 
@@ -48,14 +48,14 @@ def at_once(*functions: Callable[[], Any]) -> list[Any]:
     """Call all `functions` at the same moment, each in a thread; return their results."""
     barrier = Barrier(len(functions))
 
-    def behind(function: Callable[[], Any]) -> Callable[[], Any]:
+    def after_barrier(function: Callable[[], Any]) -> Callable[[], Any]:
         def wait_and_call() -> Any:
             barrier.wait(PATIENCE_S)
             return function()
 
         return wait_and_call
 
-    return [call.result() for call in [Call(behind(function)) for function in functions]]
+    return [call.result() for call in [Call(after_barrier(function)) for function in functions]]
 
 
 @contextmanager
@@ -82,11 +82,11 @@ def before_statement(
 
 
 class Killed(BaseException):
-    """As SIGKILL: nothing of ours runs any more, and open transactions are rolled back."""
+    """Like SIGKILL: none of our code runs any more, and open transactions are rolled back."""
 
 
 def dies_at(point: int, using: str, function: Callable[[], Any]) -> bool:
-    """Call `function` and die right before its statement `point`; False: it had no more."""
+    """Call `function` and die right before its statement `point`; False if it ended before."""
     statements = 0
 
     def die(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

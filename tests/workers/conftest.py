@@ -1,24 +1,29 @@
-"""Real databases for the ledger, beside those of pytest-django: rows are committed for real."""
+"""Real databases for the ledger, beside those of pytest-django: rows are really committed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from redis import Redis
 
 from tests.app.models import Article, Editor, Person, PlainEditor, PlainPerson
-from tests.workers.broker import drain
-from workers import dispatch
+from tests.workers.broker import celery_on, drain
+from workers import dispatch, ledger
 from workers.conf import BULK_QUEUE, QUEUE
+from workers.ledger import Hint
 from workers.models import SupersededJob, WarmJob, WarmRun
+from workers.targets import JobTarget
 
 
 @contextmanager
 def registered(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let Django know a database for a while; no test that does not ask for it sees it."""
+    """Let Django know a database inside the block."""
     connections.settings[connection.alias] = connection.settings_dict
     connections[connection.alias] = connection
     try:
@@ -29,7 +34,7 @@ def registered(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def connection_to(alias: str, address: dict[str, Any]) -> BaseDatabaseWrapper:
-    """Return a connection of which Django does not know yet."""
+    """Return a connection that Django does not know yet."""
     complete = connections.configure_settings({"default": {}, alias: address})
     connections.settings[alias] = complete[alias]
     connection = connections.create_connection(alias)
@@ -72,7 +77,7 @@ def _postgres_connection(postgres, django_db_setup, django_db_blocker):
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str]:
-    """Return the alias of a database with a ledger, each test once on SQLite and on PostgreSQL."""
+    """Return the alias of a database with a ledger: each test runs on SQLite and PostgreSQL."""
     alias: str = request.param
     connection = request.getfixturevalue(f"_{alias}_connection")
     with django_db_blocker.unblock(), registered(connection):
@@ -93,8 +98,37 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
 
 
 @pytest.fixture(autouse=True)
-def _nothing_sent_yet(monkeypatch) -> None:
-    """Begin with empty queues, and with a broker of which nobody knows that it was silent."""
+def _empty_queues(monkeypatch) -> None:
+    """Start with empty queues, and with a closed circuit breaker."""
     monkeypatch.setattr(dispatch, "_circuit_open_until", 0.0)
     for queue in (QUEUE, BULK_QUEUE):
         drain(queue)
+
+
+@pytest.fixture
+def broker(valkey) -> Iterator[Celery]:
+    """Send to an empty database of a real Valkey."""
+    Redis(unix_socket_path=str(valkey.socket), db=7).flushdb()
+    with celery_on(valkey.broker_url(7)) as app:
+        yield app
+
+
+def enqueue_unsent(number: int, using: str = "default") -> Hint:
+    """Enqueue a job whose message was not sent."""
+    hint = ledger.enqueue(JobTarget(using, "app.Person", str(number), "headshot"), "s")
+    WarmJob.objects.using(using).update(hinted_at=None)
+    return hint
+
+
+@contextmanager
+def replica_that_fails(how: str, folder: Path) -> Iterator[None]:
+    """Let Django know a database that is away, empty or read-only."""
+    name = folder / "nowhere" / "replica" if how == "away" else folder / "replica"
+    address = {"ENGINE": "django.db.backends.sqlite3", "NAME": name}
+    connection = (migrated if how == "read-only" else connection_to)("replica", address)
+    with registered(connection):
+        if how == "read-only":
+            enqueue_unsent(3, "replica")
+            connection.cursor().execute("PRAGMA query_only = ON")
+        yield
+    connection.close()

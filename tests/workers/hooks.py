@@ -1,4 +1,4 @@
-"""A filter that lets something happen in the middle of a warm, as a user's own filter would."""
+"""A filter that runs code of a test in the middle of a warm, like a filter of a project."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ KEY_SET = [
 
 
 class Hook(Filter):
-    """Leaves the pixels as they are, and calls whatever the test has put there."""
+    """Leaves the pixels unchanged, and calls the action of the test."""
 
     action: ClassVar[Callable[[], Any]] = staticmethod(lambda: None)
     calls: ClassVar[int] = 0
@@ -31,7 +31,7 @@ class Hook(Filter):
 
 @contextmanager
 def hooked(settings: Any) -> Iterator[type[Hook]]:
-    """Give people a rendition before the hook, one with it and one after it."""
+    """Let people have one rendition before the hook, one with it and one after it."""
     sets = {**settings.RENDITIONS["KEY_SETS"], "headshot": KEY_SET}
     settings.RENDITIONS = {**settings.RENDITIONS, "KEY_SETS": sets}
     Hook.action, Hook.calls = staticmethod(lambda: None), 0
@@ -43,7 +43,7 @@ def hooked(settings: Any) -> Iterator[type[Hook]]:
 
 
 def does(action: Callable[[], Any], *, once: bool = True) -> None:
-    """Let the hook do `action`, by default only the first time."""
+    """Let the hook run `action`, by default only the first time."""
 
     def act() -> None:
         if once:
@@ -54,7 +54,7 @@ def does(action: Callable[[], Any], *, once: bool = True) -> None:
 
 
 def raises(error: BaseException, *, once: bool = True) -> None:
-    """Let the hook raise `error`."""
+    """Let the hook raise `error`, by default only the first time."""
 
     def fail() -> None:
         raise error

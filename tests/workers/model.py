@@ -1,13 +1,13 @@
-"""The ledger as a state machine that can be walked through completely.
+"""A model of the ledger: a state machine small enough to visit every reachable state.
 
 One picture, two workers. Rows and transitions mirror `workers.ledger` and are compared with it one
-by one; what workers do between two transitions mirrors `workers.worker` and
-`renditions.engine.warming`.
-Each save replaces the content under its old name, which is the hardest case: a path says nothing
-about whose content lies there. A deletion takes the files along.
+by one. The steps of a worker mirror `workers.worker` and `renditions.engine.warming`.
 
-One assumption is made, and can be taken away: the lease of a process that is alive does not end (it
-is longer than the hard time limit, at which the process is killed).
+Each save replaces the content under its old name. This is the hardest case: a path does not tell
+which content it holds. A deletion deletes the files too.
+
+The model assumes that a lease outlives its process: it is longer than the hard time limit, at which
+the process is killed. A rule takes this assumption away.
 """
 
 from collections import deque
@@ -21,15 +21,15 @@ MAX_ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The guards; each can be taken out."""
+    """The guards. Each can be switched off."""
 
     checks_generation: bool = True  # a worker may finish only the save that it claimed
     takes_lease: bool = True  # one worker at a time
     lease_outlives_process: bool = True
     counts_before: bool = True  # the attempt, before anything is opened
     sweeps: bool = True
-    withdraws: bool = True  # what was made of a picture that is gone
-    owes_with_save: bool = True  # the row is in the save's transaction
+    deletes_stale: bool = True  # delete what was made of a picture that is gone
+    enqueues_in_save: bool = True  # the row is written in the transaction of the save
 
 
 ALL = Rules()
@@ -49,7 +49,7 @@ class Row(NamedTuple):
 # ---- transitions, each as `workers.ledger` has it ---------------------------------------------
 
 
-def owe(row: Row | None) -> Row:
+def enqueue(row: Row | None) -> Row:
     if row is None:
         return Row()
     return row._replace(state=QUEUED, generation=row.generation + 1, attempts=0, due=True)
@@ -95,7 +95,7 @@ def give_up(row: Row | None, generation: int, worker: int) -> Row | None:
     return row._replace(state=FAILED, lease=None, expired=False)
 
 
-def hand_back(row: Row | None, generation: int, worker: int) -> Row | None:
+def release_overtaken(row: Row | None, generation: int, worker: int) -> Row | None:
     """Only after `holds` was False."""
     return release(row, worker)
 
@@ -114,17 +114,17 @@ def retry(row: Row | None) -> Row | None:
 
 # ---- the world around a row ------------------------------------------------------------------
 
-CLAIMED, VERSIONED, OPENED, CHECKED, PUBLISHED, OVERTAKEN, WITHDRAWN = range(7)
+CLAIMED, VERSIONED, OPENED, CHECKED, PUBLISHED, OVERTAKEN, CLEANED = range(7)
 
 
 class Work(NamedTuple):
-    """What a worker is at."""
+    """The work of one worker."""
 
     generation: int
     step: int = CLAIMED
     version: int = 0  # of the original, as read before it was opened
     content: int = 0  # of the original that was opened
-    owed: tuple[int, ...] = ()  # renditions still to be made
+    outstanding: tuple[int, ...] = ()  # renditions still to be made
     made: tuple[int, ...] = ()  # renditions published in this attempt
 
 
@@ -138,9 +138,9 @@ class World(NamedTuple):
     published: tuple[int, ...] = (0, 0)  # which content each rendition shows; 0: no file
     recorded: tuple[int, ...] = (0, 0)  # of which version each record says that it is made
     messages: frozenset[int] = frozenset()  # generations that a message is on its way for
-    begun: int = 0  # what `attempts` should count; no guard looks at it
-    # A worker died between a publication after the deletion and taking it back: the one thing that
-    # nobody makes up for (docs/reliability.md says so).
+    started: int = 0  # attempts, counted apart from the row; no guard reads it
+    # A worker published after the deletion and died before it could delete the file. Nothing
+    # repairs this (see docs/reliability.md).
     left_behind: bool = False
     saves: int = 2  # how many are still to come
     deaths: int = 2
@@ -162,17 +162,17 @@ def _outside(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     row = world.row
     if world.saves and not world.deleted:
         saved = world._replace(saved=world.saved + 1, saves=world.saves - 1)
-        owed = owe(row)
-        messages = world.messages | {owed.generation}
-        yield "save", saved._replace(row=owed, messages=messages, begun=0)
-        if not rules.owes_with_save:
+        job = enqueue(row)
+        messages = world.messages | {job.generation}
+        yield "save", saved._replace(row=job, messages=messages, started=0)
+        if not rules.enqueues_in_save:
             yield "save, then die", saved
     if world.deletions and world.saved and not world.deleted:
         gone = (0,) * len(world.published)
         world_without = world._replace(row=None, deleted=True, published=gone, recorded=gone)
         yield "delete", world_without._replace(deletions=world.deletions - 1)
     if world.retries and row and row.state == FAILED:
-        yield "retry", world._replace(row=retry(row), retries=world.retries - 1, begun=0)
+        yield "retry", world._replace(row=retry(row), retries=world.retries - 1, started=0)
     for generation in world.messages if world.losses else ():
         messages = world.messages - {generation}
         yield "lose", world._replace(messages=messages, losses=world.losses - 1)
@@ -201,8 +201,8 @@ def _of_worker(world: World, worker: int, rules: Rules) -> Iterator[tuple[str, W
             row, taken = claim(world.row, generation, worker, rules)
             after = world._replace(row=row)
             if taken:
-                begun = min(world.begun + 1, MAX_ATTEMPTS + 1)
-                after = _at(after._replace(begun=begun), worker, Work(generation))
+                started = min(world.started + 1, MAX_ATTEMPTS + 1)
+                after = _at(after._replace(started=started), worker, Work(generation))
             yield "deliver", after._replace(messages=world.messages - {generation})
             # The broker may deliver it again.
             yield "deliver twice", after
@@ -228,18 +228,19 @@ def _working(world: World, worker: int, work: Work, rules: Rules) -> Iterator[tu
         case 4:
             yield "end", _settled(world, worker, work, rules)
         case 5:
-            yield "delete_file", _withdrawn(world, worker, work, rules)
+            yield "delete_file", _cleaned(world, worker, work, rules)
         case 6:
-            yield "hand back", _handed_back(world, worker, work)
+            yield "release overtaken", _released(world, worker, work)
 
 
 def _looked_up(world: World, worker: int, work: Work, rules: Rules) -> tuple[str, World]:
     if world.deleted:
         return "blank", _settled(world, worker, work, rules)
     recorded = enumerate(world.recorded)
-    owed = tuple(number for number, version in recorded if version != world.saved)
-    step = VERSIONED if owed else PUBLISHED
-    return "version", _at(world, worker, work._replace(step=step, version=world.saved, owed=owed))
+    outstanding = tuple(number for number, version in recorded if version != world.saved)
+    step = VERSIONED if outstanding else PUBLISHED
+    looked_up = work._replace(step=step, version=world.saved, outstanding=outstanding)
+    return "version", _at(world, worker, looked_up)
 
 
 def _asked(world: World, worker: int, work: Work, rules: Rules) -> World:
@@ -261,12 +262,13 @@ def _failing(world: World, worker: int, work: Work) -> Iterator[tuple[str, World
 
 
 def _published(world: World, worker: int, work: Work) -> World:
-    number, *owed = work.owed
+    number, *rest = work.outstanding
     published, recorded = list(world.published), list(world.recorded)
     published[number], recorded[number] = work.content, work.version
     after = world._replace(published=tuple(published), recorded=tuple(recorded))
-    step = OPENED if owed else PUBLISHED
-    return _at(after, worker, work._replace(step=step, owed=tuple(owed), made=(*work.made, number)))
+    step = OPENED if rest else PUBLISHED
+    made = (*work.made, number)
+    return _at(after, worker, work._replace(step=step, outstanding=tuple(rest), made=made))
 
 
 def _settled(world: World, worker: int, work: Work, rules: Rules) -> World:
@@ -276,19 +278,19 @@ def _settled(world: World, worker: int, work: Work, rules: Rules) -> World:
     return _at(world._replace(row=row), worker, None)
 
 
-def _withdrawn(world: World, worker: int, work: Work, rules: Rules) -> World:
-    if world.deleted and rules.withdraws:
+def _cleaned(world: World, worker: int, work: Work, rules: Rules) -> World:
+    if world.deleted and rules.deletes_stale:
         kept = [number not in work.made for number in range(len(world.published))]
         world = world._replace(
             published=tuple(c * k for c, k in zip(world.published, kept, strict=True)),
             recorded=tuple(v * k for v, k in zip(world.recorded, kept, strict=True)),
         )
-    return _at(world, worker, work._replace(step=WITHDRAWN))
+    return _at(world, worker, work._replace(step=CLEANED))
 
 
-def _handed_back(world: World, worker: int, work: Work) -> World:
+def _released(world: World, worker: int, work: Work) -> World:
     had = world.row is not None and world.row.lease == worker
-    row = hand_back(world.row, work.generation, worker)
+    row = release_overtaken(world.row, work.generation, worker)
     messages = world.messages | ({row.generation} if had and row else set())
     return _at(world._replace(row=row, messages=messages), worker, None)
 
@@ -302,29 +304,29 @@ def _at(world: World, worker: int, work: Work | None) -> World:
 
 
 def complaint(world: World) -> str:
-    """Return what must never be so and is, or nothing."""
+    """Return which promise is broken, or nothing."""
     row = world.row
-    if world.begun > MAX_ATTEMPTS:
-        return "an attempt too many was begun"
+    if world.started > MAX_ATTEMPTS:
+        return "one attempt too many was started"
     at_work = [work for work in world.workers if work and VERSIONED <= work.step <= PUBLISHED]
     if len(at_work) > 1:
         return "two workers have the picture open"
     if row is not None:
         return _complaint_of(row, world)
     if not world.deleted and set(world.published) != {world.saved}:
-        return "nothing is owed, and a rendition is not of this picture"
+        return "there is no job, and a rendition is not of this picture"
     if not world.deleted and set(world.recorded) != {world.saved}:
-        return "nothing is owed, and a record is not of this picture"
+        return "there is no job, and a record is not of this picture"
     is_over = world.deleted and not any(world.workers) and not world.left_behind
     return "a deleted picture left a rendition" if is_over and any(world.published) else ""
 
 
 def _complaint_of(row: Row, world: World) -> str:
     if row.state == WARMING and row.lease is None:
-        return "being warmed by nobody"
+        return "warming without a lease"
     if row.state == FAILED and row.lease is not None:
         return "failed and leased"
-    return "owed to a deleted instance" if world.deleted else ""
+    return "a job for a deleted instance" if world.deleted else ""
 
 
 class Walk:
@@ -358,9 +360,9 @@ class Walk:
         return " > ".join(reversed(events))
 
     def at_rest(self, world: World) -> World:
-        """Return what becomes of `world` when nothing more goes wrong: time, sweeps, workers."""
+        """Return the end of `world` if nothing more goes wrong: only time, sweeps and workers."""
         world = world._replace(
-            saves=0, deaths=0, failures=0, retries=0, deletions=0, losses=0, begun=0
+            saves=0, deaths=0, failures=0, retries=0, deletions=0, losses=0, started=0
         )
         way = []
         while world not in self._rests:
@@ -371,14 +373,14 @@ class Walk:
             if chosen is None:
                 self._rests[world] = world
             else:
-                world = events[chosen]._replace(begun=0)
+                world = events[chosen]._replace(started=0)
         for passed in way:
             self._rests[passed] = self._rests[world]
         return self._rests[world]
 
 
-# What happens by itself, in an order that comes to an end.
+# Events that need no mishap, in an order that comes to an end.
 HEALING = (
-    *("end", "publish", "ask", "open", "version", "blank", "delete_file", "hand back"),
+    *("end", "publish", "ask", "open", "version", "blank", "delete_file", "release overtaken"),
     *("release", "due", "expire", "deliver", "sweep"),
 )

@@ -1,4 +1,4 @@
-"""The admin of the ledger: who sees what, and trying again."""
+"""The admin of the ledger: who sees what, and how to retry."""
 
 import pytest
 from django.contrib.admin.utils import quote
@@ -25,15 +25,15 @@ pytestmark = pytest.mark.django_db
 
 
 def fail(pk: str = "1", reason: str = "truncated", path: str = "a-1x1.jpg", **target) -> WarmJob:
-    """Put a failed job."""
+    """Create a failed job."""
     target = {"model_label": "auth.User", "field_name": "headshot", **target}
-    owed = ledger.enqueue(JobTarget("default", object_pk=pk, **target), "s")
-    hint = Hint("default", owed.job_id, owed.generation)
+    sent = ledger.enqueue(JobTarget("default", object_pk=pk, **target), "s")
+    hint = Hint("default", sent.job_id, sent.generation)
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4)
     assert claim
     errors = {path: SourceUnreadable(reason), "b.jpg": RenderFailed("no")}
     ledger.give_up(claim, [Failure.of(path, error) for path, error in errors.items()])
-    return WarmJob.objects.get(pk=owed.job_id)
+    return WarmJob.objects.get(pk=sent.job_id)
 
 
 def page_of(job: WarmJob) -> str:
@@ -42,7 +42,7 @@ def page_of(job: WarmJob) -> str:
 
 @pytest.fixture
 def staff(client):
-    """Log somebody in who has exactly the permissions that are named."""
+    """Return a function that logs a user in who has exactly the named permissions."""
 
     def log_in(*codenames: str):
         user = User.objects.create_user("eve", is_staff=True)
@@ -54,7 +54,7 @@ def staff(client):
 
 
 def retry(client, *jobs: WarmJob, across: bool = False, query: str = ""):
-    """Choose the action for `jobs`, or for all that match `query`; return the page after it."""
+    """Run the action on `jobs`, or on all that match `query`; return the page after it."""
     data = {"action": "retry_failed", "_selected_action": [job.pk for job in jobs]}
     return client.post(
         f"{LIST}{query}", {**data, "select_across": "1" if across else "0"}, follow=True
@@ -76,7 +76,7 @@ def test_the_list_shows_what_failed_and_why(admin_client):
 
 
 def test_the_page_of_a_job_shows_every_path_with_its_reason(admin_client):
-    """Each failed rendition is listed with its path, kind and reason."""
+    """Each failed rendition is listed with its path, headline and detail."""
     page = admin_client.get(page_of(fail())).content.decode()
 
     for text in (
@@ -87,8 +87,8 @@ def test_the_page_of_a_job_shows_every_path_with_its_reason(admin_client):
 
 
 @pytest.mark.parametrize("place", ["list", "page"])
-def test_hostile_names_and_reasons_are_text(admin_client, place):
-    """A file name that is HTML is shown and not run."""
+def test_hostile_names_and_reasons_are_escaped(admin_client, place):
+    """A file name that is HTML is shown and not executed."""
     job = fail(pk=HOSTILE, reason=HOSTILE, path=HOSTILE, model_label="no.Such", field_name=HOSTILE)
 
     page = admin_client.get(LIST if place == "list" else page_of(job)).content.decode()
@@ -98,7 +98,7 @@ def test_hostile_names_and_reasons_are_text(admin_client, place):
 
 
 def test_an_object_without_a_page_is_named(admin_client):
-    """A job whose model has no admin is named without a link."""
+    """A job whose model has no admin page is named without a link."""
     fail(pk="1", model_label="app.Article")
     fail(pk="2", model_label="app.Gone")
     fail(pk="3", model_label="gone.Model")
@@ -110,8 +110,7 @@ def test_an_object_without_a_page_is_named(admin_client):
 
 
 @pytest.mark.parametrize("pk", ["a/b", "_5F", "a b", "?#%", "ä"])
-def test_a_link_leads_to_the_object_whatever_its_key(admin_client, pk):
-    """Primary keys with special characters are written as the admin reads them."""
+def test_a_link_works_for_every_primary_key(admin_client, pk):
     fail(pk=pk)
 
     page = admin_client.get(LIST).content.decode()
@@ -139,7 +138,6 @@ def test_the_list_can_be_searched_and_filtered(admin_client):
 
 
 def test_failed_paths_are_found_in_every_database(ledger_db):
-    """The search for a failed path works on SQLite and on PostgreSQL."""
     target = JobTarget(ledger_db, "app.Person", "1", "headshot")
     claim = ledger.claim(
         ledger.enqueue(target, "s"), task_id="t", worker="w", lease_s=9, max_attempts=4
@@ -152,10 +150,10 @@ def test_failed_paths_are_found_in_every_database(ledger_db):
     assert jobs.filter(failures__icontains="bob").count() == 0
 
 
-def test_retrying_the_selection_queues_what_had_failed(
+def test_retry_queues_the_failed_jobs_of_the_selection(
     admin_client, django_capture_on_commit_callbacks
 ):
-    """The action queues the failed ones of the selection, counts them and asks for a sweep."""
+    """The action queues the failed jobs of the selection, counts them and asks for a sweep."""
     first, second, third = fail("1"), fail("2"), fail("3")
     ledger.enqueue(JobTarget("default", "auth.User", "4", "headshot"), "s")
     queued = WarmJob.objects.get(object_pk="4")
@@ -170,14 +168,13 @@ def test_retrying_the_selection_queues_what_had_failed(
     assert third.generation == 1
 
 
-def test_retrying_one_is_said_of_one(admin_client):
-    """The message counts in the singular, too."""
+def test_the_message_for_one_retried_job_is_singular(admin_client):
     page = retry(admin_client, fail()).content.decode()
 
     assert "1 failed job was queued again." in page
 
 
-def test_retrying_all_that_match_reaches_beyond_the_page(admin_client):
+def test_retrying_all_that_match_includes_other_pages(admin_client):
     """Select-all retries every job that matches the filter, not only those on the page."""
     jobs = [fail(str(number)) for number in range(51)]
     other = fail("x", field_name="portrait")
@@ -188,8 +185,8 @@ def test_retrying_all_that_match_reaches_beyond_the_page(admin_client):
     assert WarmJob.objects.filter(state=JobState.FAILED).get() == other
 
 
-def test_retrying_what_has_not_failed_warns(admin_client):
-    """A selection without a failure is left alone, and the message says so."""
+def test_retrying_a_selection_without_failures_warns(admin_client):
+    """A selection without a failure stays unchanged, and the message says so."""
     ledger.enqueue(JobTarget("default", "auth.User", "4", "headshot"), "s")
     job = WarmJob.objects.get()
 
@@ -200,10 +197,8 @@ def test_retrying_what_has_not_failed_warns(admin_client):
     assert job.generation == 1
 
 
-def test_retrying_without_a_broker_queues_all_the_same(
-    admin_client, django_capture_on_commit_callbacks
-):
-    """A broker that is away does not break the page; the sweep comes later."""
+def test_retry_works_without_a_broker(admin_client, django_capture_on_commit_callbacks):
+    """The jobs are queued, and the next scheduled sweep sends them."""
     job = fail()
     broken = f"redis://127.0.0.1:{servers.unused_port()}/0"
     with celery_on(broken), django_capture_on_commit_callbacks(execute=True):
@@ -213,8 +208,8 @@ def test_retrying_without_a_broker_queues_all_the_same(
     assert states() == {"1": "queued"}
 
 
-def test_whoever_may_only_look_cannot_retry(staff):
-    """With the permission to view, the list is shown and the action is not there."""
+def test_the_view_permission_does_not_allow_a_retry(staff):
+    """With the view permission the list is shown, and the action is missing."""
     client, job = staff("view_warmjob"), fail()
 
     assert "retry_failed" not in client.get(LIST).content.decode()
@@ -223,8 +218,7 @@ def test_whoever_may_only_look_cannot_retry(staff):
     assert states() == {"1": "failed"}
 
 
-def test_whoever_may_change_can_retry(staff):
-    """The permission to change is the one to retry."""
+def test_the_change_permission_allows_a_retry(staff):
     client, job = staff("view_warmjob", "change_warmjob"), fail()
 
     assert "retry_failed" in client.get(LIST).content.decode()
@@ -233,8 +227,7 @@ def test_whoever_may_change_can_retry(staff):
     assert states() == {"1": "queued"}
 
 
-def test_whoever_has_no_permission_sees_nothing(staff):
-    """Without a permission there is no list."""
+def test_without_a_permission_there_is_no_list(staff):
     client = staff()
 
     assert client.get(LIST).status_code == 403
@@ -242,8 +235,8 @@ def test_whoever_has_no_permission_sees_nothing(staff):
 
 
 @pytest.mark.parametrize("action", ["add", "delete"])
-def test_nobody_adds_or_deletes_rows_by_hand(admin_client, action):
-    """The ledger is written by its transitions only."""
+def test_jobs_cannot_be_added_or_deleted_in_the_admin(admin_client, action):
+    """Only the transitions of the ledger write it."""
     job = fail()
     url = reverse(
         f"admin:rendition_workers_warmjob_{action}", args=[job.pk] if action == "delete" else []
@@ -254,8 +247,7 @@ def test_nobody_adds_or_deletes_rows_by_hand(admin_client, action):
     assert WarmJob.objects.filter(pk=job.pk).exists()
 
 
-def test_nobody_changes_a_row_by_hand(admin_client):
-    """Posting a job's page changes nothing of it."""
+def test_posting_the_page_of_a_job_changes_nothing(admin_client):
     job = fail()
 
     admin_client.post(page_of(job), {"state": "queued", "attempts": 0, "object_pk": "99"})
@@ -263,8 +255,8 @@ def test_nobody_changes_a_row_by_hand(admin_client):
     assert states() == {"1": "failed"}
 
 
-def test_the_page_of_a_job_can_not_be_saved(admin_client):
-    """A form that is posted writes nothing: somebody's save may have come between."""
+def test_the_page_of_a_job_cannot_be_saved(admin_client):
+    """Saving the form would overwrite what a worker or a save has written in between."""
     job = fail()
 
     with CaptureQueriesContext(connection) as queries:
@@ -274,8 +266,7 @@ def test_the_page_of_a_job_can_not_be_saved(admin_client):
     assert 'name="_save"' not in admin_client.get(page_of(job)).content.decode()
 
 
-def test_the_list_leads_to_the_page_of_each_job(admin_client):
-    """By a link that has a text, beside the one to its object."""
+def test_the_list_links_to_the_page_of_each_job(admin_client):
     job = fail(pk="17")
 
     page = admin_client.get(LIST).content.decode()
@@ -283,8 +274,7 @@ def test_the_list_leads_to_the_page_of_each_job(admin_client):
     assert f'<a href="{page_of(job)}">{job}</a>' in page
 
 
-def test_a_retried_job_has_no_reason_any_more(admin_client):
-    """What is queued again does not look as if it had failed."""
+def test_a_retried_job_shows_no_reason(admin_client):
     job = fail(reason="truncated at byte 700")
 
     retry(admin_client, job)
@@ -292,8 +282,8 @@ def test_a_retried_job_has_no_reason_any_more(admin_client):
     assert "truncated at byte 700" not in admin_client.get(LIST).content.decode()
 
 
-def test_one_reason_is_said_once(admin_client):
-    """Eight renditions that failed alike are eight paths under one reason."""
+def test_equal_reasons_are_shown_once(admin_client):
+    """Eight renditions that failed for one reason are eight paths under that reason."""
     job = fail()
     failures = [Failure.of(f"{n}.jpg", StorageFailed("away")) for n in range(8)]
     WarmJob.objects.update(failures=[failure.as_json() for failure in failures])
@@ -306,7 +296,7 @@ def test_one_reason_is_said_once(admin_client):
 
 
 def test_runs_are_listed_with_their_counts(admin_client):
-    """A bulk run shows its counts and what is outstanding, and cannot be changed."""
+    """A bulk run shows its counts and its outstanding jobs, and cannot be changed."""
     run = WarmRun.objects.create(
         model_label="app.Person", field_name="headshot", planned=1234, blank=77
     )
@@ -317,7 +307,7 @@ def test_runs_are_listed_with_their_counts(admin_client):
 
     text = page.content.decode()
     assert "1234" in text
-    assert "77 without picture, 1 outstanding" in text
+    assert "without picture: 77, outstanding: 1" in text
     assert admin_client.get(url).status_code == 200
     assert admin_client.post(url, {"planned": 0}).status_code == 403
     run.refresh_from_db()
@@ -328,7 +318,7 @@ RUNS = reverse("admin:rendition_workers_warmrun_changelist")
 ADD_RUN = reverse("admin:rendition_workers_warmrun_add")
 
 
-def turn(client, action: str, *chosen: WarmRun) -> str:
+def act_on(client, action: str, *chosen: WarmRun) -> str:
     data = {"action": action, "_selected_action": [run.pk for run in chosen]}
     return client.post(RUNS, data, follow=True).content.decode()
 
@@ -338,7 +328,7 @@ def states_of_runs() -> list[str]:
 
 
 def test_a_run_is_started_by_adding_it(admin_client, django_capture_on_commit_callbacks):
-    """The form offers the fields that declare something, and its run is sent after the commit."""
+    """The form offers the fields that declare `warm`, and the run is sent after the commit."""
     assert '<option value="app.Person.headshot">' in admin_client.get(ADD_RUN).content.decode()
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -352,8 +342,8 @@ def test_a_run_is_started_by_adding_it(admin_client, django_capture_on_commit_ca
     assert [kwargs["run_id"] for _, kwargs in drain(BULK_QUEUE)] == [run.pk]
 
 
-def test_a_field_whose_run_is_going_on_is_refused(admin_client):
-    """There is one run of a field at a time, and the form says what to do about it."""
+def test_a_second_run_over_a_field_is_refused(admin_client):
+    """A field has at most one unfinished run, and the form says what to do."""
     WarmRun.objects.create(model_label="app.Person", field_name="headshot", state="paused")
 
     page = admin_client.post(ADD_RUN, {"field": "app.Person.headshot"}).content.decode()
@@ -365,59 +355,56 @@ def test_a_field_whose_run_is_going_on_is_refused(admin_client):
     assert states_of_runs() == ["paused"]
 
 
-def test_a_field_that_nobody_declared_is_refused(admin_client):
-    """Only what the form offers can be re-warmed."""
+def test_a_field_without_warm_is_refused(admin_client):
     response = admin_client.post(ADD_RUN, {"field": "auth.User.password"})
 
     assert response.status_code == 200
     assert not WarmRun.objects.exists()
 
 
-def test_runs_are_turned_in_the_list(admin_client):
-    """Pause, resume and cancel do what they say, and count those that it was too late for."""
+def test_runs_are_paused_resumed_and_cancelled_in_the_list(admin_client):
+    """The messages count the changed runs, and the ones that could not be changed."""
     run = WarmRun.objects.create(model_label="app.Person", field_name="headshot")
     done = WarmRun.objects.create(model_label="app.Person", field_name="headshot", state="done")
 
-    page = turn(admin_client, "pause", run, done)
+    page = act_on(admin_client, "pause", run, done)
     assert "1 bulk run was paused." in page
     assert "1 bulk run was not paused, because it is not running." in page
     assert states_of_runs() == ["paused", "done"]
-    assert "1 bulk run was resumed." in turn(admin_client, "resume", run)
+    assert "1 bulk run was resumed." in act_on(admin_client, "resume", run)
     assert states_of_runs() == ["running", "done"]
-    page = turn(admin_client, "cancel", run, done)
+    page = act_on(admin_client, "cancel", run, done)
     assert "1 bulk run was cancelled." in page
     assert "1 bulk run was not cancelled, because it has ended." in page
     assert states_of_runs() == ["cancelled", "done"]
 
 
 @pytest.mark.parametrize("action", ["pause", "cancel"])
-def test_whoever_may_only_look_at_runs_cannot_turn_or_start_them(staff, action):
-    """Viewing is not turning, and turning is not starting."""
+def test_the_view_permission_does_not_allow_to_change_or_start_runs(staff, action):
     client = staff("view_warmrun")
     run = WarmRun.objects.create(model_label="app.Person", field_name="headshot")
 
     assert f'value="{action}"' not in client.get(RUNS).content.decode()
-    turn(client, action, run)
+    act_on(client, action, run)
     assert client.post(ADD_RUN, {"field": "app.Person.headshot"}).status_code == 403
 
     assert states_of_runs() == ["running"]
 
 
 @pytest.mark.parametrize("action", ["pause", "cancel"])
-def test_whoever_may_change_runs_can_turn_them(staff, action):
-    """The permission to change is the one to turn; it starts none."""
+def test_the_change_permission_allows_to_change_runs(staff, action):
+    """It does not allow to start one."""
     client = staff("change_warmrun")
     run = WarmRun.objects.create(model_label="app.Person", field_name="headshot")
 
     assert f'value="{action}"' in client.get(RUNS).content.decode()
-    turn(client, action, run)
+    act_on(client, action, run)
 
     assert states_of_runs() == [{"pause": "paused", "cancel": "cancelled"}[action]]
     assert client.get(ADD_RUN).status_code == 403
 
 
-def test_whoever_may_add_runs_can_start_them(staff):
-    """The permission to add is the one to start."""
+def test_the_add_permission_allows_to_start_runs(staff):
     client = staff("add_warmrun")
 
     client.post(ADD_RUN, {"field": "app.Person.headshot"})
@@ -425,8 +412,7 @@ def test_whoever_may_add_runs_can_start_them(staff):
     assert states_of_runs() == ["running"]
 
 
-def test_the_list_of_runs_costs_the_same_however_long(admin_client, django_assert_max_num_queries):
-    """No run of the list costs a query of its own."""
+def test_the_list_of_runs_needs_no_query_per_run(admin_client, django_assert_max_num_queries):
     for _ in range(15):
         WarmRun.objects.create(model_label="app.Person", field_name="headshot", state="done")
 
@@ -434,8 +420,7 @@ def test_the_list_of_runs_costs_the_same_however_long(admin_client, django_asser
         admin_client.get(RUNS)
 
 
-def test_the_list_costs_the_same_however_long(admin_client, django_assert_max_num_queries):
-    """No job of the list costs a query of its own."""
+def test_the_list_of_jobs_needs_no_query_per_job(admin_client, django_assert_max_num_queries):
     for number in range(15):
         fail(str(number))
     WarmJob.objects.update(changed_at=Now())

@@ -1,4 +1,4 @@
-"""A save and its row on the ledger are one commit, in autocommit mode, too."""
+"""A save and its job are one commit, also in autocommit mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,12 +13,12 @@ from workers.models import WarmJob
 
 
 class Fault(Exception):
-    """Raised by a receiver that comes after ours."""
+    """Raised by a receiver that runs after ours."""
 
 
 @contextmanager
 def failing_receiver() -> Iterator[None]:
-    """Let every save of a person fail after its INSERT and after our own receiver."""
+    """Let every save of a person fail after its INSERT and after our receiver."""
 
     def fail(**kwargs: object) -> None:
         raise Fault
@@ -31,8 +31,8 @@ def failing_receiver() -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_inherited_field_owes_under_its_own_model(picture):
-    """The picture of an editor, who is a person, is owed once, as that of the person."""
+def test_an_inherited_field_is_enqueued_for_its_own_model(picture):
+    """The picture of an editor, who is a person, has one job, for the person."""
     editor = Editor.objects.create(headshot=picture())
 
     job = WarmJob.objects.get()
@@ -55,8 +55,8 @@ def test_a_deserialized_object_is_saved_with_its_job(picture):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_save_that_is_vetoed_leaves_the_transaction_around_it_usable():
-    """As without us: a project may catch what its receiver raised, and go on."""
+def test_a_vetoed_save_keeps_the_outer_transaction_usable():
+    """As without this app: a project may catch the error of its receiver and go on."""
 
     def veto(instance: Person, **kwargs: object) -> None:
         if instance.name == "bad":

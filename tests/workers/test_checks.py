@@ -23,7 +23,7 @@ def ids(check) -> list[str]:
 
 @pytest.fixture
 def celery_with():
-    """Let Celery be configured with ours, changed as the test says."""
+    """Return a function that configures Celery with our settings and some changes."""
     before = current_app._get_current_object()
 
     def configure(**changes):
@@ -34,15 +34,13 @@ def celery_with():
     before.set_current()
 
 
-def test_a_right_project_hears_nothing(db):
-    """The settings of these tests, which are ours, give no message of ours."""
+def test_a_correct_project_gets_no_message(db):
     ours = [m for m in run_checks() if (m.id or "").startswith("rendition_workers")]
 
     assert ours == []
 
 
 def test_every_check_is_registered():
-    """`manage.py check` runs all of them."""
     registered = registry.get_checks()
     for name in (
         "check_settings",
@@ -88,7 +86,7 @@ def test_every_check_is_registered():
     ids=str,
 )
 def test_worker_settings(settings, given, expected):
-    """A wrong value, an unknown key and times that contradict each other are told apart."""
+    """A wrong value, an unknown key and contradictory times have different ids."""
     settings.RENDITIONS = {"WORKERS": given}
 
     assert ids(checks.check_settings) == expected
@@ -107,7 +105,7 @@ def test_worker_settings(settings, given, expected):
     ids=str,
 )
 def test_a_wrong_setting_breaks_no_other_check(db, settings, given, expected):
-    """Whatever is set, `manage.py check` ends, and says what is wrong."""
+    """`manage.py check` ends and reports the mistake, whatever is set."""
     settings.RENDITIONS = given
 
     assert expected in {message.id for message in run_checks()}
@@ -142,7 +140,7 @@ def test_a_wrong_setting_breaks_no_other_check(db, settings, given, expected):
     ids=str,
 )
 def test_celery_settings(celery_with, changes, expected):
-    """Each setting of Celery that would lose or hold up something has a message of its own."""
+    """Each setting of Celery that would lose or delay work has its own message."""
     celery_with(**changes)
 
     assert ids(checks.check_celery) == expected
@@ -158,8 +156,8 @@ class PicturesElsewhere:
         return app_label != "rendition_workers"
 
 
-def test_a_warmed_model_without_a_ledger_beside_it(settings):
-    """A model whose database has no ledger is named: its saves would owe in another commit."""
+def test_a_warmed_model_in_a_database_without_a_ledger_is_named(settings):
+    """A save and its job would be two commits."""
     settings.DATABASE_ROUTERS = [PicturesElsewhere()]
 
     [message] = checks.check_databases(None)
@@ -169,13 +167,12 @@ def test_a_warmed_model_without_a_ledger_beside_it(settings):
 
 
 @pytest.mark.parametrize("key", WORKER_SETTINGS)
-def test_every_default_is_a_value_that_is_accepted(key):
-    """What we ship would pass our own check."""
+def test_every_default_is_valid(key):
     assert WORKER_SETTINGS[key].accepts(WORKER_SETTINGS[key].default)
 
 
-def test_a_key_that_does_not_fit_into_the_ledger_is_named(monkeypatch):
-    """A picture whose row can't be named is not warmed, and that is known before the first save."""
+def test_a_primary_key_that_does_not_fit_into_the_ledger_is_named(monkeypatch):
+    """The mistake is known before the first save."""
 
     def model(name: str, **fields: models.Field) -> type[models.Model]:
         meta = type("Meta", (), {"app_label": "app"})
@@ -207,8 +204,7 @@ def test_a_key_that_does_not_fit_into_the_ledger_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize("visibility", [None, "300", 10])
-def test_a_time_that_is_no_number_is_a_message_and_no_error(celery_with, visibility):
-    """`manage.py check` says what is wrong instead of failing itself."""
+def test_a_visibility_timeout_of_the_wrong_type_is_reported(celery_with, visibility):
     celery_with(broker_transport_options={"visibility_timeout": visibility, "socket_timeout": 1})
 
     [message] = checks.check_celery(None)[:1]

@@ -1,4 +1,4 @@
-"""The Celery settings that are given to users, and the options of our tasks."""
+"""The settings that we give to users, and the options of our tasks."""
 
 import ast
 from pathlib import Path
@@ -14,19 +14,19 @@ from workers import conf, tasks
 CELERY_KNOWS = {key for key, _ in flatten(NAMESPACES)}
 # kombu.Connection reads these of any transport's options.
 CONNECTION_KNOWS = {"max_retries", "interval_start", "interval_step", "interval_max"}
-# Of the decorator, not of the task.
+# Options of the decorator, not of the task.
 DECORATOR_KNOWS = {"name", "bind", "base"}
 
 
 @pytest.mark.parametrize("key", conf.CELERY)
 def test_celery_knows_every_setting(key):
-    """Celery ignores a setting that it does not know, so none of ours is one."""
+    """Celery ignores unknown settings without a message."""
     assert key in CELERY_KNOWS
 
 
 @pytest.mark.parametrize("key", conf.CELERY["broker_transport_options"])
 def test_the_transport_knows_every_option(key):
-    """The Redis transport ignores an option that it does not know, so none of ours is one."""
+    """The Redis transport ignores unknown options without a message."""
     assert key in {*Channel.from_transport_options, *CONNECTION_KNOWS}
 
 
@@ -45,18 +45,17 @@ def decorated() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("task", "option"), decorated())
 def test_celery_knows_every_option_of_a_task(task, option):
-    """Celery sets whatever it is given on a task and reads only what it knows."""
+    """Celery ignores unknown options of a task without a message."""
     assert option in DECORATOR_KNOWS or hasattr(Task, option)
 
 
 def test_every_task_is_decorated():
-    """The test above has seen all tasks there are."""
+    """The test above has seen every task."""
     assert {task for task, _ in decorated()} == {"warm", "sweep", "rewarm_all", "advance_run"}
 
 
 @pytest.mark.parametrize("entry", conf.CELERY["beat_schedule"].values())
-def test_beat_sends_tasks_that_there_are(entry):
-    """What beat sends is a task of ours, with options that sending knows."""
+def test_beat_sends_known_tasks_with_known_options(entry):
     current_app.loader.import_module("workers.tasks")
 
     assert entry["task"] in current_app.tasks
@@ -74,7 +73,7 @@ def test_beat_sends_tasks_that_there_are(entry):
     ],
 )
 def test_every_task_has_its_queue(task, queue):
-    """A task that is sent by its name goes where workers listen."""
+    """A task that is sent by its name goes to a queue that workers consume."""
     app = Celery("routes", config_source=conf.CELERY, set_as_current=False)
 
     route = app.amqp.router.route({}, task)
@@ -82,15 +81,14 @@ def test_every_task_has_its_queue(task, queue):
     assert route["queue"].name == queue
 
 
-def test_a_users_own_tasks_are_left_alone():
-    """A project's own tasks go to its own queue."""
+def test_tasks_of_the_project_go_to_its_own_queue():
     app = Celery("routes", config_source=conf.CELERY, set_as_current=False)
 
     assert app.amqp.router.route({}, "shop.bill")["queue"].name == "celery"
 
 
-def test_modules_of_a_package_called_workers_import_each_other_relatively():
-    """`workers` is a common name: none of our modules finds a namesake's."""
+def test_all_imports_inside_the_package_are_relative():
+    """`workers` is a common name: an absolute import could find another package."""
     for path in Path(workers.__path__[0]).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.level == 0:

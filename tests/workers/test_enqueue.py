@@ -1,4 +1,4 @@
-"""What a save owes and a deletion forgets."""
+"""Which saves enqueue a job, and which deletions delete it."""
 
 import json
 import time
@@ -41,10 +41,9 @@ def reloaded(person: Person) -> Person:
 
 
 @pytest.mark.django_db
-def test_a_save_is_owed_and_a_message_follows_the_commit(
+def test_a_save_enqueues_a_job_and_sends_a_message_after_the_commit(
     picture, django_capture_on_commit_callbacks
 ):
-    """A new picture puts one row with the save, and one message after it."""
     with django_capture_on_commit_callbacks(execute=True):
         person = Person.objects.create(headshot=picture())
         job = WarmJob.objects.get()
@@ -61,8 +60,8 @@ def test_a_save_is_owed_and_a_message_follows_the_commit(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_save_that_is_rolled_back_owes_nothing(picture):
-    """After a rollback there is no row and no message."""
+def test_a_save_that_is_rolled_back_enqueues_nothing(picture):
+    """After a rollback there is no job and no message."""
     with transaction.atomic():
         Person.objects.create(headshot=picture())
         assert WarmJob.objects.exists()
@@ -73,8 +72,8 @@ def test_a_save_that_is_rolled_back_owes_nothing(picture):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_savepoint_that_is_rolled_back_owes_nothing(picture):
-    """A save that was undone inside of a larger transaction is owed nothing; the rest is."""
+def test_a_savepoint_that_is_rolled_back_enqueues_nothing(picture):
+    """The other saves of the transaction keep their jobs."""
     with transaction.atomic():
         kept = Person.objects.create(headshot=picture())
         with transaction.atomic():
@@ -86,22 +85,20 @@ def test_a_savepoint_that_is_rolled_back_owes_nothing(picture):
 
 
 @pytest.mark.django_db
-def test_a_save_without_a_picture_owes_nothing():
-    """A person without a picture is nobody's work."""
+def test_a_save_without_a_picture_enqueues_nothing():
     Person.objects.create(name="Ada")
 
     assert not WarmJob.objects.exists()
 
 
 @pytest.mark.django_db
-def test_a_model_that_declares_nothing_owes_nothing(picture):
-    """A field without `warm` is left to whoever asks for its renditions."""
+def test_a_field_without_warm_enqueues_nothing(picture):
     Article.objects.create(lead=picture())
 
     assert not WarmJob.objects.exists()
 
 
-# ---- which saves owe -------------------------------------------------------------------------
+# ---- which saves enqueue -----------------------------------------------------------------------
 
 
 def rename(person: Person, picture: Callable) -> None:
@@ -196,7 +193,7 @@ def refer_to_another_file(person: Person, picture: Callable) -> None:
     person.save()
 
 
-OWED = [
+CHANGES = [
     (rename, False),
     (save_again, False),
     (save_same_instance_twice, False),
@@ -217,17 +214,19 @@ OWED = [
 ]
 
 
-@pytest.mark.parametrize(("change", "owed"), OWED, ids=lambda value: getattr(value, "__name__", ""))
-def test_only_what_changes_a_rendition_is_owed(person, picture, change, owed):
-    """A save owes renditions when the picture or its focal point changed with it, else nothing."""
+@pytest.mark.parametrize(
+    ("change", "enqueues"), CHANGES, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_only_a_save_that_changes_a_rendition_enqueues(person, picture, change, enqueues):
+    """A save enqueues a job if the picture or its focal point has changed."""
     change(reloaded(person), picture)
 
-    assert WarmJob.objects.exists() is owed
+    assert WarmJob.objects.exists() is enqueues
 
 
 @pytest.mark.parametrize("update_fields", [None, ["headshot_ppoi"], ["headshot"]])
-def test_saving_the_same_object_again_owes_no_more(db, picture, update_fields):
-    """Saving an object again right after its upload begins nothing anew."""
+def test_saving_the_same_object_again_enqueues_nothing(db, picture, update_fields):
+    """Saving an object again after its upload starts no second job."""
     with TestCase.captureOnCommitCallbacks(execute=True):
         person = Person.objects.create(headshot=picture())
     work_owed()
@@ -237,8 +236,7 @@ def test_saving_the_same_object_again_owes_no_more(db, picture, update_fields):
     assert not WarmJob.objects.exists()
 
 
-def test_owed_keys_that_changed_are_owed(person, settings, configure):
-    """After a key set has grown, the next save of an instance owes what is new."""
+def test_a_save_after_a_key_set_has_grown_enqueues(person, settings, configure):
     sets = settings.RENDITIONS["KEY_SETS"]
     configure(KEY_SETS={**sets, "headshot": [*sets["headshot"], ("wide", "crop__90x30")]})
 
@@ -247,8 +245,8 @@ def test_owed_keys_that_changed_are_owed(person, settings, configure):
     assert WarmJob.objects.exists()
 
 
-def test_a_lost_cache_is_looked_after_by_the_next_save(person):
-    """A save of whose renditions nothing is known owes them; the worker finds them made."""
+def test_a_save_after_the_cache_is_lost_enqueues(person):
+    """The worker finds the files and renders nothing."""
     caches["default"].clear()
     rename(reloaded(person), None)
 
@@ -256,18 +254,21 @@ def test_a_lost_cache_is_looked_after_by_the_next_save(person):
     assert not WarmJob.objects.exists()
 
 
-@pytest.mark.parametrize(("change", "owed"), OWED, ids=lambda value: getattr(value, "__name__", ""))
-def test_a_save_overtakes_only_for_a_change(db, picture, change, owed):
-    """While renditions are owed, only a save that changes them begins anew."""
+@pytest.mark.parametrize(
+    ("change", "enqueues"), CHANGES, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_save_overtakes_a_waiting_job_only_if_it_changes_a_rendition(
+    db, picture, change, enqueues
+):
     person = Person.objects.create(headshot=picture())
 
     change(reloaded(person), picture)
 
-    assert WarmJob.objects.get().generation == (1 if not owed else 2)
+    assert WarmJob.objects.get().generation == (2 if enqueues else 1)
 
 
-def test_a_replaced_picture_is_made_again_though_its_name_is_the_same(person, picture):
-    """No rendition of the old picture is left under the name of the new one."""
+def test_a_picture_replaced_under_its_name_is_made_again(person, picture):
+    """No rendition of the old picture stays under the name of the new one."""
     replace_under_the_same_name(reloaded(person), picture)
 
     assert WarmJob.objects.get().force
@@ -278,8 +279,7 @@ def test_a_replaced_picture_is_made_again_though_its_name_is_the_same(person, pi
         assert Image.open(file).size == (100, 100)
 
 
-def test_a_picture_that_is_cleared_is_owed_nothing(db, picture):
-    """Taking the picture away takes what it was owed away."""
+def test_clearing_the_picture_deletes_the_job(db, picture):
     person = Person.objects.create(headshot=picture())
     person.headshot = ""
     person.save()
@@ -288,7 +288,7 @@ def test_a_picture_that_is_cleared_is_owed_nothing(db, picture):
 
 
 def test_a_failed_picture_waits_for_a_change(db, picture):
-    """Saving a person whose picture is broken does not try it again; a new picture is tried."""
+    """Saving a person with a damaged picture does not retry it; a new picture does."""
     broken = picture()
     broken.file.truncate(300)
     person = Person.objects.create(headshot=broken)
@@ -307,8 +307,8 @@ def test_a_failed_picture_waits_for_a_change(db, picture):
 
 
 @pytest.mark.parametrize("model", [Person, Editor, Author])
-def test_every_kind_of_model_owes_once_under_the_fields_own_model(db, picture, model):
-    """A proxy's and a child's picture is owed as that of the model that declares the field."""
+def test_every_kind_of_model_has_one_job_for_the_model_of_the_field(db, picture, model):
+    """The picture of a proxy or child is enqueued for the model that declares the field."""
     instance = model.objects.create(headshot=picture())
 
     job = WarmJob.objects.get()
@@ -332,8 +332,7 @@ def test_every_kind_of_model_owes_once_under_the_fields_own_model(db, picture, m
     ],
     ids=["instance", "queryset", "as_person"],
 )
-def test_a_deleted_instance_is_owed_nothing(db, picture, model, delete):
-    """However an instance is deleted, its row on the ledger goes with it."""
+def test_deleting_an_instance_deletes_its_job(db, picture, model, delete):
     other = Person.objects.create(headshot=picture())
     instance = model.objects.create(headshot=picture())
 
@@ -343,8 +342,7 @@ def test_a_deleted_instance_is_owed_nothing(db, picture, model, delete):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_deletion_that_is_rolled_back_forgets_nothing(picture):
-    """An instance that was not deleted after all is still owed its renditions."""
+def test_a_deletion_that_is_rolled_back_keeps_the_job(picture):
     person = Person.objects.create(headshot=picture())
     with transaction.atomic():
         person.delete()
@@ -354,8 +352,8 @@ def test_a_deletion_that_is_rolled_back_forgets_nothing(picture):
     assert WarmJob.objects.exists()
 
 
-def test_a_parent_that_is_kept_stays_owed(db, picture):
-    """An editor who is one no longer is still a person with a picture."""
+def test_deleting_a_child_keeps_the_job_of_its_parent(db, picture):
+    """With `keep_parents`, an editor that is deleted is still a person with a picture."""
     editor = Editor.objects.create(headshot=picture())
 
     editor.delete(keep_parents=True)
@@ -368,8 +366,8 @@ def test_a_parent_that_is_kept_stays_owed(db, picture):
 
 
 @pytest.mark.parametrize("model", [Person, Editor])
-def test_a_loaded_fixture_is_owed(db, picture, tmp_path, model):
-    """loaddata owes renditions like a save, for a model that inherits its picture too."""
+def test_loaddata_enqueues(db, picture, tmp_path, model):
+    """Also for a model that inherits its picture."""
     instance = model.objects.create(headshot=picture(), name="Ada")
     objects = [Person.objects.get(pk=instance.pk), *Editor.objects.all()]
     fixture = tmp_path / "people.json"
@@ -385,9 +383,9 @@ def test_a_loaded_fixture_is_owed(db, picture, tmp_path, model):
     assert not WarmJob.objects.exists()
 
 
-def test_a_fixture_of_a_child_alone_forgets_nothing(db, picture, tmp_path, monkeypatch):
-    """Loading an editor's own columns does not touch what the person is owed."""
-    # What an instance without its parent's columns has for a picture.
+def test_a_fixture_of_a_child_alone_keeps_the_job(db, picture, tmp_path, monkeypatch):
+    """Loading only the columns of an editor does not touch the job of the person."""
+    # Without the columns of its parent, an instance has the default of the field.
     monkeypatch.setattr(Person._meta.get_field("headshot"), "default", "people/default.jpg")
     editor = Editor.objects.create(headshot=picture())
     fixture = tmp_path / "editors.json"
@@ -403,8 +401,7 @@ def test_a_fixture_of_a_child_alone_forgets_nothing(db, picture, tmp_path, monke
 # ---- databases -------------------------------------------------------------------------------
 
 
-def test_a_save_owes_in_its_own_database(ledger_db, picture):
-    """What a save owes lies in the database of the instance, whatever the default is."""
+def test_a_save_enqueues_in_its_own_database(ledger_db, picture):
     person = Person(headshot=picture())
     person.save(using=ledger_db)
     job = WarmJob.objects.using(ledger_db).get()
@@ -423,8 +420,8 @@ def test_a_save_owes_in_its_own_database(ledger_db, picture):
 
 
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
-def test_a_table_of_records_that_is_missing_fails_no_save(ledger_db, picture):
-    """Records in the database of the pictures are asked apart from the transaction of the save."""
+def test_a_save_survives_a_missing_table_of_records(ledger_db, picture):
+    """Records in the same database are read outside the transaction of the save."""
     table = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "no_such_table"}
     person = Person(headshot=picture())
 
@@ -452,7 +449,7 @@ class CacheIn:
 
 @pytest.fixture(params=["away", "silent"])
 def broken_broker(request):
-    """Let messages go to a broker that nobody answers at."""
+    """Send messages to a broker that does not answer."""
     with ExitStack() as stack:
         port = unused_port() if request.param == "away" else stack.enter_context(silent_server())
         stack.enter_context(celery_on(f"redis://127.0.0.1:{port}/0"))
@@ -461,13 +458,13 @@ def broken_broker(request):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_save_does_not_wait_for_a_broken_broker(picture, broken_broker, caplog):
-    """With no broker a save is fast, its row is committed and later hooks of the commit run."""
+    """A save without a broker is fast and committed, and later hooks of the commit run."""
     hooks = []
-    begun = time.monotonic()
+    started = time.monotonic()
     with transaction.atomic():
         Person.objects.create(headshot=picture())
         transaction.on_commit(lambda: hooks.append("ran"))
-    taken_s = time.monotonic() - begun
+    taken_s = time.monotonic() - started
 
     assert WarmJob.objects.get().state == JobState.QUEUED
     assert hooks == ["ran"]
@@ -476,14 +473,14 @@ def test_a_save_does_not_wait_for_a_broken_broker(picture, broken_broker, caplog
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_saves_wait_for_a_silent_broker_once(picture, caplog):
-    """After a broker was silent, the saves that follow do not wait for it at all."""
+def test_only_the_first_save_waits_for_a_silent_broker(picture, caplog):
+    """The circuit breaker keeps the saves that follow from trying it."""
     with silent_server() as port, celery_on(f"redis://127.0.0.1:{port}/0"):
         Person.objects.create(headshot=picture())
-        begun = time.monotonic()
+        started = time.monotonic()
         for _ in range(10):
             Person.objects.create(headshot=picture())
-        taken_s = time.monotonic() - begun
+        taken_s = time.monotonic() - started
 
     assert WarmJob.objects.count() == 11
     assert taken_s < 1
@@ -491,8 +488,7 @@ def test_many_saves_wait_for_a_silent_broker_once(picture, caplog):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_messages_go_out_again_when_the_silence_is_over(picture, monkeypatch):
-    """A broker that came back gets the messages of new saves."""
+def test_messages_are_sent_again_when_the_circuit_breaker_closes(picture, monkeypatch):
     with celery_on(f"redis://127.0.0.1:{unused_port()}/0"):
         Person.objects.create(headshot=picture())
     assert dispatch._circuit_open_until > time.monotonic()
@@ -505,8 +501,8 @@ def test_messages_go_out_again_when_the_silence_is_over(picture, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_broker_that_is_full_loses_no_save(picture):
-    """A broker without memory refuses the message; the save stands and is owed."""
+def test_a_full_broker_loses_no_save(picture):
+    """A broker without memory refuses the message; the save is committed with its job."""
     with servers.valkey("--maxmemory", "1") as full, celery_on(full.broker_url()):
         Person.objects.create(headshot=picture())
 

@@ -1,4 +1,4 @@
-"""Owing what no signal tells of."""
+"""`enqueue_all`, for changes that send no signal."""
 
 import pytest
 from django.db import connection
@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.app.models import Article, Person
 from tests.workers.broker import drain
+from workers import enqueue
 from workers.conf import QUEUE
 from workers.enqueue import enqueue_all
 from workers.models import JobState, WarmJob
@@ -15,14 +16,14 @@ from workers.testing import work_owed
 
 @pytest.fixture
 def unsignalled(db, picture) -> list[Person]:
-    """Return people that came by bulk_create: three with a picture, one without."""
+    """Return four people of `bulk_create`; three have a picture."""
     storage = Person._meta.get_field("headshot").storage
     names = [storage.save(f"people/{number}.jpg", picture()) for number in range(3)]
     return Person.objects.bulk_create([*(Person(headshot=name) for name in names), Person()])
 
 
-def test_bulk_create_owes_by_owe_all(unsignalled):
-    """After bulk_create nothing is owed until enqueue_all says so; blank pictures owe nothing."""
+def test_bulk_create_is_enqueued_by_enqueue_all(unsignalled):
+    """`bulk_create` alone enqueues nothing; an instance without a picture has no job."""
     assert not WarmJob.objects.exists()
 
     assert enqueue_all(Person.objects.all()) == 3
@@ -32,8 +33,8 @@ def test_bulk_create_owes_by_owe_all(unsignalled):
     assert enqueue_all(Person.objects.all()) == 0
 
 
-def test_update_owes_by_owe_all(unsignalled):
-    """After update() only what has changed is owed."""
+def test_update_is_enqueued_by_enqueue_all(unsignalled):
+    """Only the instances whose renditions have changed have a job."""
     enqueue_all(Person.objects.all())
     work_owed()
     Person.objects.filter(pk=unsignalled[0].pk).update(headshot_ppoi=(0.0, 0.0))
@@ -43,15 +44,14 @@ def test_update_owes_by_owe_all(unsignalled):
     assert WarmJob.objects.get().object_pk == str(unsignalled[0].pk)
 
 
-def test_owe_all_owes_what_the_queryset_holds(unsignalled):
-    """Instances outside of the queryset are left alone."""
+def test_enqueue_all_leaves_other_instances_alone(unsignalled):
     assert enqueue_all(Person.objects.filter(pk=unsignalled[1].pk)) == 1
 
     assert WarmJob.objects.get().object_pk == str(unsignalled[1].pk)
 
 
-def test_owe_all_is_no_hammer(unsignalled):
-    """What is owed, or failed, already is not begun anew."""
+def test_enqueue_all_leaves_existing_jobs_alone(unsignalled):
+    """A job that is queued, or has failed, does not start again."""
     enqueue_all(Person.objects.all())
     gave_up = WarmJob.objects.get(object_pk=unsignalled[0].pk)
     target = JobTarget("default", "app.Person", gave_up.object_pk, "headshot")
@@ -64,8 +64,9 @@ def test_owe_all_is_no_hammer(unsignalled):
     assert set(WarmJob.objects.values_list("generation", flat=True)) == {1}
 
 
-def test_owe_all_hints_after_the_commit(unsignalled, django_capture_on_commit_callbacks):
-    """Each row that was put has its message."""
+def test_enqueue_all_sends_its_messages_after_the_commit(
+    unsignalled, django_capture_on_commit_callbacks
+):
     with django_capture_on_commit_callbacks(execute=True):
         enqueue_all(Person.objects.all())
         assert drain(QUEUE) == []
@@ -73,19 +74,21 @@ def test_owe_all_hints_after_the_commit(unsignalled, django_capture_on_commit_ca
     assert len(drain(QUEUE)) == 3
 
 
-def test_owe_all_of_a_model_that_declares_nothing(db, picture):
-    """A model without `warm` has nothing to owe."""
+def test_enqueue_all_ignores_a_field_without_warm(db, picture):
     Article.objects.create(lead=picture())
 
     assert enqueue_all(Article.objects.all()) == 0
 
 
-def test_owe_all_reads_the_instances_once(unsignalled):
-    """However many instances there are, they are read by one query."""
+def test_enqueue_all_reads_the_instances_in_one_query(unsignalled):
     with CaptureQueriesContext(connection) as queries:
         enqueue_all(Person.objects.all())
 
     assert sum('FROM "app_person"' in query["sql"] for query in queries) == 1
+
+
+def test_the_old_name_of_enqueue_all_still_works():
+    assert enqueue.owe_all is enqueue_all
 
 
 class ReplicaRouter:
@@ -103,8 +106,8 @@ class ReplicaRouter:
 
 @pytest.mark.parametrize("ledger_db", ["sqlite"], indirect=True)
 @pytest.mark.django_db(transaction=True, databases=["default"])
-def test_owe_all_writes_where_saves_are_written(picture, ledger_db, settings):
-    """With a replica for reading, what is owed is put on the primary database."""
+def test_enqueue_all_writes_to_the_database_of_saves(picture, ledger_db, settings):
+    """The queryset may read from a replica."""
     person = Person(headshot=picture())
     person.save(using="default")
     person.save(using=ledger_db)

@@ -1,4 +1,4 @@
-"""A worker that dies anywhere loses nothing, and repeats only what it had not finished."""
+"""A worker that dies at any point loses nothing, and repeats only unfinished work."""
 
 import pytest
 
@@ -16,13 +16,13 @@ def is_whole(person: Person) -> bool:
     return all(storage.exists(plan.path) for plan in person.headshot.plans())
 
 
-def start_again(using: str) -> None:
-    """Do what a worker does that starts where one of its name was killed, and then works."""
+def restart(using: str) -> None:
+    """Do what a worker does that starts where one of its name was killed, then work."""
     ledger.release_worker(using, "w1")
     work_owed(using)
 
 
-def owed_by_run(using: str, run: WarmRun, person: Person) -> ledger.Hint:
+def enqueued_by_run(using: str, run: WarmRun, person: Person) -> ledger.Hint:
     WarmJob.objects.using(using).all().delete()
     target = JobTarget(using, "app.Person", str(person.pk), "headshot")
     ledger.enqueue_for_run(target, "", run)
@@ -31,16 +31,16 @@ def owed_by_run(using: str, run: WarmRun, person: Person) -> ledger.Hint:
 
 
 def test_a_job_that_is_killed_at_any_statement_is_finished_by_another(ledger_db, picture):
-    """Whichever statement a worker dies at, all renditions are made and counted once."""
+    """At whichever statement a worker dies, all renditions are made and counted once."""
     run = WarmRun.objects.using(ledger_db).create(model_label="app.Person", field_name="headshot")
     point, died = 0, True
     while died:
         person = Person(headshot=picture())
         person.save(using=ledger_db)
-        hint = owed_by_run(ledger_db, run, person)
+        hint = enqueued_by_run(ledger_db, run, person)
 
         died = dies_at(point, ledger_db, lambda hint=hint: worker.run_job(hint, "t1", "w1"))
-        start_again(ledger_db)
+        restart(ledger_db)
 
         assert is_whole(person)
         assert not WarmJob.objects.using(ledger_db).exists()
@@ -50,14 +50,14 @@ def test_a_job_that_is_killed_at_any_statement_is_finished_by_another(ledger_db,
     assert point > 8
 
 
-def test_a_save_that_is_killed_at_any_statement_is_whole_or_nothing(ledger_db, picture):
-    """Whichever statement a save dies at, picture and debt are both there or both not."""
+def test_a_save_that_is_killed_at_any_statement_is_complete_or_absent(ledger_db, picture):
+    """At whichever statement a save dies, row and job both exist or both do not."""
     point, died = 0, True
     while died:
         died = dies_at(point, ledger_db, lambda: Person(headshot=picture()).save(using=ledger_db))
         people = Person.objects.using(ledger_db).values_list("pk", flat=True)
-        owed = WarmJob.objects.using(ledger_db).values_list("object_pk", flat=True)
-        assert sorted(map(str, people)) == sorted(owed)
+        enqueued = WarmJob.objects.using(ledger_db).values_list("object_pk", flat=True)
+        assert sorted(map(str, people)) == sorted(enqueued)
         point += 1
     assert point > 3
     assert len(people) == 1
@@ -76,7 +76,7 @@ def test_a_job_that_is_killed_between_two_renditions_makes_only_the_rest(setting
         made = [plan.path for plan in person.headshot.plans() if storage.exists(plan.path)]
         stamps = {path: storage.get_modified_time(path) for path in made}
 
-        start_again("default")
+        restart("default")
 
         assert is_whole(person)
         assert 0 < len(made) < 3

@@ -1,4 +1,4 @@
-"""Other content under a name that is known: no rendition shows what lay there before."""
+"""Other content under a known name: no rendition shows the content of before."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def tall(picture) -> Person:
-    """Return a person whose renditions are made, and with them all caches filled."""
+    """Return a person whose renditions are made, so that all caches are filled."""
     person = Person.objects.create(headshot=picture("a.jpg", *TALL))
     work_owed()
     assert shown(person) == (17, 50)
@@ -39,13 +39,12 @@ def shown(person: Person) -> tuple[int, int]:
 
 
 def put_wide(picture) -> str:
-    """Put other content at the name of the tall picture, as a direct upload does."""
+    """Put other content at the name of the tall picture, like a direct upload."""
     STORAGE.delete("people/a.jpg")
     return STORAGE.save("people/a.jpg", picture("a.jpg", *WIDE))
 
 
-def test_a_new_instance_with_the_name_of_an_old_one_shows_its_own(tall, picture):
-    """A name that a deleted instance had may stand for anything."""
+def test_a_new_instance_with_the_file_name_of_an_old_one_shows_its_own_picture(tall, picture):
     tall.delete()
 
     person = Person.objects.create(headshot=put_wide(picture))
@@ -54,8 +53,8 @@ def test_a_new_instance_with_the_name_of_an_old_one_shows_its_own(tall, picture)
     assert shown(person) == (50, 17)
 
 
-def test_bulk_created_instances_show_their_own(tall, picture):
-    """What is known of the name is not believed where no save has told of it."""
+def test_bulk_created_instances_show_their_own_picture(tall, picture):
+    """Records of the name are not trusted, because no save was a sign of the new content."""
     tall.delete()
     Person.objects.bulk_create([Person(headshot=put_wide(picture))])
 
@@ -65,8 +64,8 @@ def test_bulk_created_instances_show_their_own(tall, picture):
     assert shown(Person.objects.get()) == (50, 17)
 
 
-def test_a_name_that_is_assigned_again_may_stand_for_other_content(tall, picture):
-    """An upload that goes to the storage directly keeps its name."""
+def test_a_name_that_is_assigned_again_may_have_other_content(tall, picture):
+    """A direct upload to the storage may reuse a name."""
     tall.headshot = put_wide(picture)
 
     tall.save()
@@ -123,10 +122,8 @@ def test_a_save_of_a_loaded_instance_asks_no_storage(tall, monkeypatch):
     assert not WarmJob.objects.exists()
 
 
-def test_a_fixture_that_is_loaded_over_a_restored_folder_shows_what_lies_there(
-    tall, picture, tmp_path
-):
-    """The files came by another way than the rows."""
+def test_a_loaded_fixture_shows_the_files_of_a_restored_folder(tall, picture, tmp_path):
+    """The files were restored by another tool than the rows."""
     fixture = tmp_path / "people.json"
     fixture.write_text(serializers.serialize("json", [tall]))
     put_wide(picture)
@@ -138,8 +135,8 @@ def test_a_fixture_that_is_loaded_over_a_restored_folder_shows_what_lies_there(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_new_content_is_owed_though_the_first_save_of_it_was_rolled_back(tall, picture):
-    """Storages know no transactions, so the content is there when the instance is saved again."""
+def test_new_content_is_enqueued_after_its_first_save_was_rolled_back(tall, picture):
+    """Storages have no transactions, so the new content is there when it is saved again."""
     STORAGE.delete("people/a.jpg")
     with transaction.atomic():
         tall.headshot = picture("a.jpg", *WIDE)
@@ -153,8 +150,8 @@ def test_new_content_is_owed_though_the_first_save_of_it_was_rolled_back(tall, p
     assert shown(tall) == (50, 17)
 
 
-def test_a_command_that_is_overtaken_leaves_nothing_old(settings, picture):
-    """Whoever warms without a claim looks whether the original is still the one that was opened."""
+def test_a_command_that_is_overtaken_leaves_no_stale_file(settings, picture):
+    """Without a claim, the original is compared again at the end."""
     with hooked(settings):
         person = Person.objects.create(headshot=picture("a.jpg", *TALL))
         WarmJob.objects.all().delete()
@@ -176,8 +173,8 @@ def test_a_command_that_is_overtaken_leaves_nothing_old(settings, picture):
             assert image.size == (20, 7)
 
 
-def test_a_lost_cache_takes_nothing_over_that_is_older_than_its_original(tall, picture):
-    """Without a record the files' dates decide."""
+def test_after_a_lost_cache_no_file_older_than_its_original_is_adopted(tall, picture):
+    """Without a record the dates of the files decide."""
     caches["default"].clear()
     tall.headshot = put_wide(picture)
 
@@ -190,8 +187,8 @@ def test_a_lost_cache_takes_nothing_over_that_is_older_than_its_original(tall, p
 # ---- one picture, several instances ------------------------------------------------------------
 
 
-def test_a_copy_keeps_the_renditions_that_it_shares(settings, picture):
-    """The end of one instance takes nothing away from another with the same picture."""
+def test_a_copied_instance_keeps_the_renditions_it_shares(settings, picture):
+    """Deleting one instance deletes no file that another instance with the same picture needs."""
     with hooked(settings):
         first = Person.objects.create(headshot=picture())
         copy = Person.objects.get(pk=first.pk)
@@ -213,8 +210,8 @@ def test_a_copy_keeps_the_renditions_that_it_shares(settings, picture):
 # ---- partial saves -----------------------------------------------------------------------------
 
 
-def test_a_partial_save_owes_what_the_database_has(db, picture):
-    """A picture that was cleared in memory only is still there, and so is what it is owed."""
+def test_a_partial_save_enqueues_the_picture_in_the_database(db, picture):
+    """The picture was cleared in memory only."""
     Person.objects.create(headshot=picture())
     person = Person.objects.get()
     person.headshot = ""
@@ -229,8 +226,8 @@ def test_a_partial_save_owes_what_the_database_has(db, picture):
     assert all(STORAGE.exists(plan.path) for plan in now.plans())
 
 
-def test_a_focal_point_that_is_written_later_is_owed_then(settings, picture):
-    """What was in memory at an earlier, partial save does not count as owed."""
+def test_a_focal_point_is_enqueued_by_the_save_that_writes_it(settings, picture):
+    """An earlier, partial save does not count."""
     with hooked(settings):
         Person.objects.create(headshot=picture())
         person = Person.objects.get()

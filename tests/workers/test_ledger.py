@@ -1,4 +1,4 @@
-"""Every transition of the ledger, alone: what each does to a row in each state."""
+"""Each transition of the ledger alone: what it does to a row in each state."""
 
 import re
 from collections.abc import Callable
@@ -21,24 +21,24 @@ MAX_ATTEMPTS = 4
 BROKEN = [Failure.of("a-100x100.jpg", SourceUnreadable("truncated"))]
 
 # What becomes of a row (down) at each transition (across).
-#   -      no row                     Q2.0  queued, generation 2, no attempt begun in it
+#   -      no row                     Q2.0  queued, generation 2, no attempt started in it
 #   W1.1   warming, first attempt     F1.1  failed
-#   +L     somebody's lease runs      +X    a lease that ran out      +D  due later only
-# `claim` is with a hint of the row's generation, `stale` with one of the generation before; the
-# columns from `settle` to `hand_back` are what the row's last worker does, the last only if it was
-# overtaken. A dot is what can't be.
+#   +L     a valid lease              +X    an expired lease          +D  due later
+# `claim` is with a hint of the row's generation, `stale` with one of the generation before. The
+# columns from `settle` to `overtaken` are what the last worker of the row does; the last of them
+# only if it was overtaken. A dot marks what is impossible.
 TABLE = """
-          owe    owe_for_run forget claim  stale  settle postpone give_up hand_back task_lost worker_lost retry
-absent    Q1.0   Q1.0        -      -      -      .      .        .       .         -         -           -
-queued    Q2.0   Q1.0        -      W1.1+L Q1.0   .      .        .       .         Q1.0      Q1.0        Q1.0
-warming   Q2.0+L W1.1+L      -      W1.1+L W1.1+L -      Q1.1+D   F1.1    .         Q1.1+D    Q1.1        W1.1+L
-expired   Q2.0+X W1.1+X      -      W1.2+L W1.1+X -      Q1.1+D   F1.1    .         Q1.1+D    Q1.1        W1.1+X
-overtaken Q3.0+L Q2.0+L      -      Q2.0+L Q2.0+L Q2.0+L Q2.0+L   Q2.0+L  Q2.0      Q2.0      Q2.0        Q2.0+L
-retaken   Q2.0+L W1.2+L      -      W1.2+L W1.2+L W1.2+L W1.2+L   W1.2+L  W1.2+L    W1.2+L    Q1.2        W1.2+L
-later     Q2.0   Q1.1+D      -      Q1.1+D Q1.1+D Q1.1+D Q1.1+D   Q1.1+D  Q1.1+D    Q1.1+D    Q1.1+D      Q1.1+D
-failed    Q2.0   F1.1        -      F1.1   F1.1   F1.1   F1.1     F1.1    F1.1      F1.1      F1.1        Q2.0
-spent     Q2.0   Q1.4        -      F1.4   Q1.4   Q1.4   Q1.4     Q1.4    Q1.4      Q1.4      Q1.4        Q1.4
-killed    Q2.0+X W1.4+X      -      F1.4   W1.4+X -      Q1.4+D   F1.4    .         Q1.4+D    Q1.4        W1.4+X
+          enqueue for_run delete_job claim  stale  settle postpone give_up overtaken task_died worker_died retry
+absent    Q1.0    Q1.0    -          -      -      .      .        .       .         -         -           -
+queued    Q2.0    Q1.0    -          W1.1+L Q1.0   .      .        .       .         Q1.0      Q1.0        Q1.0
+warming   Q2.0+L  W1.1+L  -          W1.1+L W1.1+L -      Q1.1+D   F1.1    .         Q1.1+D    Q1.1        W1.1+L
+expired   Q2.0+X  W1.1+X  -          W1.2+L W1.1+X -      Q1.1+D   F1.1    .         Q1.1+D    Q1.1        W1.1+X
+overtaken Q3.0+L  Q2.0+L  -          Q2.0+L Q2.0+L Q2.0+L Q2.0+L   Q2.0+L  Q2.0      Q2.0      Q2.0        Q2.0+L
+retaken   Q2.0+L  W1.2+L  -          W1.2+L W1.2+L W1.2+L W1.2+L   W1.2+L  W1.2+L    W1.2+L    Q1.2        W1.2+L
+later     Q2.0    Q1.1+D  -          Q1.1+D Q1.1+D Q1.1+D Q1.1+D   Q1.1+D  Q1.1+D    Q1.1+D    Q1.1+D      Q1.1+D
+failed    Q2.0    F1.1    -          F1.1   F1.1   F1.1   F1.1     F1.1    F1.1      F1.1      F1.1        Q2.0
+spent     Q2.0    Q1.4    -          F1.4   Q1.4   Q1.4   Q1.4     Q1.4    Q1.4      Q1.4      Q1.4        Q1.4
+killed    Q2.0+X  W1.4+X  -          F1.4   W1.4+X -      Q1.4+D   F1.4    .         Q1.4+D    Q1.4        W1.4+X
 """  # noqa: E501
 
 
@@ -51,7 +51,7 @@ def rows(target: JobTarget):
 
 
 def hint_of(target: JobTarget, generation: int = 0) -> Hint:
-    """Return a hint of a row as it is, `generation` away from its own."""
+    """Return a hint of the row as it is, or of another generation."""
     job = rows(target).first()
     if job is None:
         return Hint(target.using, 1, 1)
@@ -78,7 +78,7 @@ def let_be_due(target: JobTarget) -> None:
 
 
 def described(target: JobTarget) -> str:
-    """Return the row in the words of the table."""
+    """Return the row in the notation of the table."""
     job = rows(target).annotate(now=Now()).first()
     if job is None:
         return "-"
@@ -93,7 +93,7 @@ def described(target: JobTarget) -> str:
 
 
 def absent(target: JobTarget) -> None:
-    """Nothing is owed."""
+    """There is no job."""
 
 
 def queued(target: JobTarget) -> None:
@@ -118,7 +118,7 @@ def overtaken(target: JobTarget) -> Claim:
 
 
 def retaken(target: JobTarget) -> Claim:
-    """The lease of the first worker ran out and a second one has the row."""
+    """The first lease has expired and a second worker has the row."""
     first = expired(target)
     assert claim(target, worker="w1", task="t2")
     return first
@@ -137,7 +137,7 @@ def failed(target: JobTarget) -> Claim:
 
 
 def killed(target: JobTarget) -> Claim:
-    """The last attempt's worker vanished and its lease ran out."""
+    """The worker of the last attempt vanished and its lease has expired."""
     queued(target)
     for _ in range(MAX_ATTEMPTS):
         taken = claim(target)
@@ -146,7 +146,7 @@ def killed(target: JobTarget) -> Claim:
 
 
 def spent(target: JobTarget) -> Claim:
-    """The last attempt's worker is known to be gone."""
+    """The worker of the last attempt is known to be dead."""
     taken = killed(target)
     ledger.release_worker(target.using, "w1")
     return taken
@@ -167,17 +167,17 @@ def new_run(using: str, **values: object) -> WarmRun:
 
 
 TRANSITIONS: dict[str, Callable[[JobTarget, Claim | None], object]] = {
-    "owe": lambda s, c: ledger.enqueue(s, "new"),
-    "owe_for_run": lambda s, c: ledger.enqueue_for_run(s, "new", new_run(s.using)),
-    "forget": lambda s, c: ledger.delete_job(s),
+    "enqueue": lambda s, c: ledger.enqueue(s, "new"),
+    "for_run": lambda s, c: ledger.enqueue_for_run(s, "new", new_run(s.using)),
+    "delete_job": lambda s, c: ledger.delete_job(s),
     "claim": lambda s, c: claim(s, worker="w9", task="t9"),
     "stale": lambda s, c: claim(s, worker="w9", task="t9", stale=True),
     "settle": lambda s, c: ledger.settle(c, counted="created"),
     "postpone": lambda s, c: ledger.postpone(c, BROKEN, delay_s=60),
     "give_up": lambda s, c: ledger.give_up(c, BROKEN),
-    "hand_back": lambda s, c: ledger.release_overtaken(c),
-    "task_lost": lambda s, c: ledger.release_task(s.using, "t1", delay_s=10),
-    "worker_lost": lambda s, c: ledger.release_worker(s.using, "w1"),
+    "overtaken": lambda s, c: ledger.release_overtaken(c),
+    "task_died": lambda s, c: ledger.release_task(s.using, "t1", delay_s=10),
+    "worker_died": lambda s, c: ledger.release_worker(s.using, "w1"),
     "retry": lambda s, c: ledger.retry(rows(s)),
 }
 
@@ -206,15 +206,13 @@ def test_transition(ledger_db, state, transition, result):
     assert described(bystander) == "Q1.0"
 
 
-def test_the_table_is_whole():
-    """Every state and every transition stands in the table."""
+def test_the_table_is_complete():
     assert {state for state, _, _ in cells()} == set(STATES)
     assert {name for _, name, _ in cells()} == set(TRANSITIONS)
 
 
 @pytest.mark.parametrize("state", ["overtaken", "retaken", "later", "failed", "spent"])
-def test_a_claim_that_no_longer_stands_is_told_so(ledger_db, state):
-    """A worker that was overtaken learns it from every answer."""
+def test_an_overtaken_worker_learns_it_from_every_answer(ledger_db, state):
     taken = STATES[state](target_in(ledger_db))
 
     assert not ledger.holds(taken)
@@ -224,16 +222,15 @@ def test_a_claim_that_no_longer_stands_is_told_so(ledger_db, state):
 
 
 @pytest.mark.parametrize("state", ["warming", "expired"])
-def test_a_claim_stands_until_somebody_takes_it_over(ledger_db, state):
-    """A worker that is late, but whose row nobody took, may still finish."""
+def test_a_claim_is_valid_until_another_worker_claims(ledger_db, state):
+    """A worker that is late may still finish if no other worker has the row."""
     taken = STATES[state](target_in(ledger_db))
 
     assert ledger.holds(taken)
     assert ledger.settle(taken, counted="created")
 
 
-def test_a_claim_says_all_that_work_needs(ledger_db):
-    """Whoever has a claim needs not read the row again."""
+def test_a_claim_holds_everything_that_a_worker_needs(ledger_db):
     target = target_in(ledger_db)
     hint = ledger.enqueue(target, "first", force=True)
 
@@ -243,8 +240,7 @@ def test_a_claim_says_all_that_work_needs(ledger_db):
     assert (taken.attempt, taken.force, taken.run_id) == (1, True, None)
 
 
-def test_the_lease_lasts_as_long_as_was_asked(ledger_db):
-    """A lease ends after its seconds by the database's clock."""
+def test_a_lease_lasts_lease_s_by_the_clock_of_the_database(ledger_db):
     target = target_in(ledger_db)
     ledger.enqueue(target, "first")
 
@@ -255,8 +251,8 @@ def test_the_lease_lasts_as_long_as_was_asked(ledger_db):
     assert job.lease_worker == "w1"
 
 
-def test_two_deliveries_of_one_message_have_two_tokens(ledger_db):
-    """A task that was delivered twice can't finish for its double."""
+def test_two_deliveries_of_a_message_have_different_tokens(ledger_db):
+    """They share a task id, but one cannot finish for the other."""
     target = target_in(ledger_db)
     first = expired(target)
     second = claim(target, task="t1")
@@ -267,7 +263,7 @@ def test_two_deliveries_of_one_message_have_two_tokens(ledger_db):
 
 
 def test_a_forced_job_stays_forced_until_it_is_done(ledger_db):
-    """A save that moves the focal point does not forget that the picture was replaced."""
+    """A save that moves the focal point must not hide that the picture was replaced."""
     target = target_in(ledger_db)
     ledger.enqueue(target, "replaced", force=True)
     ledger.enqueue(target, "moved", force=False)
@@ -280,8 +276,7 @@ def test_a_forced_job_stays_forced_until_it_is_done(ledger_db):
     assert not claim(target).force
 
 
-def test_a_new_save_forgives_what_failed(ledger_db):
-    """After a new save nothing of the old failure is left."""
+def test_a_new_save_clears_the_failure(ledger_db):
     target = target_in(ledger_db)
     failed(target)
 
@@ -294,8 +289,7 @@ def test_a_new_save_forgives_what_failed(ledger_db):
     assert ledger.job_of(target).tried.signature == "second"
 
 
-def test_a_failure_is_kept_with_path_kind_and_reason(ledger_db):
-    """A failed row says what failed and why."""
+def test_a_failure_is_stored_with_path_kind_headline_and_detail(ledger_db):
     target = target_in(ledger_db)
 
     failed(target)
@@ -326,8 +320,8 @@ def test_a_job_without_a_failure_of_its_own_gives_no_reason(ledger_db):
     assert rows(target).get().failure_of("other.jpg") is None
 
 
-def test_a_picture_that_kills_its_workers_is_poison(ledger_db):
-    """A picture whose worker never comes back is begun four times and no more."""
+def test_a_job_that_kills_its_workers_fails_as_poison(ledger_db):
+    """It is started four times and not again."""
     target = target_in(ledger_db)
     killed(target)
 
@@ -346,8 +340,8 @@ def test_a_picture_that_kills_its_workers_is_poison(ledger_db):
         ("retaken", False), ("later", False), ("failed", False), ("spent", True), ("killed", True),
     ],
 )  # fmt: skip
-def test_the_sweep_finds_what_nobody_has_in_hand(ledger_db, state, is_due):
-    """What is due and not leased is sent again, with its present generation; nothing else is."""
+def test_the_sweep_finds_jobs_that_are_due_and_not_leased(ledger_db, state, is_due):
+    """The hint has the current generation."""
     target = target_in(ledger_db)
     STATES[state](target)
 
@@ -356,8 +350,7 @@ def test_the_sweep_finds_what_nobody_has_in_hand(ledger_db, state, is_due):
     assert hints == ([hint_of(target)] if is_due else [])
 
 
-def test_what_was_sent_a_moment_ago_is_not_sent_again(ledger_db):
-    """A sweep leaves alone what has a message on its way, but not for ever."""
+def test_a_message_is_not_sent_twice_within_resend_after_s(ledger_db):
     target = target_in(ledger_db)
     queued(target)
     hints = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
@@ -369,9 +362,9 @@ def test_what_was_sent_a_moment_ago_is_not_sent_again(ledger_db):
     assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == hints
 
 
-@pytest.mark.parametrize("transition", ["task_lost", "worker_lost", "retry", "postpone"])
-def test_what_is_queued_again_is_sent_by_the_next_sweep(ledger_db, transition):
-    """A job that goes back to the queue does not wait for a message that is gone."""
+@pytest.mark.parametrize("transition", ["task_died", "worker_died", "retry", "postpone"])
+def test_a_job_that_is_queued_again_is_sent_by_the_next_sweep(ledger_db, transition):
+    """It does not wait for a message that is gone."""
     target = target_in(ledger_db)
     taken = (failed if transition == "retry" else warming)(target)
     TRANSITIONS[transition](target, taken)
@@ -380,8 +373,7 @@ def test_what_is_queued_again_is_sent_by_the_next_sweep(ledger_db, transition):
     assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == [hint_of(target)]
 
 
-def test_the_oldest_is_sent_first_and_only_so_many(ledger_db):
-    """Who waits longest is served first, and a sweep sends no more than it may."""
+def test_the_oldest_jobs_are_sent_first_up_to_the_limit(ledger_db):
     targets = [target_in(ledger_db, str(number)) for number in range(5)]
     for age, target in enumerate(targets):
         ledger.enqueue(target, "s")
@@ -392,8 +384,7 @@ def test_the_oldest_is_sent_first_and_only_so_many(ledger_db):
     assert hints == [hint_of(targets[4]), hint_of(targets[3])]
 
 
-def test_uploads_and_bulk_runs_are_swept_apart(ledger_db):
-    """A bulk run's jobs never stand before those of a fresh save."""
+def test_saves_and_bulk_runs_are_swept_separately(ledger_db):
     run = new_run(ledger_db)
     ledger.enqueue(target_in(ledger_db, "1"), "s")
     ledger.enqueue_for_run(target_in(ledger_db, "2"), "s", run)
@@ -409,8 +400,8 @@ def test_uploads_and_bulk_runs_are_swept_apart(ledger_db):
     ]
 
 
-def test_a_lost_task_frees_its_own_lease_only(ledger_db):
-    """A task id that another one begins with frees nothing of that other."""
+def test_a_dead_task_releases_only_its_own_lease(ledger_db):
+    """Not that of a task whose id starts with its id."""
     for number, task in enumerate(["t1", "t10"]):
         ledger.enqueue(target_in(ledger_db, str(number)), "s")
         assert claim(target_in(ledger_db, str(number)), task=task)
@@ -422,14 +413,14 @@ def test_a_lost_task_frees_its_own_lease_only(ledger_db):
 
 
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
-def test_a_lost_task_is_found_by_an_index(ledger_db):
-    """To find what a task had, the database need not read the whole ledger."""
+def test_a_dead_task_is_found_by_an_index(ledger_db):
+    """The database does not read the whole ledger."""
     with CaptureQueriesContext(connections[ledger_db]) as queries:
         ledger.release_task(ledger_db, "t1", delay_s=0)
     [update] = queries.captured_queries
 
     with connections[ledger_db].cursor() as cursor:
-        # The table of a test is so small that reading it whole is the cheapest.
+        # For the small table of a test, a sequential scan would be cheaper.
         cursor.execute("SET enable_seqscan = off")
         cursor.execute(f"EXPLAIN {update['sql']}")
         plan = "\n".join(row for [row] in cursor.fetchall())
@@ -438,8 +429,7 @@ def test_a_lost_task_is_found_by_an_index(ledger_db):
     assert re.search(r"Index Cond: .*lease_task", plan), plan
 
 
-def test_a_task_may_have_any_name(ledger_db):
-    """A project may name its tasks as it likes."""
+def test_a_task_id_may_hold_any_characters(ledger_db):
     target = target_in(ledger_db)
     ledger.enqueue(target, "s")
 
@@ -449,8 +439,8 @@ def test_a_task_may_have_any_name(ledger_db):
     assert ledger.release_task(ledger_db, "%_" + 200 * "t", delay_s=0) == 1
 
 
-def test_jobs_that_a_bad_one_takes_down_are_not_beside_it_every_time(ledger_db):
-    """Of what is cut off when a worker is killed, all that was cut off before waits by chance."""
+def test_jobs_that_were_cut_off_twice_wait_a_random_time(ledger_db):
+    """One of them may have killed the worker, and would take the same others down again."""
     first, *again = (target_in(ledger_db, str(number)) for number in range(6))
     for target in (first, *again):
         ledger.enqueue(target, "s")
@@ -469,8 +459,7 @@ def test_jobs_that_a_bad_one_takes_down_are_not_beside_it_every_time(ledger_db):
     assert max(waits) - min(waits) < timedelta(seconds=60)
 
 
-def test_a_lost_worker_frees_its_own_leases_only(ledger_db):
-    """What other workers have in hand stays in their hands."""
+def test_a_dead_worker_releases_only_its_own_leases(ledger_db):
     for number, worker in enumerate(["w1", "w1", "w2"]):
         ledger.enqueue(target_in(ledger_db, str(number)), "s")
         assert claim(target_in(ledger_db, str(number)), worker=worker)
@@ -483,8 +472,7 @@ def test_a_lost_worker_frees_its_own_leases_only(ledger_db):
     ]  # fmt: skip
 
 
-def test_retrying_counts_and_touches_failed_ones_only(ledger_db):
-    """Retrying everything queues what had failed and tells how many that were."""
+def test_retry_queues_and_counts_only_failed_jobs(ledger_db):
     for pk, state in enumerate([queued, warming, failed, failed]):
         state(target_in(ledger_db, str(pk)))
 
@@ -509,20 +497,20 @@ def counts(run: WarmRun) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("transition", "counted"),
     [
-        ("owe", {"superseded": 1}),
-        ("forget", {"superseded": 1}),
+        ("enqueue", {"superseded": 1}),
+        ("delete_job", {"superseded": 1}),
         ("settle", {"created": 1}),
         ("give_up", {"failed": 1}),
         ("postpone", {"jobs": 1}),
-        ("hand_back", {"jobs": 1}),
-        ("task_lost", {"jobs": 1}),
-        ("worker_lost", {"jobs": 1}),
+        ("overtaken", {"jobs": 1}),
+        ("task_died", {"jobs": 1}),
+        ("worker_died", {"jobs": 1}),
         ("claim", {"jobs": 1}),
         ("retry", {"jobs": 1}),
     ],
 )
-def test_a_job_of_a_run_is_counted_when_it_leaves_it(ledger_db, transition, counted):
-    """Each job of a bulk run is in exactly one of its counts, or still outstanding."""
+def test_a_job_of_a_run_is_counted_when_it_leaves_the_run(ledger_db, transition, counted):
+    """Each job of a bulk run is in exactly one count, or still outstanding."""
     target, run = target_in(ledger_db), new_run(ledger_db)
     assert ledger.enqueue_for_run(target, "s", run) is None
     taken = claim(target)
@@ -530,7 +518,7 @@ def test_a_job_of_a_run_is_counted_when_it_leaves_it(ledger_db, transition, coun
     TRANSITIONS[transition](target, taken)
     assert counts(run) == counted
 
-    # Doing it all again, as a doubled message would, counts nothing twice.
+    # A redelivered message repeats all of this, and nothing is counted twice.
     ledger.settle(taken, counted="created")
     ledger.give_up(taken, BROKEN)
     ledger.delete_job(target)
@@ -538,7 +526,6 @@ def test_a_job_of_a_run_is_counted_when_it_leaves_it(ledger_db, transition, coun
 
 
 def test_a_poisoned_job_of_a_run_is_counted_as_failed(ledger_db):
-    """A picture that kills its workers is one of the run's failures, once."""
     target, run = target_in(ledger_db), new_run(ledger_db)
     ledger.enqueue_for_run(target, "s", run)
     for _ in range(MAX_ATTEMPTS):
@@ -561,8 +548,8 @@ def test_a_poisoned_job_of_a_run_is_counted_as_failed(ledger_db):
         ("failed", JobState.FAILED),
     ],
 )
-def test_a_run_leaves_a_row_that_is_there_alone(ledger_db, state, there):
-    """What a save owes is not taken over by a bulk run, which learns how it stands."""
+def test_a_run_leaves_an_existing_job_alone(ledger_db, state, there):
+    """A bulk run does not take over the job of a save; it learns the state of that job."""
     target, run = target_in(ledger_db), new_run(ledger_db)
     STATES[state](target)
     before = described(target)
@@ -575,8 +562,7 @@ def test_a_run_leaves_a_row_that_is_there_alone(ledger_db, state, there):
     assert rows(target).get().run_id is None
 
 
-def test_a_run_that_is_deleted_leaves_its_jobs_owed(ledger_db):
-    """Deleting a bulk run loses its counts, never a rendition."""
+def test_deleting_a_run_keeps_its_jobs(ledger_db):
     target, run = target_in(ledger_db), new_run(ledger_db)
     ledger.enqueue_for_run(target, "s", run)
 

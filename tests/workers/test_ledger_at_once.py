@@ -31,8 +31,7 @@ ROUNDS = 3
 
 
 @pytest.mark.parametrize("state", ["queued", "expired", "released"])
-def test_claims_at_once_give_one(ledger_db, state):
-    """However many workers take the same message, one of them gets the job."""
+def test_one_of_several_simultaneous_claims_succeeds(ledger_db, state):
     for number in range(ROUNDS):
         target = target_in(ledger_db, str(number))
         queued(target)
@@ -57,8 +56,8 @@ def test_claims_at_once_give_one(ledger_db, state):
         assert ledger.settle(claims[0], counted="created")
 
 
-def test_a_claim_waits_for_one_that_is_not_committed(ledger_db):
-    """A second worker gets nothing, even if it asks while the first one's claim is under way."""
+def test_a_claim_waits_for_an_uncommitted_one(ledger_db):
+    """The second worker gets nothing."""
     target = target_in(ledger_db)
     queued(target)
 
@@ -71,8 +70,8 @@ def test_a_claim_waits_for_one_that_is_not_committed(ledger_db):
     assert ledger.holds(first)
 
 
-def test_a_claim_whose_transaction_fails_was_never_made(ledger_db):
-    """A worker that dies while it claims leaves the job to others, and counts no attempt."""
+def test_a_claim_that_is_rolled_back_counts_no_attempt(ledger_db):
+    """A worker that dies while it claims leaves the job to others."""
     target = target_in(ledger_db)
     queued(target)
 
@@ -87,8 +86,7 @@ def test_a_claim_whose_transaction_fails_was_never_made(ledger_db):
     assert described(target) == "Q1.0"
 
 
-def test_a_row_is_not_claimed_before_its_save_is_committed(ledger_db):
-    """No worker sees what a save owes until the save itself can be seen."""
+def test_a_job_is_not_claimed_before_its_save_is_committed(ledger_db):
     target = target_in(ledger_db)
     with transaction.atomic(using=ledger_db):
         hint = ledger.enqueue(target, "first")
@@ -112,8 +110,7 @@ def test_a_row_is_not_claimed_before_its_save_is_committed(ledger_db):
     ],
     ids=["settle", "give_up", "postpone"],
 )
-def test_a_save_under_way_beats_a_worker_that_ends(ledger_db, ending, answer):
-    """A worker that finishes while a save of the same picture is being committed is overtaken."""
+def test_a_save_in_progress_overtakes_a_worker_that_ends(ledger_db, ending, answer):
     target = target_in(ledger_db)
     taken = warming(target)
 
@@ -126,8 +123,7 @@ def test_a_save_under_way_beats_a_worker_that_ends(ledger_db, ending, answer):
     assert described(target) == "Q2.0+L"
 
 
-def test_a_save_that_is_rolled_back_beats_nobody(ledger_db):
-    """A worker that finishes while a save fails has finished."""
+def test_a_save_that_is_rolled_back_overtakes_no_worker(ledger_db):
     target = target_in(ledger_db)
     taken = warming(target)
 
@@ -141,8 +137,7 @@ def test_a_save_that_is_rolled_back_beats_nobody(ledger_db):
     assert described(target) == "-"
 
 
-def test_a_save_after_a_worker_that_ends_owes_anew(ledger_db):
-    """A save that meets a row on its way out puts a new one."""
+def test_a_save_while_a_worker_settles_enqueues_a_new_job(ledger_db):
     target = target_in(ledger_db)
     taken = warming(target)
 
@@ -169,8 +164,8 @@ def test_an_overtaken_worker_neither_settles_nor_publishes(ledger_db):
     assert described(target) == "Q2.0"
 
 
-def test_the_new_generation_waits_until_the_old_worker_lets_go(ledger_db):
-    """One picture is never decoded by two workers at once."""
+def test_a_new_generation_waits_until_the_old_worker_has_released_it(ledger_db):
+    """Two workers never decode one picture at once."""
     target = target_in(ledger_db)
     first = overtaken(target)
 
@@ -183,8 +178,7 @@ def test_the_new_generation_waits_until_the_old_worker_lets_go(ledger_db):
     assert ledger.holds(second)
 
 
-def test_a_delete_during_a_warm_ends_it(ledger_db):
-    """A worker whose instance was deleted is told to stop, and nothing is owed any more."""
+def test_a_deletion_overtakes_a_worker(ledger_db):
     target = target_in(ledger_db)
     taken = warming(target)
 
@@ -199,8 +193,8 @@ def test_a_delete_during_a_warm_ends_it(ledger_db):
     assert described(target) == "-"
 
 
-def test_a_row_that_came_after_a_delete_is_not_the_old_one(ledger_db):
-    """A worker cannot finish the row of a picture that was deleted and came again."""
+def test_a_job_enqueued_after_a_deletion_is_another_job(ledger_db):
+    """The worker of the deleted job cannot finish it."""
     target = target_in(ledger_db)
     taken = warming(target)
     ledger.delete_job(target)
@@ -212,8 +206,8 @@ def test_a_row_that_came_after_a_delete_is_not_the_old_one(ledger_db):
     assert described(target) == "Q1.0"
 
 
-def test_saves_at_once_are_all_counted(ledger_db):
-    """Each of several saves at once raises the generation; there is one row."""
+def test_each_of_several_simultaneous_saves_raises_the_generation(ledger_db):
+    """There is one job."""
     for number in range(ROUNDS):
         target = target_in(ledger_db, str(number))
 
@@ -223,8 +217,7 @@ def test_saves_at_once_are_all_counted(ledger_db):
         assert described(target) == "Q4.0"
 
 
-def test_first_saves_of_two_transactions_make_one_row(ledger_db):
-    """Two transactions that each save a new picture of one instance owe it once."""
+def test_two_simultaneous_first_saves_make_one_job(ledger_db):
     target = target_in(ledger_db)
     with transaction.atomic(using=ledger_db):
         first = ledger.enqueue(target, "first")
@@ -238,8 +231,8 @@ def test_first_saves_of_two_transactions_make_one_row(ledger_db):
 
 # SQLite has one writer at a time, so nothing comes between.
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
-def test_a_save_is_safe_from_a_row_that_comes_and_goes(ledger_db):
-    """A save succeeds though a worker settles another's row between two of its statements."""
+def test_a_save_survives_a_job_that_appears_and_disappears(ledger_db):
+    """Another job is enqueued and settled between two statements of the save."""
     target = target_in(ledger_db)
 
     def settle() -> None:
@@ -256,8 +249,7 @@ def test_a_save_is_safe_from_a_row_that_comes_and_goes(ledger_db):
     assert ledger.job_of(target).tried.signature == "mine"
 
 
-def test_a_retry_and_a_claim_at_once_agree(ledger_db):
-    """An admin's retry and a worker with an old message do not both get the row."""
+def test_a_retry_and_a_simultaneous_claim_do_not_both_get_the_job(ledger_db):
     for number in range(ROUNDS):
         target = target_in(ledger_db, str(number))
         failed(target)
@@ -272,8 +264,7 @@ def test_a_retry_and_a_claim_at_once_agree(ledger_db):
         assert described(target) == "Q2.0"
 
 
-def test_two_retries_at_once_are_one(ledger_db):
-    """Two admins who retry the same job queue it once."""
+def test_simultaneous_retries_queue_a_job_once(ledger_db):
     target = target_in(ledger_db)
     failed(target)
 
@@ -284,8 +275,8 @@ def test_two_retries_at_once_are_one(ledger_db):
     assert described(target) == "Q2.0"
 
 
-def test_a_job_that_is_claimed_again_and_again_is_buried_once(ledger_db):
-    """Workers that take a poisonous job's last message at once count one failure of its run."""
+def test_simultaneous_claims_fail_a_poisoned_job_once(ledger_db):
+    """Its run counts one failure."""
     run = new_run(ledger_db)
     target = target_in(ledger_db)
     ledger.enqueue_for_run(target, "s", run)
@@ -299,8 +290,7 @@ def test_a_job_that_is_claimed_again_and_again_is_buried_once(ledger_db):
     assert counts(run) == {"failed": 1}
 
 
-def test_the_ends_of_one_claim_at_once_are_one(ledger_db):
-    """A job that is ended from two sides leaves its run with one count."""
+def test_simultaneous_ends_of_a_claim_count_once(ledger_db):
     for number in range(ROUNDS):
         run = new_run(ledger_db)
         target = target_in(ledger_db, str(number))
@@ -322,8 +312,8 @@ def test_the_ends_of_one_claim_at_once_are_one(ledger_db):
 # SQLite has one writer at a time, whatever it writes.
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
 @pytest.mark.parametrize("leave", [lambda s: ledger.enqueue(s, "saved"), ledger.delete_job])
-def test_a_save_under_way_holds_up_no_other_job_of_its_run(ledger_db, leave):
-    """A transaction that takes a while blocks no worker that ends another picture of the run."""
+def test_a_save_in_progress_blocks_no_other_job_of_the_run(ledger_db, leave):
+    """A lock on the row of the run would be a deadlock."""
     run = new_run(ledger_db)
     saved, other = target_in(ledger_db, "1"), target_in(ledger_db, "2")
     for target in (saved, other):
@@ -334,15 +324,14 @@ def test_a_save_under_way_holds_up_no_other_job_of_its_run(ledger_db, leave):
         leave(saved)
         end = Call(lambda: ledger.settle(taken, counted="created"))
         assert end.result() is True
-        # The two would wait for each other if either held the run's row.
+        # Deadlock, if one of the two held the row of the run.
         leave(other)
 
     assert counts(run) == {"created": 1, "superseded": 1}
 
 
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
-def test_saves_of_many_pictures_of_a_run_do_not_wait_for_each_other(ledger_db):
-    """Two transactions that save pictures of one run need not know of each other."""
+def test_saves_of_two_pictures_of_a_run_do_not_wait_for_each_other(ledger_db):
     run = new_run(ledger_db)
     first, second = target_in(ledger_db, "1"), target_in(ledger_db, "2")
     for target in (first, second):
@@ -356,8 +345,8 @@ def test_saves_of_many_pictures_of_a_run_do_not_wait_for_each_other(ledger_db):
 
 
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
-def test_who_changes_many_rows_waits_for_no_save(ledger_db):
-    """A retry, a sweep's note and mended times leave out a row that a save is changing."""
+def test_an_update_of_many_jobs_waits_for_no_save(ledger_db):
+    """A retry, the note of a sweep and clamped times skip a row that a save has locked."""
     saved, other = target_in(ledger_db, "1"), target_in(ledger_db, "2")
     for target in (saved, other):
         failed(target)
@@ -368,7 +357,7 @@ def test_who_changes_many_rows_waits_for_no_save(ledger_db):
         retried = Call(lambda: ledger.retry(WarmJob.objects.using(ledger_db))).result()
         Call(lambda: ledger.mark_hinted(ledger_db, hints)).result()
         Call(lambda: ledger.clamp_times(ledger_db, lease_s=0, delay_s=-60)).result()
-        # Whoever waited for this save with the other row in hand would be waited for now.
+        # Deadlock, if one of the calls above still held the row of `other`.
         ledger.enqueue(other, "saved")
 
     assert retried == 1
@@ -376,8 +365,8 @@ def test_who_changes_many_rows_waits_for_no_save(ledger_db):
 
 
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
-def test_a_lost_workers_jobs_are_all_freed_though_a_save_holds_one(ledger_db):
-    """Freeing waits for the save with nothing in its hands, and then goes on."""
+def test_all_leases_of_a_dead_worker_are_released_while_a_save_locks_one(ledger_db):
+    """The release waits for the save without a lock on another row."""
     saved, other = target_in(ledger_db, "1"), target_in(ledger_db, "2")
     for target in (saved, other):
         ledger.enqueue(target, "s")
@@ -394,7 +383,7 @@ def test_a_lost_workers_jobs_are_all_freed_though_a_save_holds_one(ledger_db):
 
 
 def test_counts_add_up_under_redelivery_saves_and_deaths(ledger_db):
-    """Workers, doubled messages, saves, deletions and lost workers leave no job counted wrongly."""
+    """No redelivery, save, deletion or dead worker makes a count wrong."""
     run = new_run(ledger_db)
     targets = [target_in(ledger_db, str(number)) for number in range(12)]
     for target in targets:
@@ -426,8 +415,7 @@ def test_counts_add_up_under_redelivery_saves_and_deaths(ledger_db):
     assert not on_run.filter(state=JobState.FAILED).exists()
 
 
-def test_a_message_is_noted_only_on_rows_that_are_there(ledger_db):
-    """A job that ends while its message is being sent is not brought back by the note of it."""
+def test_a_job_that_ended_while_its_message_was_sent_does_not_come_back(ledger_db):
     target = target_in(ledger_db)
     queued(target)
     hints = ledger.due(ledger_db, 5, bulk=False, resend_after_s=-1)
@@ -438,8 +426,8 @@ def test_a_message_is_noted_only_on_rows_that_are_there(ledger_db):
     assert described(target) == "-"
 
 
-def test_time_is_the_databases(ledger_db, monkeypatch):
-    """A worker whose clock is wrong by a year claims nothing early and holds nothing longer."""
+def test_all_times_are_those_of_the_database(ledger_db, monkeypatch):
+    """A worker whose clock is a year ahead claims nothing early and holds no lease longer."""
     import time
 
     target = target_in(ledger_db)

@@ -1,7 +1,7 @@
-"""Every interleaving of saves, workers, deaths, retries, sweeps and deliveries, walked through.
+"""Every order of saves, workers, deaths, retries, sweeps and deliveries, visited one by one.
 
-The ledger's promises hold in every state that can be reached, and each guard is needed.
-`EXPLORE=deep` sees millions of states, in minutes and 2 GB of memory.
+The promises of the ledger hold in every reachable state, and each guard is needed.
+`EXPLORE=deep` visits millions of states, in minutes and 2 GB of memory.
 """
 
 import os
@@ -22,20 +22,20 @@ from workers.ledger import Claim, Hint
 from workers.models import WarmJob
 from workers.targets import JobTarget
 
-# How often each thing may go wrong.
+# How often each event may happen.
 BOUNDS, AT_LEAST = World(saves=2, deaths=2, failures=1, retries=1, deletions=1, losses=0), 28_000
 if os.environ.get("EXPLORE") == "deep":
     AT_LEAST = 3_500_000
     BOUNDS = World(saves=3, deaths=4, failures=2, retries=2, deletions=1, losses=3)
 
-# The promise that is broken first where a guard is out.
+# The promise that is broken if a guard is switched off.
 NEEDED = {
-    "checks_generation": "nothing is owed, and a record is not of this picture",
+    "checks_generation": "there is no job, and a record is not of this picture",
     "takes_lease": "two workers have the picture open",
     "lease_outlives_process": "two workers have the picture open",
-    "counts_before": "an attempt too many was begun",
-    "withdraws": "a deleted picture left a rendition",
-    "owes_with_save": "nothing is owed, and a rendition is not of this picture",
+    "counts_before": "one attempt too many was started",
+    "deletes_stale": "a deleted picture left a rendition",
+    "enqueues_in_save": "there is no job, and a rendition is not of this picture",
 }
 
 
@@ -45,13 +45,13 @@ def walk():
 
 
 def test_no_order_of_events_breaks_a_promise(walk):
-    """In every state that can be reached nothing is lost, doubled, wrong or stuck."""
+    """No reachable state is lost, doubled, wrong or stuck."""
     assert not [f"{wrong}: {walk.story(world)}" for world, wrong in walk.broken.items()]
     assert len(walk.origins) > AT_LEAST
 
 
-def test_every_state_heals_by_itself(walk):
-    """From every state, workers and sweeps alone lead to all renditions or to a failed row."""
+def test_every_state_recovers(walk):
+    """From every state, workers and sweeps alone lead to all renditions or to a failed job."""
     for world in walk.origins:
         end = walk.at_rest(world)
         assert end.workers == (None, None)
@@ -63,15 +63,15 @@ def test_every_state_heals_by_itself(walk):
 
 @pytest.mark.parametrize("guard", NEEDED)
 def test_without_a_guard_a_promise_is_broken(guard):
-    """A walk that finds nothing wrong would find it if it were there."""
+    """The walk would find a fault if there were one."""
     start = World(saves=2, deaths=3, failures=1, retries=0, losses=0)
     found = Walk(start, Rules(**{guard: False}), stop=True)
 
     assert NEEDED[guard] in found.broken.values(), found.broken
 
 
-def test_without_a_sweep_something_is_owed_for_ever():
-    """What a lost message was about is found by nothing else."""
+def test_without_a_sweep_a_job_stays_queued():
+    """Nothing else finds a job whose message is lost."""
     found = Walk(World(saves=1, deaths=0, failures=0, retries=0), Rules(sweeps=False))
 
     ends = {found.at_rest(world).row for world in found.origins}
@@ -81,20 +81,29 @@ def test_without_a_sweep_something_is_owed_for_ever():
 
 # ---- the model is the ledger -----------------------------------------------------------------
 
-TRANSITIONS = ("owe", "claim", "settle", "postpone", "give_up", "hand_back", "release", "retry")
+TRANSITIONS = (
+    "enqueue",
+    "claim",
+    "settle",
+    "postpone",
+    "give_up",
+    "release_overtaken",
+    "release",
+    "retry",
+)
 
 
 @cache
 def reached() -> frozenset[World]:
-    # One rendition: how many there are is nothing to the ledger.
+    # One rendition: the ledger does not know how many there are.
     start = World(saves=2, deaths=2, losses=0, published=(0,), recorded=(0,))
     return frozenset(Walk(start).origins)
 
 
 def met(name: str) -> set[tuple[Row | None, int, int]]:
-    """Return each (row, generation, worker) that a transition of this name can meet."""
+    """Return each (row, generation, worker) that this transition can meet."""
     worlds = reached()
-    if name in ("owe", "retry"):
+    if name in ("enqueue", "retry"):
         return {(world.row, 0, 0) for world in worlds}
     by_message = name in ("claim", "release")
     return {
@@ -102,13 +111,13 @@ def met(name: str) -> set[tuple[Row | None, int, int]]:
         for world in worlds
         for worker, work in enumerate(world.workers)
         for generation in _in_hand(work, world, by_message=by_message)
-        # A claim that stands is not handed back.
-        if name != "hand_back" or not model.holds(world.row, generation, worker)
+        # Only an overtaken claim is released.
+        if name != "release_overtaken" or not model.holds(world.row, generation, worker)
     }
 
 
 def _seen_by(worker: int, row: Row | None, generation: int) -> tuple[Row | None, int, int]:
-    # Which of the two workers is called 0 is nothing to the ledger.
+    # The ledger does not distinguish the two workers.
     if worker and row and row.lease is not None:
         row = row._replace(lease=1 - row.lease)
     return row, generation, 0
@@ -121,7 +130,7 @@ def _in_hand(work: model.Work | None, world: World, *, by_message: bool) -> Iter
 
 
 def put(using: str, row: Row | None) -> JobTarget:
-    """Put `row` on the real ledger."""
+    """Write `row` to the real ledger."""
     target = JobTarget(using, "app.Person", "1", "headshot")
     jobs = WarmJob.objects.using(using)
     if row is None:
@@ -145,7 +154,7 @@ def put(using: str, row: Row | None) -> JobTarget:
 
 
 def read(using: str) -> Row | None:
-    """Return the row of the real ledger in the words of the model."""
+    """Return the row of the real ledger as a row of the model."""
     job = WarmJob.objects.using(using).annotate(now=Now()).first()
     if job is None:
         return None
@@ -159,29 +168,29 @@ def read(using: str) -> Row | None:
     )
 
 
-def really(name: str, target: JobTarget, generation: int, worker: int) -> None:
-    """Do to the real ledger what the model's transition of this name does to a row."""
+def apply_really(name: str, target: JobTarget, generation: int, worker: int) -> None:
+    """Do to the real ledger what the transition of the model does to its row."""
     using, failures = target.using, [Failure.of_job(StorageFailed("away"))]
     held = Claim(1, generation, target, "s", None, 1, False, None, f"t{worker}")
     message = {"task_id": f"t{worker}", "worker": f"w{worker}"}
     limits = {"lease_s": 3600, "max_attempts": model.MAX_ATTEMPTS}
     transitions = {
-        "owe": lambda: ledger.enqueue(target, "new"),
+        "enqueue": lambda: ledger.enqueue(target, "new"),
         "claim": lambda: ledger.claim(Hint(using, 1, generation), **message, **limits),
         "settle": lambda: ledger.settle(held, counted="created"),
         "postpone": lambda: ledger.postpone(held, failures, delay_s=3600),
         "give_up": lambda: ledger.give_up(held, failures),
-        "hand_back": lambda: ledger.release_overtaken(held),
+        "release_overtaken": lambda: ledger.release_overtaken(held),
         "release": lambda: ledger.release_worker(using, f"w{worker}"),
         "retry": lambda: ledger.retry(WarmJob.objects.using(using)),
     }
     transitions[name]()
 
 
-def modelled(name: str, row: Row | None, generation: int, worker: int) -> Row | None:
+def apply_to_model(name: str, row: Row | None, generation: int, worker: int) -> Row | None:
     match name:
-        case "owe":
-            return model.owe(row)
+        case "enqueue":
+            return model.enqueue(row)
         case "claim":
             return model.claim(row, generation, worker)[0]
         case "release":
@@ -194,14 +203,14 @@ def modelled(name: str, row: Row | None, generation: int, worker: int) -> Row | 
 @pytest.mark.parametrize("ledger_db", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", TRANSITIONS)
 def test_the_model_does_what_the_ledger_does(ledger_db, name):
-    """In every row that can come about, each transition of the real ledger is that of the model."""
+    """For every reachable row, each transition of the ledger has the result of the model."""
     states = set()
     with transaction.atomic(using=ledger_db):
         for row, generation, worker in met(name):
             target = put(ledger_db, row)
 
-            really(name, target, generation, worker)
+            apply_really(name, target, generation, worker)
 
-            assert read(ledger_db) == modelled(name, row, generation, worker), row
+            assert read(ledger_db) == apply_to_model(name, row, generation, worker), row
             states.add(row and row.state)
     assert states >= {None, QUEUED}

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def rewarm(capsys, django_capture_on_commit_callbacks):
-    """Return the command, which gives what it printed."""
+    """Return a function that runs the command and returns its output."""
 
     def run(*arguments: str) -> str:
         with django_capture_on_commit_callbacks(execute=True):
@@ -27,8 +27,8 @@ def rewarm(capsys, django_capture_on_commit_callbacks):
     return run
 
 
-def test_a_run_is_started_and_told_of(rewarm):
-    """Starting sends the run to the workers; starting once more tells of the same one."""
+def test_start_starts_a_run_and_prints_it(rewarm):
+    """Starting twice prints the same run."""
     printed = rewarm("start", LABEL, "--force")
 
     run = WarmRun.objects.get()
@@ -39,8 +39,7 @@ def test_a_run_is_started_and_told_of(rewarm):
     assert drain(BULK_QUEUE) == []
 
 
-def test_every_field_is_started_where_none_is_named(rewarm):
-    """Without a field, each one that declares something has its run."""
+def test_start_without_a_field_starts_a_run_for_each(rewarm):
     rewarm("start")
 
     started = [f"{run.model_label}.{run.field_name}" for run in WarmRun.objects.all()]
@@ -48,8 +47,8 @@ def test_every_field_is_started_where_none_is_named(rewarm):
     assert LABEL in started
 
 
-def test_the_status_tells_the_counts_of_the_last_run(rewarm):
-    """Every count that is not 0 is named, of the last run only."""
+def test_status_prints_the_counts_of_the_last_run(rewarm):
+    """Counts that are 0 are left out."""
     assert rewarm("status", LABEL) == "No bulk run was started yet.\n"
     Person.objects.create(name="blank")
     old, last = (runs.start(Person._meta.get_field("headshot")) for _ in "ab")
@@ -61,8 +60,7 @@ def test_the_status_tells_the_counts_of_the_last_run(rewarm):
     assert printed == f"{LABEL} #{last.pk}: running, 1 planned: 1 blank.\n"
 
 
-def test_a_run_is_turned(rewarm):
-    """Pause, resume and cancel say where the run stands afterwards."""
+def test_pause_resume_and_cancel_print_the_new_state(rewarm):
     rewarm("start", LABEL)
     run = WarmRun.objects.get()
 
@@ -72,7 +70,6 @@ def test_a_run_is_turned(rewarm):
         rewarm("resume", LABEL)
 
 
-def test_a_field_that_declares_nothing_is_named(rewarm):
-    """A wrong label is answered with those that would be right."""
+def test_an_unknown_field_is_an_error_that_names_the_known_ones(rewarm):
     with pytest.raises(CommandError, match=r"'app.Person.portait' is not a field.*app.Person.head"):
         rewarm("start", "app.Person.portait")

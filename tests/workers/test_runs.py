@@ -1,4 +1,4 @@
-"""Bulk runs: every instance is looked at once and counted once, whatever happens between."""
+"""Bulk runs: every instance is looked at once and counted once, whatever happens meanwhile."""
 
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from tests.service.servers import unused_port
 from tests.service.waiting import wait_for
 from tests.workers.broker import celery_on, drain
 from tests.workers.concurrency import Call, at_once, dies_at
+from tests.workers.conftest import replica_that_fails
 from tests.workers.hooks import hooked
-from tests.workers.test_dispatch import replica_that_fails
 from workers import conf, ledger, runs
 from workers.conf import BULK_QUEUE, QUEUE, TaskName
 from workers.failures import Failure
@@ -37,10 +37,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def people(picture, configure):
-    """Return a maker of people with a picture of whom nothing is owed or made yet.
-
-    One small rendition each: it is about counting, not about rendering.
-    """
+    """Return a function that creates people with a picture, without a job or a rendition."""
     configure(KEY_SETS={"headshot": [("one", "crop__20x20")], "hero": HERO})
 
     def make(number: int, using: str = "default") -> list[Person]:
@@ -57,11 +54,11 @@ def start(field, using: str = "default", **options: Any) -> WarmRun:
 
 
 def committed(using: str = "default"):
-    """Let what waits for the commit happen at the end of the block."""
+    """Run the hooks of the commit at the end of the block."""
     return TestCase.captureOnCommitCallbacks(using=using, execute=True)
 
 
-def settings_of_workers(settings, **values: int) -> None:
+def set_workers(settings, **values: int) -> None:
     settings.RENDITIONS = {**settings.RENDITIONS, "WORKERS": values}
 
 
@@ -70,7 +67,7 @@ def target_of(person: Person, using: str = "default") -> JobTarget:
 
 
 def deliver() -> int:
-    """Deliver the messages that are for bulk runs, as often as new ones come; return how many."""
+    """Deliver the messages for steps of bulk runs until there are none; return how many."""
     delivered = 0
     while steps := sent_steps():
         for step in steps:
@@ -80,12 +77,12 @@ def deliver() -> int:
 
 
 def sent_steps() -> list[dict[str, Any]]:
-    """Return what was sent for steps of bulk runs; what was sent for their jobs gets lost."""
+    """Return the messages for steps of bulk runs; messages for jobs are lost."""
     return [kwargs for task, kwargs in drain(BULK_QUEUE) if task == TaskName.ADVANCE_RUN]
 
 
 def counts(run: WarmRun) -> dict[str, int]:
-    """Return the counts of a run that are not 0; they add up, or this fails."""
+    """Return the counts of a run that are not 0, after a check that they add up."""
     run.refresh_from_db()
     numbers = {name: getattr(run, name) for name in COUNTS if getattr(run, name)}
     outstanding = run.jobs.using(run._state.db).count()
@@ -107,8 +104,7 @@ def finish(run: WarmRun) -> dict[str, int]:
     raise AssertionError("the run never ends")
 
 
-def test_a_run_makes_what_is_missing_and_counts_it(people):
-    """A run over people of whom nothing is made makes it all and says how many they were."""
+def test_a_run_makes_and_counts_what_is_outstanding(people):
     made = people(3)
     run = start(HEADSHOT)
 
@@ -121,7 +117,7 @@ def test_a_run_makes_what_is_missing_and_counts_it(people):
 
 
 def test_a_run_is_done_with_its_last_job(people):
-    """Nobody waits for a sweep to see that it has ended."""
+    """It does not wait for a sweep to see that it has ended."""
     people(2)
     run = start(HEADSHOT)
     deliver()
@@ -134,7 +130,6 @@ def test_a_run_is_done_with_its_last_job(people):
 
 
 def test_every_instance_is_in_exactly_one_count(people, settings):
-    """Blank, made, missing, failed and owed ones are all told apart, and add up."""
     made, missing, failed, queued = people(4)
     Person.objects.create(name="blank")
     start(HEADSHOT)
@@ -158,14 +153,13 @@ def test_every_instance_is_in_exactly_one_count(people, settings):
     assert missing.headshot.storage.exists(missing.headshot.plans()[0].path)
 
 
-def test_an_empty_table_is_done_at_once(db):
-    """A run over nothing ends."""
+def test_a_run_over_an_empty_table_is_done_at_once(db):
     assert finish(start(HEADSHOT)) == {}
 
 
 def test_a_run_reads_in_chunks(people, settings):
-    """A step looks at as many instances as CHUNK_SIZE says, from where the last one ended."""
-    settings_of_workers(settings, CHUNK_SIZE=2)
+    """A step looks at CHUNK_SIZE instances, starting after the last one."""
+    set_workers(settings, CHUNK_SIZE=2)
     people(5)
     run = start(HEADSHOT)
 
@@ -181,8 +175,8 @@ def test_a_run_reads_in_chunks(people, settings):
 
 
 def test_workers_set_the_pace_of_a_run(people, settings):
-    """A step's jobs are sent at once, and the next step behind them: no sweep is waited for."""
-    settings_of_workers(settings, CHUNK_SIZE=2)
+    """The jobs of a step are sent at once, and the next step after them, without a sweep."""
+    set_workers(settings, CHUNK_SIZE=2)
     people(3)
     start(HEADSHOT)
 
@@ -195,12 +189,12 @@ def test_workers_set_the_pace_of_a_run(people, settings):
         "renditions.warm",
         TaskName.ADVANCE_RUN,
     ]
-    owed = WarmJob.objects.order_by("pk").values_list("pk", flat=True)
-    assert [kwargs["job_id"] for _, kwargs in sent[:2]] == list(owed)
+    jobs = WarmJob.objects.order_by("pk").values_list("pk", flat=True)
+    assert [kwargs["job_id"] for _, kwargs in sent[:2]] == list(jobs)
 
 
 def slow(monkeypatch, seconds: float, error: Exception | None = None) -> list[float]:
-    """Let each look at an original take `seconds`, without waiting for them."""
+    """Let each look at an original take `seconds`, without real waiting."""
     clock = [0.0]
 
     def look(storage: FileSystemStorage, name: str) -> str:
@@ -215,7 +209,7 @@ def slow(monkeypatch, seconds: float, error: Exception | None = None) -> list[fl
 
 
 def test_a_step_on_a_slow_storage_ends_in_time(people, monkeypatch):
-    """What a step could look at in half of its time is counted, and the next one goes on."""
+    """A step counts what it can look at in half of its time limit, and the next one goes on."""
     people(7)
     finish(start(HEADSHOT))
     with monkeypatch.context() as slowly:
@@ -230,8 +224,8 @@ def test_a_step_on_a_slow_storage_ends_in_time(people, monkeypatch):
     assert finish(run) == {"current": 7}
 
 
-def test_a_look_that_takes_all_of_a_steps_time_is_left_to_a_worker(people, monkeypatch):
-    """A picture whose storage does not answer is owed: the run goes on, the job says what it is."""
+def test_an_original_on_a_storage_that_does_not_answer_is_enqueued(people, monkeypatch):
+    """The run goes on, and the job reports the failure."""
     people(3)
     finish(start(HEADSHOT))
     slow(monkeypatch, conf.worker_settings().soft_time_limit_s, SoftTimeLimitExceeded())
@@ -245,8 +239,8 @@ def test_a_look_that_takes_all_of_a_steps_time_is_left_to_a_worker(people, monke
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "denied"), RuntimeError("403")])
-def test_an_original_that_cannot_be_looked_at_stops_no_run(people, monkeypatch, error):
-    """Whatever the storage raises for it, the others are counted, and its job has the reason."""
+def test_an_original_that_cannot_be_read_stops_no_run(people, monkeypatch, error):
+    """The others are counted, and its job reports the failure."""
     made = people(5)
     finish(start(HEADSHOT))
     size = FileSystemStorage.size
@@ -267,7 +261,6 @@ def test_an_original_that_cannot_be_looked_at_stops_no_run(people, monkeypatch, 
 
 
 def test_a_run_is_started_in_every_database(ledger_db, people):
-    """What was put into another database without a signal is found by the nightly run, too."""
     people(2, ledger_db)
 
     with committed(ledger_db):
@@ -280,8 +273,8 @@ def test_a_run_is_started_in_every_database(ledger_db, people):
 @pytest.mark.parametrize("how", ["away", "empty", "read-only"])
 @pytest.mark.parametrize("ledger_db", ["sqlite"], indirect=True)
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_fails_keeps_no_other_from_its_run(ledger_db, how, tmp_path, caplog):
-    """The other databases have their runs; the log says which was left out."""
+def test_a_database_that_fails_stops_no_run_in_another(ledger_db, how, tmp_path, caplog):
+    """The log names the database that was left out."""
     with replica_that_fails(how, tmp_path):
         started = runs.start_all()
 
@@ -289,8 +282,7 @@ def test_a_database_that_fails_keeps_no_other_from_its_run(ledger_db, how, tmp_p
     assert "database 'replica' was skipped" in caplog.text
 
 
-def test_what_failed_before_its_keys_were_declared_is_tried_again(people, configure):
-    """A key set that grew is owed to pictures that failed with the old one, too."""
+def test_a_failed_job_is_tried_again_after_its_key_set_has_changed(people, configure):
     broken, _ = people(2)
     whole = Path(broken.headshot.path).read_bytes()
     Path(broken.headshot.path).write_bytes(b"no picture")
@@ -305,8 +297,7 @@ def test_what_failed_before_its_keys_were_declared_is_tried_again(people, config
     assert HEADSHOT.storage.exists(broken.headshot.plans()[0].path)
 
 
-def test_a_step_asks_for_its_records_once(people, monkeypatch):
-    """However many pictures a step looks at, it costs one round trip to the records."""
+def test_a_step_reads_its_records_in_one_call(people, monkeypatch):
     people(5)
     finish(start(HEADSHOT))
     asked = []
@@ -325,9 +316,8 @@ def test_a_step_asks_for_its_records_once(people, monkeypatch):
     assert len(asked) == 1
 
 
-def test_a_run_puts_no_more_than_its_window(people, settings):
-    """However many pictures there are, a run keeps only so many outstanding."""
-    settings_of_workers(settings, CHUNK_SIZE=2, MAX_QUEUED=2)
+def test_a_run_has_no_more_than_max_queued_outstanding_jobs(people, settings):
+    set_workers(settings, CHUNK_SIZE=2, MAX_QUEUED=2)
     people(7)
     run = start(HEADSHOT)
 
@@ -344,9 +334,8 @@ def test_a_run_puts_no_more_than_its_window(people, settings):
     assert run.state == RunState.DONE
 
 
-def test_a_full_window_is_not_pushed(people, settings):
-    """A sweep sends a run on only when there is room."""
-    settings_of_workers(settings, CHUNK_SIZE=2, MAX_QUEUED=2)
+def test_a_sweep_does_not_continue_a_run_with_max_queued_outstanding_jobs(people, settings):
+    set_workers(settings, CHUNK_SIZE=2, MAX_QUEUED=2)
     people(4)
     start(HEADSHOT)
     deliver()
@@ -359,9 +348,8 @@ def test_a_full_window_is_not_pushed(people, settings):
     assert len(sent_steps()) == 1
 
 
-def test_doubled_messages_count_nobody_twice(people, settings):
-    """Every message delivered three times gives the same counts as one."""
-    settings_of_workers(settings, CHUNK_SIZE=2)
+def test_redelivered_messages_count_no_instance_twice(people, settings):
+    set_workers(settings, CHUNK_SIZE=2)
     people(5)
     run = start(HEADSHOT)
 
@@ -372,9 +360,8 @@ def test_doubled_messages_count_nobody_twice(people, settings):
     assert finish(run) == {"created": 5}
 
 
-def test_steps_at_once_count_nobody_twice(ledger_db, people, settings):
-    """Two workers that take the same step at the same moment plan each instance once."""
-    settings_of_workers(settings, CHUNK_SIZE=3)
+def test_simultaneous_steps_count_no_instance_twice(ledger_db, people, settings):
+    set_workers(settings, CHUNK_SIZE=3)
     made = people(8, ledger_db)
     run = start(HEADSHOT, using=ledger_db)
 
@@ -390,8 +377,8 @@ def test_steps_at_once_count_nobody_twice(ledger_db, people, settings):
 
 # SQLite has one writer at a time.
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
-def test_a_step_waits_with_nothing_in_its_hands(ledger_db, people):
-    """A step that meets a picture being saved holds up neither workers nor the saver."""
+def test_a_step_that_waits_for_a_save_holds_no_lock(ledger_db, people):
+    """A lock would be a deadlock with the save or a worker."""
     first, second = people(2, ledger_db)
     warmed, run = people(1, ledger_db)[0], start(HEADSHOT, using=ledger_db)
     ledger.enqueue_for_run(target_of(warmed, ledger_db), "s", run)
@@ -415,8 +402,8 @@ def test_a_step_waits_with_nothing_in_its_hands(ledger_db, people):
     assert counts(run) == {"created": 1, "superseded": 2, "outstanding": 1}
 
 
-def test_runs_started_at_once_are_one(ledger_db):
-    """Two beats that fire together begin one run."""
+def test_simultaneous_starts_give_one_run(ledger_db):
+    """For example of two beat processes."""
     started = at_once(*[lambda: start(HEADSHOT, using=ledger_db).pk] * 4)
 
     assert len(set(started)) == 1
@@ -424,8 +411,7 @@ def test_runs_started_at_once_are_one(ledger_db):
     assert len(sent_steps()) == 1
 
 
-def test_a_run_that_is_done_makes_room_for_the_next(db):
-    """A second run begins when the first one is done, not before."""
+def test_a_second_run_starts_when_the_first_is_done(db):
     first = start(HEADSHOT)
     assert start(HEADSHOT) == first
 
@@ -434,9 +420,9 @@ def test_a_run_that_is_done_makes_room_for_the_next(db):
     assert start(HEADSHOT) != first
 
 
-def test_a_paused_run_begins_nothing_and_goes_on_where_it_was(ledger_db, people, settings):
-    """Neither messages on their way nor sweeps move a paused run; resumed, it does the rest."""
-    settings_of_workers(settings, CHUNK_SIZE=2)
+def test_a_paused_run_starts_no_job_and_resumes_where_it_was(ledger_db, people, settings):
+    """Neither messages nor sweeps move a paused run."""
+    set_workers(settings, CHUNK_SIZE=2)
     people(5, ledger_db)
     run = start(HEADSHOT, using=ledger_db)
     [step] = sent_steps()
@@ -459,8 +445,8 @@ def test_a_paused_run_begins_nothing_and_goes_on_where_it_was(ledger_db, people,
     assert finish(run) == {"created": 5}
 
 
-def test_a_resumed_run_sends_again_what_was_sent_before(people):
-    """Messages that found the run paused are spent, so resuming does not wait for their time."""
+def test_a_resumed_run_sends_its_messages_again(people):
+    """The messages that found the run paused are lost."""
     people(2)
     run = start(HEADSHOT)
     deliver()
@@ -474,9 +460,9 @@ def test_a_resumed_run_sends_again_what_was_sent_before(people):
     assert sent == ["renditions.warm", "renditions.warm", TaskName.ADVANCE_RUN]
 
 
-def test_a_cancelled_run_ends_but_for_what_is_in_hand(ledger_db, people, settings):
-    """Nothing is begun any more, what a worker has in hand is made, and the counts add up."""
-    settings_of_workers(settings, CHUNK_SIZE=4)
+def test_a_cancelled_run_ends_except_for_jobs_in_progress(ledger_db, people, settings):
+    """No job is started any more, and the counts add up."""
+    set_workers(settings, CHUNK_SIZE=4)
     in_hand, *waiting = people(5, ledger_db)
     run = start(HEADSHOT, using=ledger_db)
     [step] = sent_steps()
@@ -501,7 +487,7 @@ def test_a_cancelled_run_ends_but_for_what_is_in_hand(ledger_db, people, setting
 
 
 def test_a_job_that_fails_after_the_cancellation_is_not_tried_again(people):
-    """What was in hand and is postponed is dropped by the next sweep."""
+    """The next sweep deletes a postponed job of a cancelled run."""
     people(1)
     run = start(HEADSHOT)
     deliver()
@@ -517,8 +503,8 @@ def test_a_job_that_fails_after_the_cancellation_is_not_tried_again(people):
     assert counts(run) == {"cancelled": 1}
 
 
-def test_what_a_save_owes_survives_the_cancellation(people):
-    """Even a save that changed nothing is owed its renditions, whatever run had them in hand."""
+def test_the_job_of_a_save_survives_the_cancellation(people):
+    """Also of a save that changed nothing, if the run had a job for its picture."""
     saved, _ = people(2)
     run = start(HEADSHOT)
     deliver()
@@ -531,10 +517,10 @@ def test_what_a_save_owes_survives_the_cancellation(people):
     assert all(HEADSHOT.storage.exists(plan.path) for plan in saved.headshot.plans())
 
 
-# SQLite locks all or nothing.
+# SQLite locks the whole database.
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
 def test_a_cancellation_waits_for_no_save(ledger_db, people):
-    """A job that somebody's long transaction is about to change stays where it is."""
+    """A job that a long transaction has locked stays, as the job of that save."""
     busy, _ = people(2, ledger_db)
     run = start(HEADSHOT, using=ledger_db)
     deliver()
@@ -548,21 +534,20 @@ def test_a_cancellation_waits_for_no_save(ledger_db, people):
     assert WarmJob.objects.using(ledger_db).get().object_pk == str(busy.pk)
 
 
-@pytest.mark.parametrize("turn", [runs.pause, runs.resume, runs.cancel])
-def test_a_run_that_is_done_cannot_be_turned(people, turn):
-    """Whoever comes too late is told so, and changes nothing."""
+@pytest.mark.parametrize("change", [runs.pause, runs.resume, runs.cancel])
+def test_a_run_that_is_done_cannot_be_changed(people, change):
     people(1)
     run = start(HEADSHOT)
     finish(run)
 
-    assert not turn(run)
+    assert not change(run)
 
     assert counts(run) == {"created": 1}
     assert run.state == RunState.DONE
 
 
 def test_a_run_is_sent_when_it_is_committed(people):
-    """A message that comes before its run would find none, and a rollback leaves neither."""
+    """A message before the commit would find no run."""
     people(1)
 
     with transaction.atomic():
@@ -575,7 +560,6 @@ def test_a_run_is_sent_when_it_is_committed(people):
 
 
 def test_a_run_whose_message_is_lost_goes_on_with_the_sweep(people):
-    """A flushed broker delays a run until the next sweep and costs it nothing."""
     people(2)
     run = start(HEADSHOT)
     drain(BULK_QUEUE)
@@ -584,7 +568,7 @@ def test_a_run_whose_message_is_lost_goes_on_with_the_sweep(people):
 
 
 def test_a_broker_that_is_away_at_the_start_loses_no_run(people):
-    """A run that could not be announced is there, and begins with the next sweep."""
+    """The run starts with the next sweep."""
     people(2)
     with celery_on(f"redis://127.0.0.1:{unused_port()}/0"), committed():
         runs.start_all()
@@ -593,8 +577,7 @@ def test_a_broker_that_is_away_at_the_start_loses_no_run(people):
     assert finish(run) == {"created": 2}
 
 
-def test_a_forced_run_makes_all_again(people, settings):
-    """With force, what is there is made again."""
+def test_a_forced_run_makes_existing_renditions_again(people, settings):
     with hooked(settings) as hook:
         people(2)
         finish(start(HEADSHOT))
@@ -605,8 +588,7 @@ def test_a_forced_run_makes_all_again(people, settings):
         assert hook.calls == 4
 
 
-def test_a_forced_run_makes_again_what_a_save_owes(people, settings):
-    """With force, a picture whose save is still owed something else is made again, too."""
+def test_a_forced_run_forces_the_job_of_a_save(people, settings):
     with hooked(settings) as hook:
         [person] = people(1)
         finish(start(HEADSHOT))
@@ -618,7 +600,7 @@ def test_a_forced_run_makes_again_what_a_save_owes(people, settings):
 
 
 def test_saves_and_deletions_during_a_run_are_counted(people):
-    """What is saved or deleted before its turn leaves the run and is counted as superseded."""
+    """An instance that is saved or deleted before its turn is counted as superseded."""
     saved, deleted, warmed = people(3)
     run = start(HEADSHOT)
     deliver()
@@ -631,8 +613,7 @@ def test_saves_and_deletions_during_a_run_are_counted(people):
     assert warmed.headshot.storage.exists(warmed.headshot.plans()[0].path)
 
 
-def test_a_run_is_swept_from_its_own_queue(people):
-    """A run's jobs wait behind uploads, never before them."""
+def test_the_jobs_of_a_run_go_to_the_bulk_queue(people):
     people(1)
     start(HEADSHOT)
     deliver()
@@ -643,8 +624,8 @@ def test_a_run_is_swept_from_its_own_queue(people):
     assert drain(QUEUE) == []
 
 
-def test_a_lost_cache_makes_a_run_look_and_not_render(people, settings):
-    """After the cache was cleared a run finds the files and renders nothing."""
+def test_a_run_after_a_lost_cache_finds_the_files(people, settings):
+    """It renders nothing."""
     with hooked(settings) as hook:
         people(2)
         finish(start(HEADSHOT))
@@ -655,8 +636,8 @@ def test_a_lost_cache_makes_a_run_look_and_not_render(people, settings):
         assert hook.calls == 2
 
 
-def test_a_file_that_was_deleted_is_made_again_by_a_run(people):
-    """A run notices a rendition that is recorded and not there."""
+def test_a_run_makes_a_deleted_file_again(people):
+    """The record says that it exists."""
     [person] = people(1)
     finish(start(HEADSHOT))
     Path(HEADSHOT.storage.path(person.headshot.plans()[0].path)).unlink()
@@ -664,9 +645,8 @@ def test_a_file_that_was_deleted_is_made_again_by_a_run(people):
     assert finish(start(HEADSHOT)) == {"created": 1}
 
 
-def test_an_original_that_is_gone_is_a_failure_of_its_run(people, settings):
-    """A picture whose file is missing is the run's failure in the end, and stops nothing."""
-    settings_of_workers(settings, MAX_ATTEMPTS=1)
+def test_a_missing_original_is_counted_as_failed(people, settings):
+    set_workers(settings, MAX_ATTEMPTS=1)
     gone, there = people(2)
     Path(gone.headshot.path).unlink()
 
@@ -674,8 +654,8 @@ def test_an_original_that_is_gone_is_a_failure_of_its_run(people, settings):
     assert there.headshot.storage.exists(there.headshot.plans()[0].path)
 
 
-def test_a_row_with_junk_stops_no_run(people, caplog):
-    """An instance whose focal point is none is cropped at the centre, and the log names it."""
+def test_a_row_with_an_invalid_focal_point_stops_no_run(people, caplog):
+    """It is cropped at the centre, and the log names it."""
     people(1)
     [bad] = people(1)
     people(1)
@@ -687,8 +667,7 @@ def test_a_row_with_junk_stops_no_run(people, caplog):
     assert Person.objects.get(pk=bad.pk).headshot.ppoi == (0.5, 0.5)
 
 
-def test_children_are_warmed_by_the_run_of_their_parent(db, picture):
-    """A run over people reaches editors, once."""
+def test_the_run_over_a_parent_model_includes_its_children(db, picture):
     Editor.objects.create(headshot=picture())
     WarmJob.objects.all().delete()
 
@@ -699,7 +678,7 @@ def test_children_are_warmed_by_the_run_of_their_parent(db, picture):
 
 
 def test_a_run_warms_the_placeholder(db, monkeypatch, configure):
-    """Keys that were declared since the last save are made of the placeholder, too."""
+    """Also for keys that were declared since the last save."""
     back = Card._meta.get_field("back")
     monkeypatch.setattr(back, "warm", ("hero",))
     Card.objects.bulk_create([Card(title="blank")])
@@ -713,8 +692,7 @@ def test_a_run_warms_the_placeholder(db, monkeypatch, configure):
     assert back.storage.exists(image.crop["9x9"].name)
 
 
-def test_a_run_over_a_field_that_declares_nothing_any_more_ends(people, monkeypatch):
-    """After `warm` was taken off a field, its run finds nothing outstanding."""
+def test_a_run_over_a_field_that_lost_its_warm_ends(people, monkeypatch):
     people(2)
     run = start(HEADSHOT)
     monkeypatch.setattr(HEADSHOT, "warm", ())
@@ -722,8 +700,7 @@ def test_a_run_over_a_field_that_declares_nothing_any_more_ends(people, monkeypa
     assert finish(run) == {"current": 2}
 
 
-def test_a_run_over_a_field_that_is_gone_ends(people):
-    """A run whose field was removed from the code does not fail at each sweep for ever."""
+def test_a_run_over_a_removed_field_ends(people):
     run = WarmRun.objects.create(model_label="app.Person", field_name="portrait")
     gone = WarmRun.objects.create(model_label="app.Nobody", field_name="headshot")
     people(1)
@@ -732,11 +709,12 @@ def test_a_run_over_a_field_that_is_gone_ends(people):
     finish(gone)
 
 
-# A rollback is one on either database; dying at each statement of a job is tried on both.
+# SQLite only, to save time: test_kill_points tries every statement on both databases.
 @pytest.mark.parametrize("ledger_db", ["sqlite"], indirect=True)
-def test_a_step_that_is_killed_anywhere_counts_nobody_twice(ledger_db, people, settings):
-    """A worker that dies at any statement of a step leaves counts that add up, and nobody out."""
-    settings_of_workers(settings, CHUNK_SIZE=3)
+def test_a_step_that_is_killed_at_any_statement_counts_each_instance_once(
+    ledger_db, people, settings
+):
+    set_workers(settings, CHUNK_SIZE=3)
     people(2, ledger_db)
     Person.objects.using(ledger_db).create(name="blank")
 

@@ -1,4 +1,4 @@
-"""One job, from its claim to its end."""
+"""One job from its claim to its end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from celery import current_app, signals
-from celery.exceptions import SoftTimeLimitExceeded, WorkerLostError
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import caches
 from django.db import OperationalError, connection
 from django.db.models import F
@@ -39,12 +39,12 @@ def hook(settings):
 
 @pytest.fixture
 def person(db, hook, picture) -> Person:
-    """Return a person who is owed all renditions."""
+    """Return a person with a job for all renditions."""
     return Person.objects.create(name="Ada", headshot=picture())
 
 
 def work(task_id: str = "t1", node: str = "w1") -> None:
-    """Do what a worker does that got the message of the one job there is."""
+    """Run the only job, like a worker that got its message."""
     job = WarmJob.objects.get()
     worker.run_job(ledger.Hint("default", job.pk, job.generation), task_id, node)
 
@@ -82,7 +82,7 @@ def cut_short(person: Person) -> None:
 
 
 def test_a_job_ends_in_all_renditions_and_no_row(person):
-    """Everything owed is there, whole and recorded, and nothing is owed any more."""
+    """Every rendition is complete and recorded, and the job is gone."""
     work()
 
     assert not WarmJob.objects.exists()
@@ -94,8 +94,7 @@ def test_a_job_ends_in_all_renditions_and_no_row(person):
     assert len(records(person)) == 3
 
 
-def test_a_message_that_comes_again_does_nothing(person, hook):
-    """A job whose message is delivered three times is done once."""
+def test_a_redelivered_message_does_nothing(person, hook):
     job = WarmJob.objects.get()
     hint = ledger.Hint("default", job.pk, job.generation)
 
@@ -105,8 +104,7 @@ def test_a_message_that_comes_again_does_nothing(person, hook):
     assert hook.calls == 1
 
 
-def test_a_message_that_comes_meanwhile_does_nothing(person, hook):
-    """While one worker is at it, the message's double finds nothing to do."""
+def test_a_second_message_during_the_job_does_nothing(person, hook):
     job = WarmJob.objects.get()
     hint = ledger.Hint("default", job.pk, job.generation)
     does(lambda: worker.run_job(hint, "t2", "w2"))
@@ -117,8 +115,7 @@ def test_a_message_that_comes_meanwhile_does_nothing(person, hook):
     assert set(files()) == planned(person)
 
 
-def test_what_is_there_is_not_made_again(person, hook):
-    """A job whose renditions exist already touches none of them."""
+def test_existing_renditions_are_not_made_again(person, hook):
     work()
     before = {path: file.stat().st_mtime_ns for path, file in files().items()}
     ledger.enqueue(JobTarget("default", "app.Person", str(person.pk), "headshot"), "")
@@ -130,8 +127,8 @@ def test_what_is_there_is_not_made_again(person, hook):
     assert not WarmJob.objects.exists()
 
 
-def test_files_that_nobody_remembers_are_taken_over(person, hook):
-    """After the cache is lost, a worker finds the files and decodes no original for them."""
+def test_files_without_a_record_are_adopted(person, hook):
+    """After the cache is lost, no original is decoded."""
     work()
     caches["default"].clear()
     ledger.enqueue(JobTarget("default", "app.Person", str(person.pk), "headshot"), "")
@@ -142,8 +139,7 @@ def test_files_that_nobody_remembers_are_taken_over(person, hook):
     assert {record.state for record in records(person).values()} == {RecordState.CREATED}
 
 
-def test_a_forced_job_makes_all_again(person, hook):
-    """A replaced original's renditions are made again though files of their names are there."""
+def test_a_forced_job_makes_existing_renditions_again(person, hook):
     work()
     target = JobTarget("default", "app.Person", str(person.pk), "headshot")
     ledger.enqueue(target, "", force=True)
@@ -156,8 +152,8 @@ def test_a_forced_job_makes_all_again(person, hook):
 # ---- failures --------------------------------------------------------------------------------
 
 
-def test_a_broken_picture_fails_at_once_with_every_reason(person):
-    """A truncated original is not tried again; the row says of each rendition why."""
+def test_a_damaged_picture_fails_at_once(person):
+    """It is not tried again, and the job has a reason for each rendition."""
     cut_short(person)
 
     work()
@@ -171,7 +167,7 @@ def test_a_broken_picture_fails_at_once_with_every_reason(person):
 
 
 def test_one_rendition_that_fails_stops_no_other(person):
-    """A filter that breaks costs its own rendition only, and the job says which."""
+    """A filter that fails costs its own rendition only."""
     raises(ValueError("no such colour"), once=False)
 
     work()
@@ -184,8 +180,7 @@ def test_one_rendition_that_fails_stops_no_other(person):
     assert set(files()) == planned(person) - {failure["path"]}
 
 
-def test_a_mended_picture_is_made_whole_by_a_retry(person):
-    """After the file is mended, a retry makes what had failed."""
+def test_a_retry_makes_a_repaired_picture(person):
     path = Path(person.headshot.path)
     whole = path.read_bytes()
     cut_short(person)
@@ -199,8 +194,8 @@ def test_a_mended_picture_is_made_whole_by_a_retry(person):
     assert set(files()) == planned(person)
 
 
-def test_an_original_that_comes_late_is_waited_for(person):
-    """A missing original is tried again later, and made when it is there."""
+def test_a_missing_original_is_tried_again_later(person):
+    """Some storages show a new file late."""
     path = Path(person.headshot.path)
     away = path.rename(path.with_suffix(".away"))
 
@@ -217,8 +212,7 @@ def test_an_original_that_comes_late_is_waited_for(person):
     assert not WarmJob.objects.exists()
 
 
-def test_an_original_that_never_comes_is_given_up(person):
-    """After the last attempt the job is failed and says what was missing."""
+def test_a_missing_original_fails_after_the_last_attempt(person):
     Path(person.headshot.path).unlink()
 
     for _ in range(conf.worker_settings().max_attempts):
@@ -229,8 +223,7 @@ def test_an_original_that_never_comes_is_given_up(person):
     assert (job.state, job.attempts, job.kind) == (JobState.FAILED, 4, "missing")
 
 
-def test_a_storage_that_takes_no_file_is_tried_again(person):
-    """A storage that cannot be written to is a reason to wait, not to give up."""
+def test_a_storage_that_cannot_be_written_is_tried_again(person):
     blocker = Path(person.headshot.storage.location) / "__sized__"
     blocker.write_text("a file where a folder should be")
 
@@ -243,8 +236,7 @@ def test_a_storage_that_takes_no_file_is_tried_again(person):
     assert set(files()) == planned(person)
 
 
-def test_what_may_heal_is_tried_again_though_something_else_is_broken(person, hook):
-    """A job with one hopeless rendition still gets its attempts for the others."""
+def test_a_transient_failure_is_tried_again_beside_a_permanent_one(person, hook):
     path = Path(person.headshot.path)
     raises(MemoryError("too large"))
 
@@ -278,8 +270,7 @@ def test_a_job_that_takes_too_long_is_tried_again_and_keeps_what_it_made(person,
     assert {path: files()[path].stat().st_mtime_ns for path in made} == made
 
 
-def test_a_job_that_always_takes_too_long_is_given_up(person):
-    """A picture that is too much for its time ends as failed with that reason."""
+def test_a_job_that_always_takes_too_long_fails(person):
     raises(SoftTimeLimitExceeded(), once=False)
 
     for _ in range(conf.worker_settings().max_attempts):
@@ -291,8 +282,8 @@ def test_a_job_that_always_takes_too_long_is_given_up(person):
     assert "60 s" in job.error
 
 
-def test_a_database_that_fails_in_the_middle_leaves_the_job_to_another_attempt(person):
-    """A lost connection ends the attempt and fails nothing; the job is free again at once."""
+def test_a_lost_database_connection_ends_the_attempt(person):
+    """No rendition fails because of it, and the job is claimable at once."""
 
     def lose_connection(execute, sql, params, many, context):
         raise OperationalError("server closed the connection unexpectedly")
@@ -318,25 +309,8 @@ def test_a_database_that_fails_in_the_middle_leaves_the_job_to_another_attempt(p
     assert set(files()) == planned(person)
 
 
-def test_a_task_whose_process_died_frees_its_job(person):
-    """When Celery says that a process was lost, its job waits a little and is tried again."""
-    job = WarmJob.objects.get()
-    hint = ledger.Hint("default", job.pk, job.generation)
-    assert ledger.claim(hint, task_id="t1", worker="w1", lease_s=90, max_attempts=4)
-
-    ours = current_app.tasks["renditions.warm"]
-    other = current_app.tasks["renditions.sweep"]
-    signals.task_failure.send(sender=other, task_id="t1", exception=WorkerLostError())
-    assert WarmJob.objects.get().state == JobState.WARMING
-    signals.task_failure.send(sender=ours, task_id="t1", exception=ValueError())
-
-    job = WarmJob.objects.annotate(wait=F("due_at") - Now()).get()
-    assert job.state == JobState.QUEUED
-    assert timedelta(seconds=0) < job.wait <= timedelta(seconds=10)
-
-
-def test_a_job_whose_settings_are_wrong_says_so(person, configure):
-    """A key set that is gone ends as failed with that reason, not as a worker that died."""
+def test_a_job_with_an_unknown_key_set_names_it(person, configure):
+    """It does not fail as a worker that died."""
     configure(KEY_SETS={})
 
     for attempt in range(conf.worker_settings().max_attempts + 1):
@@ -357,7 +331,7 @@ def test_a_job_whose_settings_are_wrong_says_so(person, configure):
 
 @given(st.integers(1, 40))
 def test_waits_double_up_to_a_bound(attempt):
-    """Each wait is about twice the one before, 20 % either way, and never above the bound."""
+    """Each wait is twice the one before, +-20 %, up to a limit."""
     wait = worker.backoff_s(attempt)
 
     middle = min(10 * 2 ** (attempt - 1), 900)
@@ -378,8 +352,8 @@ def move_focus(person: Person) -> None:
     again.save()
 
 
-def test_a_focal_point_that_moves_meanwhile_wins(person, django_capture_on_commit_callbacks):
-    """Renditions of the old focal point are taken away again, and the new ones get their turn."""
+def test_a_focal_point_that_moves_during_the_job_wins(person, django_capture_on_commit_callbacks):
+    """Renditions of the old focal point are deleted, and the new ones are made at once."""
     old = planned(person)
     does(lambda: move_focus(person))
 
@@ -396,8 +370,8 @@ def test_a_focal_point_that_moves_meanwhile_wins(person, django_capture_on_commi
     assert not set(records(person)) - planned(person)
 
 
-def test_a_picture_that_is_replaced_meanwhile_wins(person, picture):
-    """Nothing of the old picture is left once the new one is warmed."""
+def test_a_picture_that_is_replaced_during_the_job_wins(person, picture):
+    """Nothing of the old picture is left."""
 
     def replace() -> None:
         again = Person.objects.get(pk=person.pk)
@@ -414,8 +388,8 @@ def test_a_picture_that_is_replaced_meanwhile_wins(person, picture):
     assert all("b-" in path or "b__" in path for path in files())
 
 
-def test_a_picture_that_is_replaced_under_its_name_meanwhile_wins(person, picture):
-    """No rendition of the old content is left under the name that the new content has."""
+def test_a_picture_that_is_replaced_under_its_name_during_the_job_wins(person, picture):
+    """No rendition of the old content is left under the name of the new content."""
 
     def replace() -> None:
         again = Person.objects.get(pk=person.pk)
@@ -427,7 +401,7 @@ def test_a_picture_that_is_replaced_under_its_name_meanwhile_wins(person, pictur
     does(replace)
 
     work()
-    # It was cut from the old content when the new one came.
+    # The hook ran when the new content came, so its rendition of the old one is unwanted.
     assert not any("hook" in path for path in files())
     work()
 
@@ -437,8 +411,7 @@ def test_a_picture_that_is_replaced_under_its_name_meanwhile_wins(person, pictur
         assert small.size == (7, 20)
 
 
-def test_an_instance_that_is_deleted_meanwhile_leaves_nothing(person):
-    """No rendition of a deleted instance's picture is left, and nothing is owed."""
+def test_an_instance_that_is_deleted_during_the_job_leaves_nothing(person):
     does(lambda: Person.objects.get(pk=person.pk).delete())
 
     work()
@@ -448,9 +421,7 @@ def test_an_instance_that_is_deleted_meanwhile_leaves_nothing(person):
     assert records(person) == {}
 
 
-def test_a_picture_that_is_cleared_meanwhile_leaves_nothing(person):
-    """No rendition is left of a picture that was taken away while it was being warmed."""
-
+def test_a_picture_that_is_cleared_during_the_job_leaves_nothing(person):
     def clear() -> None:
         again = Person.objects.get(pk=person.pk)
         again.headshot = ""
@@ -465,8 +436,8 @@ def test_a_picture_that_is_cleared_meanwhile_leaves_nothing(person):
 
 
 @pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), ValueError("broken"), MemoryError()])
-def test_an_attempt_that_fails_after_it_was_overtaken_fails_nothing(person, error):
-    """The failure of an old picture is not that of the new one, which has its turn at once."""
+def test_an_overtaken_attempt_that_fails_does_not_fail_the_new_picture(person, error):
+    """The new picture is worked on at once."""
 
     def move_and_fail() -> None:
         move_focus(person)
@@ -484,8 +455,8 @@ def test_an_attempt_that_fails_after_it_was_overtaken_fails_nothing(person, erro
 
 
 @pytest.mark.parametrize("goes_on", [True, False])
-def test_an_attempt_that_is_cut_off_after_it_was_overtaken_leaves_nothing(person, picture, goes_on):
-    """What it had made under the old name is taken away, whether its instance is there or not."""
+def test_an_overtaken_attempt_that_is_cut_off_leaves_nothing(person, picture, goes_on):
+    """What it made under the old name is deleted, with the instance or without it."""
 
     def overtake_and_fail() -> None:
         again = Person.objects.get(pk=person.pk)
@@ -508,16 +479,15 @@ def test_an_attempt_that_is_cut_off_after_it_was_overtaken_leaves_nothing(person
 # ---- nothing to make -------------------------------------------------------------------------
 
 
-def owe_by_run(person: Person, field: str = "headshot", model: str = "app.Person") -> WarmRun:
+def enqueue_by_run(person: Person, field: str = "headshot", model: str = "app.Person") -> WarmRun:
     WarmJob.objects.all().delete()
     run = WarmRun.objects.create(model_label=model, field_name=field)
     ledger.enqueue_for_run(JobTarget("default", model, str(person.pk), field), "", run)
     return run
 
 
-def test_a_picture_that_was_cleared_unseen_is_counted_as_blank(person):
-    """A row about a picture that is not there any more ends, and its run counts a blank."""
-    run = owe_by_run(person)
+def test_a_picture_that_was_cleared_without_a_signal_is_counted_as_blank(person):
+    run = enqueue_by_run(person)
     Person.objects.update(headshot="")
 
     work()
@@ -526,9 +496,8 @@ def test_a_picture_that_was_cleared_unseen_is_counted_as_blank(person):
     assert (run.blank, run.jobs.count()) == (1, 0)
 
 
-def test_an_instance_that_was_deleted_unseen_is_counted_as_blank(person):
-    """A row about an instance that is not there any more ends, and its run counts a blank."""
-    run = owe_by_run(person)
+def test_an_instance_that_was_deleted_without_a_signal_is_counted_as_blank(person):
+    run = enqueue_by_run(person)
     Person.objects.all()._raw_delete("default")
 
     work()
@@ -541,9 +510,8 @@ def test_an_instance_that_was_deleted_unseen_is_counted_as_blank(person):
     ("model", "field"),
     [("app.Person", "portrait"), ("app.Nobody", "headshot"), ("app.Person", "name")],
 )
-def test_a_field_that_code_no_longer_has_is_owed_nothing(person, model, field):
-    """After a field or a model was removed, the rows that are left of it end."""
-    run = owe_by_run(person, field, model)
+def test_the_jobs_of_a_removed_field_end(person, model, field):
+    run = enqueue_by_run(person, field, model)
 
     work()
 
@@ -551,8 +519,7 @@ def test_a_field_that_code_no_longer_has_is_owed_nothing(person, model, field):
     assert (run.blank, run.jobs.count()) == (1, 0)
 
 
-def test_a_field_that_declares_nothing_any_more_is_owed_nothing(person, monkeypatch):
-    """After `warm` was taken off a field, the rows that are left of it end."""
+def test_the_jobs_of_a_field_that_lost_its_warm_end(person, monkeypatch):
     monkeypatch.setattr(Person._meta.get_field("headshot"), "warm", ())
 
     work()
@@ -565,7 +532,7 @@ def test_a_field_that_declares_nothing_any_more_is_owed_nothing(person, monkeypa
 
 @pytest.fixture
 def newer(settings, monkeypatch):
-    """Return the settings of a newer release, which has a key more, and how to run it."""
+    """Return a context manager: inside it the code is a newer release, with one key more."""
     sets = settings.RENDITIONS["KEY_SETS"]
     more = {**sets, "headshot": [*sets["headshot"], ("wide", "crop__90x30")]}
 
@@ -580,7 +547,7 @@ def newer(settings, monkeypatch):
 
 
 def test_a_worker_of_an_older_release_leaves_the_job_to_a_newer_one(person, newer):
-    """It makes what it knows of, and does not settle what a newer process may owe besides."""
+    """It makes the keys that it knows, and does not settle the job."""
     with newer():
         person.save()
 
@@ -596,8 +563,8 @@ def test_a_worker_of_an_older_release_leaves_the_job_to_a_newer_one(person, newe
     assert not WarmJob.objects.exists()
 
 
-def test_a_worker_of_a_newer_release_ends_what_an_older_one_owes(person, newer):
-    """What it declares is what pages will ask for."""
+def test_a_worker_of_a_newer_release_settles_the_job_of_an_older_one(person, newer):
+    """Pages will ask for what the newer release declares."""
     with newer():
         work()
 
@@ -606,9 +573,9 @@ def test_a_worker_of_a_newer_release_ends_what_an_older_one_owes(person, newer):
 
 
 def test_a_field_that_only_a_newer_release_has_is_left_to_it(person, newer):
-    """A row about a field that this code does not know yet is not taken for a leftover."""
+    """An unknown field is not taken for a removed one."""
     with newer():
-        run = owe_by_run(person, "portrait")
+        run = enqueue_by_run(person, "portrait")
 
     work()
 
@@ -617,10 +584,9 @@ def test_a_field_that_only_a_newer_release_has_is_left_to_it(person, newer):
     assert "app.Person.portrait" in WarmJob.objects.get().error
 
 
-def test_a_job_that_no_worker_understands_fails_and_is_taken_as_it_is_by_a_retry(
+def test_a_job_that_no_worker_understands_fails_and_a_retry_makes_what_is_declared(
     person, newer, configure
 ):
-    """With all attempts used it says why; a retry asks for whatever is declared by now."""
     configure(WORKERS={"MAX_ATTEMPTS": 2})
     with newer():
         person.save()
@@ -637,8 +603,7 @@ def test_a_job_that_no_worker_understands_fails_and_is_taken_as_it_is_by_a_retry
     assert set(files()) == planned(person)
 
 
-def test_a_picture_that_comes_while_a_blank_one_is_settled_has_its_turn(ledger_db, picture):
-    """A worker that found no picture lets go of the row when one was uploaded meanwhile."""
+def test_a_picture_that_is_uploaded_while_a_blank_one_is_settled_is_enqueued(ledger_db, picture):
     person = Person.objects.using(ledger_db).create(name="Ada")
     target = JobTarget(ledger_db, "app.Person", str(person.pk), "headshot")
     hint = ledger.enqueue(target, "")
@@ -648,9 +613,9 @@ def test_a_picture_that_comes_while_a_blank_one_is_settled_has_its_turn(ledger_d
         again.headshot = picture()
         again.save()
 
-    # The first transaction is the claim's, the second is the one that settles.
-    begins = "BEGIN" if ledger_db == "sqlite" else 'UPDATE "rendition_workers_warmjob"'
-    with before_statement(ledger_db, begins, upload, skip=1):
+    # The first transaction is that of the claim, the second settles.
+    statement = "BEGIN" if ledger_db == "sqlite" else 'UPDATE "rendition_workers_warmjob"'
+    with before_statement(ledger_db, statement, upload, skip=1):
         worker.run_job(hint, "t1", "w1")
 
     job = WarmJob.objects.using(ledger_db).get()

@@ -1,4 +1,4 @@
-"""A job takes no more memory than it may, and nobody else is bound by its limit."""
+"""A job uses no more memory than its budget, and its limit binds no other task."""
 
 import sys
 
@@ -20,13 +20,13 @@ def limit() -> tuple[int, int]:
 
 
 def test_a_job_cannot_grow_beyond_its_budget():
-    """What asks for more gets a MemoryError, not the kernel's killer."""
+    """It gets a MemoryError instead of SIGKILL by the kernel."""
     with memory_budget(64), pytest.raises(MemoryError):
         bytearray(256 * MEGABYTE)
 
 
-def test_the_limit_is_put_back():
-    """The next task of this process is not bound by it, whatever became of the job."""
+def test_the_limit_is_restored_after_the_job():
+    """However the job ends."""
     before = limit()
 
     with pytest.raises(ZeroDivisionError), memory_budget(64):  # noqa: PT012
@@ -36,8 +36,7 @@ def test_the_limit_is_put_back():
     assert limit() == before
 
 
-def test_a_lower_limit_stays():
-    """Whoever has set a lower limit for the process keeps it."""
+def test_a_lower_limit_of_the_project_is_kept():
     before = limit()
     lower = 1 << 45
     resource.setrlimit(resource.RLIMIT_AS, (lower, before[1]))
@@ -49,14 +48,13 @@ def test_a_lower_limit_stays():
 
 
 def test_0_is_no_budget():
-    """Then the process may grow as it likes."""
     with memory_budget(0):
         assert len(bytearray(256 * MEGABYTE)) == 256 * MEGABYTE
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_runs_out_of_memory_outside_of_rendering_is_postponed(picture, monkeypatch):
-    """A MemoryError that left the task would take the whole worker with it."""
+    """Celery ends the whole worker on a MemoryError that leaves the task."""
     person = Person.objects.create(headshot=picture())
     job = WarmJob.objects.get(object_pk=str(person.pk))
 

@@ -65,7 +65,7 @@ def _full(chaos: Chaos) -> None:
         for picture in pictures:
             picture.image.ppoi = (0.25, 0.75)
             picture.save()
-        missed = WarmJob.objects.filter(error__contains="No space left on device")
+        missed = WarmJob.objects.filter(detail__contains="No space left on device")
         found = chaos.service.wait(missed.exists, 20, "a job finds the disk full")
         chaos.expect(found, "the reason is a full disk")
         chaos.service.pause(chaos.size(3, 1))
