@@ -1,4 +1,4 @@
-"""The answers of `image.crop["400x400"]` and `image.filters.invert`."""
+"""The objects behind `image.crop["400x400"]` and `image.filters.invert`."""
 
 from dataclasses import dataclass
 from typing import Any, NoReturn, Self
@@ -18,33 +18,33 @@ from .storage import delete_file, storage_label
 
 
 class MalformedSizedImageKey(Exception):
-    """The text in the brackets is not `WIDTHxHEIGHT`."""
+    """The text in brackets is not `WIDTHxHEIGHT`."""
 
 
 class InvalidFilter(Exception):
-    """No filter has that name."""
+    """No filter has this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture whose renditions can be asked for, or the lack of one."""
+    """The picture that an accessor works on."""
 
     storage: Storage
-    original: Original | None  # None: there is no picture
+    original: Original | None  # None: the field is empty and has no placeholder
     create_on_demand: bool
 
     @classmethod
     def at(cls, path: str | None, storage: Storage, create_on_demand: bool, ppoi: PPOI) -> Self:
-        """Return the picture at `path`, of whatever model."""
+        """Return the picture at `path`, which need not belong to a model."""
         original = Original("", storage_label(storage), path, FocalPoint(*ppoi)) if path else None
         return cls(storage, original, create_on_demand)
 
 
 class RenditionFile:
-    """One rendition of one picture: `name` and `url`, both empty where there is no picture.
+    """One rendition of one picture: its `name` and `url`, both empty if there is no picture.
 
-    Where renditions are created on demand, asking for `name` or `url` makes it. A rendition that
-    cannot be made never breaks a page: its failure is recorded.
+    If renditions are created on demand, the first access to `name` or `url` makes the file. A
+    failure is recorded and never breaks a page.
     """
 
     def __init__(self, picture: Picture, key: RenditionKey) -> None:
@@ -52,49 +52,49 @@ class RenditionFile:
         self._picture = picture
         self._key = key
         self._plan = plan_key(picture.original, key, conf.style(key)) if picture.original else None
-        self._was_asked_for = not picture.create_on_demand
+        self._may_create = picture.create_on_demand
 
     @property
     def name(self) -> str:
         """Path on the storage."""
-        plan = self._made_plan()
+        plan = self._plan_after_creation()
         return plan.path if plan else ""
 
     @property
     def url(self) -> str:
-        """Address for a browser. It asks the storage only to name the address."""
-        plan = self._made_plan()
-        return self.storage.url(plan.path) if plan else _url_of_none(self._key.size)
+        """URL for a browser. Without creation on demand, it costs no call to storage or cache."""
+        plan = self._plan_after_creation()
+        return self.storage.url(plan.path) if plan else _placeholder_url(self._key.size)
 
     def delete(self) -> None:
-        """Delete the file and forget its record."""
+        """Delete the file and its record."""
         if self._plan:
-            # It stays deleted: asking this object for its name must not make it again.
-            self._was_asked_for = True
+            # The next access to `name` must not create the file again.
+            self._may_create = False
             delete_file(self.storage, self._plan.path)
             self.clear_cache()
 
     def clear_cache(self) -> None:
-        """Forget the record of the rendition; the file stays."""
+        """Delete the record of the rendition; the file stays."""
         if self._plan:
             project_recorder().delete(self._plan.storage, [self._plan.path])
 
     def __str__(self) -> str:
         return self.url
 
-    def _made_plan(self) -> RenditionPlan | None:
-        """Return the plan, after it was carried out if renditions are created on demand."""
-        if self._plan and not self._was_asked_for:
-            self._was_asked_for = True
+    def _plan_after_creation(self) -> RenditionPlan | None:
+        """Return the plan, and make the rendition first if this is allowed and not done yet."""
+        if self._plan and self._may_create:
+            self._may_create = False
             if may_try_now(self._plan):
                 warm(self.storage, [self._plan])
         return self._plan
 
 
 class Sizes:
-    """A sizer of one picture: `image.crop["400x400"]`, in a template `image.crop.400x400`.
+    """The renditions of one sizer: `image.crop["400x400"]`, in a template `image.crop.400x400`.
 
-    A size may end in an output format, as in a rendition key: `image.crop.400x400__webp`.
+    A size may end in an output format: `image.crop["400x400__webp"]`.
     """
 
     def __init__(self, picture: Picture, sizer: str, filter_name: str | None = None) -> None:
@@ -103,12 +103,12 @@ class Sizes:
         self._filter = filter_name
 
     def __getitem__(self, text: str) -> RenditionFile:
-        written, separator, output = str(text).partition(SEPARATOR)
-        size = parse_size(written)
+        size_text, separator, output = str(text).partition(SEPARATOR)
+        size = parse_size(size_text)
         if not size or bool(separator) != bool(output):
             raise MalformedSizedImageKey(
-                f"{text!r} is not a size for {self._sizer!r}. Write 'WIDTHxHEIGHT' in whole "
-                "pixels, for example '400x300', or '400x300__webp' for another format."
+                f"{text!r} is not a size for {self._sizer!r}. Write the width and height in whole "
+                "pixels, such as '400x300', or '400x300__webp' for another format."
             )
         key = RenditionKey(self._sizer, size, self._filter, output or None)
         check_names([key])
@@ -119,7 +119,7 @@ class Sizes:
 
 
 class FilteredFile(RenditionFile):
-    """A picture filtered at full size, and the way to its sizes: `.crop["400x400"]`."""
+    """A filtered picture at full size. Its sizers give smaller ones: `.crop["400x400"]`."""
 
     def __init__(self, picture: Picture, filter_name: str) -> None:
         super().__init__(picture, RenditionKey(filter=filter_name))
@@ -139,7 +139,8 @@ class Filters:
 
     def __getitem__(self, name: str) -> FilteredFile:
         if not registry.has_filter(name):
-            raise InvalidFilter(f"No filter is named {name!r}.")
+            known = ", ".join(registry.filter_classes)
+            raise InvalidFilter(f"No filter is named {name!r}. Known: {known}.")
         return FilteredFile(self._picture, name)
 
     def __getattr__(self, name: str) -> FilteredFile:
@@ -149,13 +150,13 @@ class Filters:
 
 
 def sizes_of(picture: Picture, sizer: str, filter_name: str | None = None) -> Any:
-    """Return what `image.<sizer>` is.
+    """Return the value of `image.<sizer>`.
 
     Raises:
-        NotRegistered: no sizer has that name.
+        NotRegistered: no sizer has this name.
     """
     return registry.sizer(sizer).accessor(Sizes(picture, sizer, filter_name))
 
 
-def _url_of_none(size: Size | None) -> str:
+def _placeholder_url(size: Size | None) -> str:
     return f"http://placehold.it/{size}" if size and conf.rendition_settings().placeholdit else ""

@@ -1,4 +1,4 @@
-"""Model fields."""
+"""The model fields `VersatileImageField` and `PPOIField`."""
 
 import logging
 import posixpath
@@ -35,10 +35,10 @@ class VersatileImageField(models.ImageField):
     """An image field whose pictures have renditions.
 
     Args:
-        ppoi_field: Name of the PPOIField beside it; without one every crop is centred.
-        placeholder_image: What is shown where there is no picture, in all its renditions.
-        warm: Names of the rendition key sets to make after a save, one or several. It says how
-            the picture is served, not what is stored: changing it needs no migration.
+        ppoi_field: Name of a PPOIField of the same model; without it every crop is centred.
+        placeholder_image: Shown instead of an empty picture; it has all the renditions, too.
+        warm: Name or names of the rendition key sets to make after a save. It changes no column,
+            so a change needs no migration.
     """
 
     attr_class = VersatileImageFieldFile
@@ -72,14 +72,14 @@ class VersatileImageField(models.ImageField):
 
     @property
     def label(self) -> str:
-        """`app.Model.field`."""
+        """The text `app.Model.field`, which names the field in records, checks and commands."""
         return f"{self.model._meta.label}.{self.name}"
 
     def declared_key_set(self, names: Iterable[str] | None = None) -> RenditionKeySet:
-        """Return the union of the sets called `names`, by default of those made after a save.
+        """Return the union of the key sets `names`; None: the sets in `warm`.
 
         Raises:
-            ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: as `manage.py check` reports.
+            ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: `manage.py check` reports it.
         """
         keys = (
             key
@@ -90,29 +90,29 @@ class VersatileImageField(models.ImageField):
 
     @property
     def placeholder_image_name(self) -> str | None:
-        """Path of the placeholder on the field's storage; None where there is none."""
+        """Path of the placeholder on the field's storage; None: the field has no placeholder."""
         if self.placeholder_image is None:
             return None
         return placeholder_path(self.placeholder_image.placeholder_name, conf.layout())
 
     @property
     def placeholder(self) -> Original | None:
-        """The placeholder as plans see it: always centred."""
+        """The original that the renditions of the placeholder are made from; always centred."""
         name = self.placeholder_image_name
         return Original(self.label, storage_label(self.storage), name, CENTRE) if name else None
 
     def publish_placeholder(self) -> bool:
-        """Put the placeholder on the field's storage; whether it was put there just now."""
+        """Write the placeholder to the field's storage; return whether it was written now."""
         if not self.placeholder_image or not self.placeholder_image_name:
             return False
         return publish_once(self.placeholder_image, self.storage, self.placeholder_image_name)
 
     def process_placeholder_image(self) -> None:
-        """Put the placeholder on the field's storage, under the name that old code calls."""
+        """The old package's name for `publish_placeholder`."""
         self.publish_placeholder()
 
     def warm_placeholder(self, key_set: RenditionKeySet, *, force: bool = False) -> WarmReport:
-        """Make the placeholder's renditions."""
+        """Make the renditions of the placeholder."""
         self.publish_placeholder()
         if self.placeholder is None:
             return WarmReport()
@@ -120,7 +120,7 @@ class VersatileImageField(models.ImageField):
         return warm(self.storage, plans, force=force)
 
     def generate_filename(self, instance: models.Model, filename: Any) -> str:
-        """Return a name that has room for its renditions, which are no other picture's."""
+        """Return a name whose renditions fit the file system and collide with no other picture."""
         name = shortened(super().generate_filename(instance, filename))
         other = colliding_name(name)
         if other is None or not self.storage.exists(other):
@@ -131,16 +131,16 @@ class VersatileImageField(models.ImageField):
     def update_dimension_fields(
         self, instance: models.Model, force: bool = False, *args: Any, **kwargs: Any
     ) -> None:
-        """Keep the sides beside the picture; a missing file breaks no page, and leaves them."""
+        """Set the width and height fields. If the file is missing, they keep their values."""
         try:
             super().update_dimension_fields(instance, force, *args, **kwargs)
         except OSError as error:
-            logger.warning("The sides of a picture of %s are unknown: %s", self.label, error)
+            logger.warning("%s: the size of a picture cannot be read: %s", self.label, error)
 
     def save_form_data(self, instance: models.Model, data: Any) -> None:
-        """Take what a form sent: a file, or `(file, ppoi)`.
+        """Assign the cleaned data of a form field: a file, or `(file, ppoi)`.
 
-        A file of None stays as it is, one of False or an empty text is taken away.
+        A file of None leaves the picture as it is. False or an empty text clears it.
         """
         if not isinstance(data, tuple):
             super().save_form_data(instance, data)
@@ -152,38 +152,38 @@ class VersatileImageField(models.ImageField):
             setattr(instance, self.ppoi_field, ppoi)
 
     def formfield(self, **kwargs: Any) -> Any:
-        """Return a form field; with a PPOI field beside, one that sets the point, too."""
+        """Return a form field. With a PPOI field, it also sets the focal point."""
         if not self.ppoi_field:
             return super().formfield(**{"form_class": VersatileImageFormField, **kwargs})
         if kwargs.get("widget") is AdminFileWidget:
-            # The admin's default for image fields, not a wish of the project's.
+            # This is the default of the admin for image fields, and not a choice of the project.
             del kwargs["widget"]
         defaults = {"form_class": SizedImageCenterpointClickDjangoAdminField, **kwargs}
-        made = super().formfield(**defaults)
-        if made is not None and isinstance(made.widget, VersatileImagePPOIClickWidget):
-            made.widget.show_crops_of(self.declared_key_set())
-        return made
+        form_field = super().formfield(**defaults)
+        if form_field is not None and isinstance(form_field.widget, VersatileImagePPOIClickWidget):
+            form_field.widget.show_crops_of(self.declared_key_set())
+        return form_field
 
     def pre_save(self, model_instance: models.Model, add: bool) -> VersatileImageFieldFile:
-        """Commit the file; what belongs to a picture goes where there is none."""
-        # Django calls it once or twice for one save: what is done here may be done again.
+        """Commit the file. For an empty picture, publish the placeholder and clear the PPOI."""
+        # Django may call it twice for one save, so all of it can be repeated.
         file: VersatileImageFieldFile = super().pre_save(model_instance, add)
         if not file:
-            # Pages that may cost nothing will show it, so it is put there now.
+            # Pages will show the placeholder, and they may not be allowed to create it.
             if self.publish_placeholder():
                 self.warm_placeholder(self.declared_key_set())
             if self.ppoi_field:
-                # A focal point belongs to a picture: the next one starts at the centre.
+                # A focal point belongs to one picture: the next one starts at the centre.
                 setattr(model_instance, self.ppoi_field, None)
         return file
 
 
 class _StoredPPOI(tuple[float, float]):
-    """A focal point as a column held it, which is never rounded: files are named by it."""
+    """A focal point from a column. It is never rounded, because file names contain its text."""
 
 
 class _PPOIAttribute(DeferredAttribute):
-    """Keeps the instance's value a tuple, whatever is assigned."""
+    """Converts each assigned value to a tuple."""
 
     field: "PPOIField"
 
@@ -194,7 +194,7 @@ class _PPOIAttribute(DeferredAttribute):
 class PPOIField(models.CharField):  # type: ignore[type-arg]
     """The focal point of a picture: a tuple (x, y) in Python, `0.5x0.5` in the database.
 
-    Set it on the picture (`person.headshot.ppoi`) or on the instance: it is one value.
+    `person.headshot.ppoi` and the attribute of the instance are one value; set either of them.
     """
 
     description = _("Focal point of an image")
@@ -203,15 +203,15 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["default"] = ppoi_text(parse_ppoi(kwargs.get("default", CENTRE_TEXT)))
         kwargs.setdefault("max_length", 20)
-        # Set through the image's form field, not by a field of its own.
+        # The form field of the image sets it, so it needs no form field of its own.
         kwargs["editable"] = False
         super().__init__(*args, **kwargs)
         self.validators = [*self.validators, validate_ppoi]  # type: ignore[list-item]
 
     def from_db_value(self, value: str | None, *args: Any) -> PPOI:
-        """Return the tuple; NULL, an empty text, and one that is no focal point are the centre.
+        """Return the tuple; NULL, an empty text and an invalid text give the centre.
 
-        A row that something else has written must not keep others from being read.
+        Other code can write to the column, and one bad row must not break a whole queryset.
         """
         try:
             return _StoredPPOI(parse_ppoi(value or CENTRE_TEXT))
@@ -220,7 +220,7 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
             return CENTRE_PPOI
 
     def to_python(self, value: Any) -> PPOI:
-        """Return the tuple; one that was not read from a column is rounded to what that holds.
+        """Return the tuple. A new value is rounded until its text fits the column.
 
         Raises:
             ValidationError: code `invalid_ppoi`.
@@ -230,14 +230,12 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
         point = parse_ppoi(CENTRE_PPOI if value is None else value)
         if self.max_length is None or len(ppoi_text(point)) <= self.max_length:
             return point
-        # "0." stands twice, and an "x" between.
+        # The text also holds "0." twice, and one "x".
         digits = (self.max_length - 5) // 2
         return round(point[0], digits), round(point[1], digits)
 
     def get_prep_value(self, value: Any) -> Any:
-        """Return the text that the database holds."""
         return ppoi_text(value) if isinstance(value, tuple) else value
 
     def value_to_string(self, obj: models.Model) -> str:
-        """Return the text that a fixture holds."""
         return str(self.get_prep_value(self.value_from_object(obj)))

@@ -1,4 +1,4 @@
-"""The value of a VersatileImageField on an instance."""
+"""The value of a VersatileImageField on a model instance."""
 
 import posixpath
 import re
@@ -21,7 +21,7 @@ from .planning.registry import registry
 from .ppoi import CENTRE_PPOI, PPOI, parse_ppoi
 from .storage import storage_label
 
-# Old code puts the mix-in before a field file of its own.
+# Old code combines the mix-in with its own field file, so the mix-in has no base class at run time.
 if TYPE_CHECKING:
     Base = ImageFieldFile
 else:
@@ -41,7 +41,7 @@ class StoredName(str):
 
 
 class PictureField(Protocol):
-    """What a picture asks of its model field."""
+    """The part of the model field that a picture uses."""
 
     name: str
     attname: str
@@ -65,21 +65,20 @@ class PictureField(Protocol):
 
 
 class VersatileImageMixIn(Base):
-    """For subclasses of ImageFieldFile.
+    """A mix-in for subclasses of ImageFieldFile.
 
-    `image.crop["400x400"]`, `image.thumbnail[...]` and every registered sizer;
-    `image.filters.invert` and every registered filter, sized or not.
+    Every registered sizer is an attribute: `image.crop["400x400"]`. Every registered filter is an
+    attribute of `filters`: `image.filters.invert`, `image.filters.invert.crop["400x400"]`.
     """
 
     field: PictureField  # type: ignore[assignment]
     storage: Storage
 
-    # Whether content went to storage, or a name came from anywhere but the column, since a save of
-    # the field was last committed.
-    has_new_content = False
-    was_assigned = False
+    # Both are reset when a save of the field is committed.
+    has_new_content = False  # content was written to the storage
+    was_assigned = False  # the name did not come from the column
     _ppoi_value: PPOI = CENTRE_PPOI
-    _create_on_demand: bool | None = None  # None: as the settings say
+    _create_on_demand: bool | None = None  # None: the setting ON_DEMAND decides
 
     def __init__(self, instance: models.Model, field: Any, name: str | None) -> None:
         # As plain text, so that `other.image = image.name` is an assignment.
@@ -88,10 +87,10 @@ class VersatileImageMixIn(Base):
 
     @property
     def url(self) -> str:
-        """Where a browser finds the picture; where there is none, the field's placeholder.
+        """URL of the picture; of the placeholder if the field is empty.
 
         Raises:
-            ValueError: there is neither.
+            ValueError: the field is empty and has no placeholder.
         """
         placeholder = None if self.name else self.field.placeholder_image_name
         if placeholder is None:
@@ -104,7 +103,7 @@ class VersatileImageMixIn(Base):
     def ppoi(self) -> PPOI:
         """The focal point: shares of the width and the height from the top left, 0-1.
 
-        Where the field has a PPOI field, the value of that on the instance and nothing else.
+        If the field has a PPOI field, this is always the value of that field on the instance.
         """
         if self.field.ppoi_field:
             point: PPOI = getattr(self.instance, self.field.ppoi_field)
@@ -120,7 +119,7 @@ class VersatileImageMixIn(Base):
 
     @property
     def create_on_demand(self) -> bool:
-        """Whether asking for a rendition makes it; as the settings say unless set here."""
+        """Whether an access to a URL makes the rendition. The default is the setting ON_DEMAND."""
         if self._create_on_demand is None:
             return conf.rendition_settings().on_demand
         return self._create_on_demand
@@ -142,22 +141,22 @@ class VersatileImageMixIn(Base):
         return sizes_of(self.picture, name)
 
     def rendition(self, key: RenditionKey) -> RenditionFile:
-        """Return one rendition by its key, made by now where renditions are made on demand."""
+        """Return one rendition. An access to its URL may make the file: see `RenditionFile`."""
         return RenditionFile(self.picture, key)
 
     def urls(self, key_set: RenditionKeySet) -> dict[str, str]:
-        """Return the URLs of `key_set` by name, in its order; `{}` where there is no picture."""
+        """Return the URLs of `key_set` by name, in its order; `{}` if there is no picture."""
         if not self.picture.original:
             return {}
         return {name: self.url_of(key) for name, key in key_set}
 
     def url_of(self, key: RenditionKey) -> str:
-        """Return the URL of one rendition, or of the original."""
+        """Return the URL of one rendition, or of the original for the key `url`."""
         return str(self.url if key.is_original else self.rendition(key).url)
 
     @property
     def original(self) -> Original:
-        """This picture as plans see it."""
+        """This picture, as a value for plans."""
         return Original(
             field=self.field.label,
             storage=storage_label(self.storage),
@@ -174,25 +173,28 @@ class VersatileImageMixIn(Base):
 
     @property
     def placeholder(self) -> Original | None:
-        """The picture that stands in for an empty one, if the field has one."""
+        """The placeholder of the field, if it has one."""
         return self.field.placeholder
 
     @property
     def picture(self) -> Picture:
-        """What is shown: the picture, else the placeholder, else nothing."""
+        """The picture to show: this one, or the placeholder if the field is empty."""
         shown = self.original if self.name else self.placeholder
         if shown and not self.name and self.create_on_demand:
             self.field.publish_placeholder()
         return Picture(self.storage, shown, self.create_on_demand)
 
     def plan(self, key: RenditionKey) -> RenditionPlan:
-        """Return the plan of one rendition; touches neither storage nor cache."""
+        """Return the plan of one rendition, without a call to the storage or the cache."""
         return plan_key(self.original, key, conf.style(key))
 
     def plans(self, key_set: RenditionKeySet | None = None) -> tuple[RenditionPlan, ...]:
-        """Return the plans of a key set, by default of all that the field declares to warm.
+        """Return the plans of a key set, without a call to the storage or the cache.
 
-        Empty for an empty field. Touches neither storage nor cache.
+        An empty field has no plans.
+
+        Args:
+            key_set: None: all key sets in `warm`.
         """
         if not self.name:
             return ()
@@ -200,63 +202,63 @@ class VersatileImageMixIn(Base):
         return plan_key_set(self.original, wanted, conf.style)
 
     def save(self, name: str, content: "File[Any]", save: bool = True) -> None:
-        """Put `content` on the storage; renditions of older content under the name are stale."""
+        """Write `content` to the storage, and note that existing renditions are stale now."""
         super().save(name, content, save=False)
-        # Django leaves the bare name on the instance and makes a new file of it: that one is asked.
+        # Django has put the bare name on the instance, so the next access makes a new file object.
         current: VersatileImageMixIn = getattr(self.instance, self.field.attname)
         current.has_new_content = True
         if save:
             self.instance.save()
 
     def note_committed(self) -> None:
-        """Remember that the database has what the instance has."""
+        """Reset the flags: the database has the values of the instance."""
         self.has_new_content = self.was_assigned = False
 
     def delete_sized_images(self) -> None:
-        """Take all sized renditions of this picture away; the filtered and sized ones stay."""
+        """Delete all renditions of this picture that are sized and not filtered."""
         if self.name:
             removal.delete_sized(self.storage, self.original)
 
     def delete_filtered_images(self) -> None:
-        """Take all filtered renditions of this picture away; the sized ones stay."""
+        """Delete all renditions of this picture that are filtered and not sized."""
         if self.name:
             removal.delete_filtered(self.storage, self.original)
 
     def delete_filtered_sized_images(self) -> None:
-        """Take all renditions of this picture away that are filtered and sized."""
+        """Delete all renditions of this picture that are filtered and sized."""
         if self.name:
             removal.delete_filtered_sized(self.storage, self.original)
 
     def delete_all_created_images(self) -> None:
-        """Take all renditions of this picture away, whichever way they were asked for."""
+        """Delete all renditions of this picture."""
         self.delete_filtered_images()
         self.delete_sized_images()
         self.delete_filtered_sized_images()
 
     def delete_matching_files_from_storage(self, root_folder: str, regex: re.Pattern[str]) -> None:
-        """Take away what lies in `root_folder` under this picture's name and a tag.
+        """Delete the files in `root_folder` that are named after this picture, plus a tag.
 
         Args:
-            regex: Matches the start of what stands between the name and its extension.
+            regex: Matches the start of the tag, which is between the stem and the extension.
         """
         if self.name:
             removal.delete_tagged(self.storage, self.name, root_folder, regex)
 
     def get_sized_root_folder(self) -> str:
-        """Return the folder that sized renditions of this picture lie in, and a slash."""
+        """Return the folder of the sized renditions of this picture, with a final slash."""
         return posixpath.join(removal.sized_folder(self.name or ""), "")
 
     def get_filtered_root_folder(self) -> str:
-        """Return the folder that filtered renditions of this picture lie in, and a slash."""
+        """Return the folder of the filtered renditions of this picture, with a final slash."""
         return posixpath.join(removal.filtered_folder(self.name or ""), "")
 
     def get_filtered_sized_root_folder(self) -> str:
-        """Return the folder that filtered and sized renditions of this picture lie in."""
+        """Return the folder of the filtered and sized renditions, without a final slash."""
         return removal.filtered_sized_folder(self.name or "")
 
 
 class VersatileImageFieldFile(VersatileImageMixIn, ImageFieldFile):
-    """A picture with a focal point, and the way to its renditions."""
+    """A picture with a focal point and renditions."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -267,24 +269,24 @@ class VersatileImageFieldFile(VersatileImageMixIn, ImageFieldFile):
 
 
 class VersatileImageFileDescriptor(ImageFileDescriptor):
-    """Notes what is assigned; a focal point comes with its picture and goes when that goes."""
+    """Notes each assignment, and copies or clears the focal point together with the picture."""
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         if isinstance(value, FieldFile) and not isinstance(value, VersatileImageMixIn):
-            # Of a field of another kind: its name, or the file that it has not saved yet.
+            # The value of another kind of field: use its name, or its file if it is not saved yet.
             value = value.name if value._committed else File(value.file, value.name)  # type: ignore[attr-defined]  # noqa: SLF001
-        had_one = bool(instance.__dict__.get(self.field.attname))
-        point = _point_of(value)
-        super().__set__(instance, value)
         if isinstance(value, StoredName) and not instance._state.adding:
-            # The row is loaded already, so this comes from `values_list` or the like.
+            # The row is loaded already, so this name is from `values_list` or the like.
             value = str(value)
         if isinstance(value, VersatileImageMixIn) and not _is_of_row(value, instance):
-            # Its name was loaded for another row.
+            # The name was loaded for another row.
             value.was_assigned = True
+        had_picture = bool(instance.__dict__.get(self.field.attname))
+        ppoi = _ppoi_of(value)
+        super().__set__(instance, value)
         ppoi_field: str | None = getattr(self.field, "ppoi_field", None)
-        if ppoi_field and (point or (had_one and not value)):
-            setattr(instance, ppoi_field, point)
+        if ppoi_field and (ppoi or (had_picture and not value)):
+            setattr(instance, ppoi_field, ppoi)
 
 
 def _is_of_row(value: VersatileImageMixIn, row: models.Model) -> bool:
@@ -293,10 +295,10 @@ def _is_of_row(value: VersatileImageMixIn, row: models.Model) -> bool:
     return other is row or (other is not None and other.pk is not None and other == row)
 
 
-def _point_of(value: object) -> PPOI | None:
-    """Return the focal point that a picture of some row has; None where it is not loaded."""
+def _ppoi_of(value: object) -> PPOI | None:
+    """Return the focal point of a picture; None if it has none or it is not loaded."""
     if not value or not isinstance(value, VersatileImageMixIn):
         return None
-    # One that was pickled may have come back without them.
+    # An unpickled field file may lack both.
     field, row = vars(value).get("field"), vars(value).get("instance")
     return vars(row).get(field.ppoi_field) if field and row else None

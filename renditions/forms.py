@@ -1,4 +1,4 @@
-"""Form fields: a file and its focal point, as `(file, ppoi)`."""
+"""Form fields for a picture, and for a picture with its focal point."""
 
 from typing import Any, BinaryIO, cast
 
@@ -19,7 +19,7 @@ from .widgets import (
     VersatileImagePPOIClickWidget,
 )
 
-# What the file part of a form's answer says besides a new file.
+# Values of the file in the cleaned data `(file, ppoi)`, besides a new file.
 UNCHANGED = None
 CLEARED = False
 
@@ -28,7 +28,7 @@ def refusal_text(error: RenditionError) -> str:
     """Return, for the person who uploads, why a picture is not accepted, in their language."""
     headline = gettext(error.headline)
     if not isinstance(error, SourceRefused):
-        return headline  # the detail holds the words of a decoder or of a storage
+        return headline  # the detail has the words of a decoder or a storage, in English
     values = {
         name: number_format(value, force_grouping=True) if isinstance(value, int) else value
         for name, value in error.detail_values.items()
@@ -37,12 +37,12 @@ def refusal_text(error: RenditionError) -> str:
 
 
 class VersatileImageFormField(forms.ImageField):
-    """An uploaded picture, refused with the reason if no rendition could be made of it."""
+    """Accepts an upload only if renditions can be made from it; the error gives the reason."""
 
     def to_python(self, data: Any) -> Any:
-        """Return the file; its content, not its name, says what it is."""
+        """Return the file. Its content decides whether it is a picture, and not its name."""
         if data is not None and hasattr(data, "open"):
-            # Checked before, it is at its end.
+            # Another validation has read it to its end.
             data.open()
         file = forms.FileField.to_python(self, data)
         if file is None:
@@ -56,22 +56,21 @@ class VersatileImageFormField(forms.ImageField):
 
 
 class SizedImageCenterpointMixIn:
-    """For a MultiValueField: its cleaned data is `(file, ppoi)`."""
+    """For a MultiValueField with the cleaned data `(file, ppoi)`."""
 
     def compress(self, data_list: Any) -> Any:
-        """Return the two answers as one value."""
         return tuple(data_list)
 
 
 class VersatileImagePPOIClickField(SizedImageCenterpointMixIn, forms.MultiValueField):
-    """A picture and the point in it that every crop keeps.
+    """A picture and its focal point.
 
-    Cleaned data is `(file, ppoi)`: the file is None where it stays as it is and False where it is
-    taken away, the point is a text like `0.25x0.75` or None.
+    The cleaned data is `(file, ppoi)`. The file is None if it is unchanged, and False if it is
+    cleared. The focal point is a text like `0.25x0.75`, or None.
     """
 
     widget: type[Widget] = VersatileImagePPOIClickWidget
-    # A form that asks for no picture need not satisfy a model that does.
+    # So an optional form field is valid for a model field that is required.
     empty_values = [*forms.Field.empty_values, (None, None)]
 
     def __init__(
@@ -81,10 +80,10 @@ class VersatileImagePPOIClickField(SizedImageCenterpointMixIn, forms.MultiValueF
         required: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        """Take a form field's arguments.
+        """Take the arguments of a form field.
 
         Args:
-            required: By default, in the form of a model, what the model says.
+            required: None: in a ModelForm the model field decides, in other forms it is True.
         """
         fields = (
             VersatileImageFormField(label=gettext_lazy("Image"), max_length=max_length),
@@ -99,11 +98,11 @@ class VersatileImagePPOIClickField(SizedImageCenterpointMixIn, forms.MultiValueF
         self._initial_ppoi = CENTRE_TEXT
 
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> BoundField:
-        """Return the field in `form`; that there is a picture already decides what is required."""
+        """Return the field in `form`, and remember the picture that the form starts with."""
         if self._is_required_by_default and _may_be_blank(form, field_name):
             self.required = self.widget.is_required = self.fields[0].required = False
         self._initial = form.get_initial_for_field(self, field_name)
-        # Now, before the form writes what was sent to the instance.
+        # Read now, because the form writes the new values to the instance later.
         self._initial_ppoi = ppoi_text(self._initial.ppoi) if self._initial else CENTRE_TEXT
         return super().get_bound_field(form, field_name)
 
@@ -111,8 +110,8 @@ class VersatileImagePPOIClickField(SizedImageCenterpointMixIn, forms.MultiValueF
         """Return `(file, ppoi)`.
 
         Raises:
-            ValidationError: no picture where one is required, or a file that is none, or a text
-                that is no focal point.
+            ValidationError: a required picture is missing, or the file is not accepted, or the
+                text is not a focal point.
         """
         file, ppoi = self._parts(value)
         self.fields[0].required = self.required
@@ -122,16 +121,16 @@ class VersatileImagePPOIClickField(SizedImageCenterpointMixIn, forms.MultiValueF
         return self.compress([cleaned, ppoi_text(parse_ppoi(ppoi)) if ppoi else None])
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what the form shows when it comes back with an error.
+        """Return the values to show in a form with errors.
 
-        A browser does not send a chosen file twice, so the picture is the one before; the point
-        stays where it was put, unless it was a point in the file that is gone.
+        A browser does not send a chosen file again, so the form shows the initial picture. It
+        shows the new focal point, unless that belongs to the lost file.
         """
         file, ppoi = self._parts(data)
         return [initial, self._initial_ppoi if file else ppoi or self._initial_ppoi]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Whether a file was sent or taken away, or the point moved; opens no file."""
+        """Whether the file or the focal point has changed. No file is opened."""
         if self.disabled:
             return False
         file, ppoi = self._parts(data)
@@ -141,18 +140,18 @@ class VersatileImagePPOIClickField(SizedImageCenterpointMixIn, forms.MultiValueF
         if not isinstance(value, list | tuple):
             value = cast("MultiWidget", self.widget).decompress(value)
         file, ppoi = value
-        # A disabled field is given its initial value as data.
+        # Django gives a disabled field its initial value as data.
         return (None if file is self._initial else file), ppoi or None
 
 
 class SizedImageCenterpointClickDjangoAdminField(VersatileImagePPOIClickField):
-    """The same, as the admin shows it."""
+    """The field in the style of the admin."""
 
     widget: type[Widget] = SizedImageCenterpointClickDjangoAdminWidget
 
 
 class SizedImageCenterpointClickBootstrap3Field(SizedImageCenterpointClickDjangoAdminField):
-    """The same, on a Bootstrap 3 page."""
+    """The field in the style of a Bootstrap 3 page."""
 
     widget = SizedImageCenterpointClickBootstrap3Widget
 

@@ -1,4 +1,4 @@
-"""The synchronous warmer: make renditions here and now, for an instance or a queryset."""
+"""The synchronous warmer: make renditions in this process, for an instance or a queryset."""
 
 import sys
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ CHUNK_ROWS = 500
 
 
 def cli_progress_bar(start: int, end: int, bar_length: int = 50, out: TextIO | None = None) -> None:
-    """Draw `[#####-----] 10/20 (50%)` over the line drawn before.
+    """Draw `[#####-----] 10/20 (50%)` over the current line.
 
     Args:
-        start: How many are done.
-        end: How many there are; 0 is drawn as all done.
-        bar_length: Width of the bar in characters.
-        out: Where to; standard output by default.
+        start: Number of finished items.
+        end: Number of all items; 0 is drawn as 100 %.
+        bar_length: Width of the bar, in characters.
+        out: None: standard output.
     """
     out = out or sys.stdout
     share = start / end if end else 1.0
@@ -33,19 +33,19 @@ def cli_progress_bar(start: int, end: int, bar_length: int = 50, out: TextIO | N
 
 
 class VersatileImageFieldWarmer:
-    """Makes the renditions of a key set for one instance or for each of a queryset.
+    """Makes the renditions of a key set, for one instance or for each instance of a queryset.
 
     Args:
-        instance_or_queryset: A model instance or a QuerySet (not a manager, not a list). A
-            queryset is walked in constant memory.
-        rendition_key_set: The name of a set in settings, or (name, rendition key) pairs.
-        image_attr: The image field, across foreign keys where dotted: `profile.headshot`.
+        instance_or_queryset: A model instance or a QuerySet, not a manager or a list. A queryset
+            is read in chunks, in constant memory.
+        rendition_key_set: The name of a set in the settings, or (name, rendition key) pairs.
+        image_attr: The image field. A dotted name follows foreign keys: `profile.headshot`.
         verbose: Draw a progress bar on standard output.
-        force: Make renditions again that are there.
+        force: Render existing renditions again.
 
     Raises:
-        ValueError: neither an instance nor a QuerySet.
-        ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: a key set that is none.
+        ValueError: the first argument is neither an instance nor a QuerySet.
+        ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: the key set is unknown or wrong.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class VersatileImageFieldWarmer:
                 f"{type(instance_or_queryset).__name__}. Pass Model.objects.all(), "
                 "not a manager or a list."
             )
-        self.subject = instance_or_queryset
+        self.instance_or_queryset = instance_or_queryset
         self.key_set: RenditionKeySet = (
             conf.key_set(rendition_key_set)
             if isinstance(rendition_key_set, str)
@@ -74,31 +74,31 @@ class VersatileImageFieldWarmer:
         self.force = force
 
     def warm(self) -> tuple[int, list[str]]:
-        """Make what is not there.
+        """Make the missing renditions.
 
         Returns:
-            For how many entries of the key set, over all pictures, there is a file now: those made
-            earlier and originals included. And the paths on the field's storage of the renditions
-            that could not be made; why is in `reports()`.
+            The number of entries of the key set that have a file now, over all pictures. It counts
+            originals and renditions that existed before. And the paths, on the field's storage, of
+            the renditions that could not be made; `reports` has the reasons.
         """
         made, failed = 0, []
         for report in self.reports():
-            there = {plan.key for plan in report.made}
-            made += sum(key.is_original or key in there for _, key in self.key_set)
+            made_keys = {plan.key for plan in report.made}
+            made += sum(key.is_original or key in made_keys for _, key in self.key_set)
             failed += [plan.path for plan in report.failures]
         return made, failed
 
     def reports(self) -> Iterator[WarmReport]:
-        """Make what is not there, and tell of each picture in turn what became of it."""
+        """Make the missing renditions, and yield a report for each picture."""
         entries = len(self.key_set)
         total = entries * self._count()
-        placeholders: set[Original | None] = {None}
+        warmed_placeholders: set[Original | None] = {None}
         for done, image in enumerate(self._images(), start=1):
-            # A blank image and a null relation owe nothing; a placeholder is made once for all.
+            # Many empty pictures share one placeholder. A null relation has no picture at all.
             if image and image.name:
                 yield warm(image.storage, image.plans(self.key_set), force=self.force)
-            elif image is not None and image.placeholder not in placeholders:
-                placeholders.add(image.placeholder)
+            elif image is not None and image.placeholder not in warmed_placeholders:
+                warmed_placeholders.add(image.placeholder)
                 yield image.field.warm_placeholder(self.key_set, force=self.force)
             if self.verbose:
                 cli_progress_bar(done * entries, total)
@@ -106,17 +106,18 @@ class VersatileImageFieldWarmer:
             sys.stdout.write("\n")
 
     def _count(self) -> int:
-        return self.subject.count() if self.verbose and isinstance(self.subject, QuerySet) else 1
+        rows = self.instance_or_queryset
+        return rows.count() if self.verbose and isinstance(rows, QuerySet) else 1
 
     def _images(self) -> Iterator[VersatileImageFieldFile | None]:
-        if isinstance(self.subject, Model):
-            yield self._image(self.subject)
+        if isinstance(self.instance_or_queryset, Model):
+            yield self._image(self.instance_or_queryset)
             return
-        for instance in self.subject.iterator(chunk_size=CHUNK_ROWS):
+        for instance in self.instance_or_queryset.iterator(chunk_size=CHUNK_ROWS):
             yield self._image(instance)
 
     def _image(self, instance: Model) -> VersatileImageFieldFile | None:
-        """Follow the dotted path; None where a relation on it is null."""
+        """Follow the dotted name; return None if a relation is null."""
         value: object = instance
         for name in self.image_attr.split("."):
             if value is None:
@@ -124,11 +125,11 @@ class VersatileImageFieldWarmer:
             try:
                 value = getattr(value, name)
             except ObjectDoesNotExist:
-                # The reverse side of a OneToOneField raises where it could give None.
+                # The reverse side of a OneToOneField raises if no row points to the instance.
                 return None
         if value is not None and not isinstance(value, VersatileImageFieldFile):
             raise ValueError(
-                f"{self.image_attr!r} of {type(instance).__name__} leads to "
-                f"{type(value).__name__}, not to a VersatileImageField."
+                f"{self.image_attr!r} of {type(instance).__name__} is a {type(value).__name__}. "
+                "Name a VersatileImageField."
             )
         return value

@@ -1,4 +1,4 @@
-"""What drf-spectacular says of renditions; imported where it is installed."""
+"""The OpenAPI schema of the serializer field; imported if drf-spectacular is installed."""
 
 from typing import Any
 
@@ -7,17 +7,16 @@ from drf_spectacular.settings import spectacular_settings
 
 
 class RenditionUrls(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """A file where it is sent; an object of URLs with the names of the key set where it is read.
+    """Describes requests as a file, and responses as an object with a URL for each name.
 
-    A blank picture has none of them. Where requests have no schemas of their own
-    (`COMPONENT_SPLIT_REQUEST`), the one schema is that of what is read.
+    No name is required, because an empty picture has no URLs. If requests and responses share one
+    schema (`COMPONENT_SPLIT_REQUEST` is off), it is the schema of responses.
     """
 
     target_class = "renditions.serializers.VersatileImageFieldSerializer"
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        """Return the schema of one field."""
         if spectacular_settings.COMPONENT_SPLIT_REQUEST and direction == "request":
             return {"type": "string", "format": "binary"}
         return {

@@ -1,4 +1,4 @@
-"""Pictures that stand in for empty ones."""
+"""Placeholders: pictures that are shown instead of empty ones."""
 
 import logging
 import posixpath
@@ -14,21 +14,22 @@ from .errors import RenditionError
 
 logger = logging.getLogger(__name__)
 
-# What this process has seen on its storage: the storage, its folder if it has one, and the path.
-_there: set[tuple[Storage, object, str]] = set()
+# The placeholders that this process has found or written: storage, its folder, and path.
+_published: set[tuple[Storage, object, str]] = set()
 
 
 class PlaceholderImage:
-    """A picture for a field's `placeholder_image`; read when it is needed, not before.
+    """The value of a field's `placeholder_image`. The file is read only when it is needed.
 
-    A subclass says `placeholder_name` and `read`, or, as those of old do, `setup`.
+    A subclass defines `placeholder_name` and `read`. One that was written for the old package
+    defines `setup` instead.
     """
 
     file: Any
     name: str
 
     def setup(self) -> None:
-        """Set `file` and `name`; called once."""
+        """Set `file` and `name`. Called once."""
 
     @cached_property
     def _set_up(self) -> tuple[str, bytes]:
@@ -38,24 +39,27 @@ class PlaceholderImage:
 
     @property
     def placeholder_name(self) -> str:
-        """Its path in the folder of placeholders."""
+        """Path inside the folder of placeholders."""
         return self._set_up[0]
 
     def read(self) -> bytes:
-        """Return the file; raises OSError where it can't be read."""
+        """Return the bytes of the file.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
         return self._set_up[1]
 
     @property
     def image_data(self) -> "ContentFile[bytes]":
-        """The file with its name."""
         return ContentFile(self.read(), name=posixpath.basename(self.placeholder_name))
 
 
 class OnDiscPlaceholderImage(PlaceholderImage):
-    """A file that comes with the project.
+    """A placeholder that is a file of the project.
 
     Args:
-        path: Absolute, on this machine.
+        path: Absolute path on this machine.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -63,20 +67,19 @@ class OnDiscPlaceholderImage(PlaceholderImage):
 
     @property
     def placeholder_name(self) -> str:
-        """The file's name without its folders."""
+        """The name of the file without its folders."""
         return Path(self.path).name
 
     def read(self) -> bytes:
-        """Return the file."""
         return Path(self.path).read_bytes()
 
 
 class OnStoragePlaceholderImage(PlaceholderImage):
-    """A file on a storage, which need not be that of the field.
+    """A placeholder on a storage, which may differ from the storage of the field.
 
     Args:
-        path: On `storage`.
-        storage: By default the default storage.
+        path: Path on `storage`.
+        storage: None: the default storage.
     """
 
     def __init__(self, path: str, storage: Storage | None = None) -> None:
@@ -85,31 +88,28 @@ class OnStoragePlaceholderImage(PlaceholderImage):
 
     @property
     def placeholder_name(self) -> str:
-        """The path on the storage, folders included."""
         return self.path
 
     def read(self) -> bytes:
-        """Return the file."""
         with (self.storage or default_storage).open(self.path, "rb") as file:
             data: bytes = file.read()
         return data
 
 
 def publish_once(placeholder: PlaceholderImage, storage: Storage, path: str) -> bool:
-    """Put `placeholder` at `path`, unless this process knows that it is there.
+    """Write `placeholder` to `path`, unless it is there. Only the first call asks the storage.
 
-    A placeholder that can't be read or put breaks neither a page nor a save; it is logged, and
-    tried again.
+    A failure breaks neither a page nor a save. It is logged, and the next call tries again.
 
     Returns:
-        Whether it was put there just now.
+        Whether the file was written now.
     """
-    seen = storage, getattr(storage, "location", None), path
-    if seen in _there:
+    target = storage, getattr(storage, "location", None), path
+    if target in _published:
         return False
     result = publish_if_missing(storage, path, placeholder.read)
     if isinstance(result, RenditionError):
-        logger.error("The placeholder %s cannot be put on its storage: %s", path, result)
+        logger.error("The placeholder %s cannot be written: %s", path, result)
         return False
-    _there.add(seen)
+    _published.add(target)
     return result

@@ -1,6 +1,6 @@
-"""Sizers and filters by name: where a project registers its own.
+"""The place where a project registers its own sizers and filters.
 
-In an app's `renditions.py`, or `versatileimagefield.py`:
+In `renditions.py` or `versatileimagefield.py` of an app:
 
     from renditions.imaging.sizers import Sizer
     from renditions.registry import registry
@@ -38,8 +38,8 @@ versatileimagefield_registry = registry
 def autodiscover() -> None:
     """Import the modules `renditions` and `versatileimagefield` of every installed app.
 
-    If one of them cannot be imported, the registry is put back as it was before, so that a second
-    attempt finds no name taken, and the error is raised.
+    If an import fails, all registrations of this call are undone: otherwise a second attempt would
+    find their names registered already.
     """
     before = registry.snapshot()
     try:

@@ -1,4 +1,4 @@
-"""Form widgets: choose a file, and the point in it that every crop keeps."""
+"""Form widgets to choose a file and its focal point."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -19,9 +19,9 @@ from .ppoi import CENTRE_PPOI, CENTRE_TEXT, ppoi_text
 logger = logging.getLogger(__name__)
 
 PREVIEW = RenditionKey("thumbnail", Size(300, 300))
-# For fields that declare nothing to warm: what a focal point is for.
-SHAPES = (Size(100, 100), Size(200, 100), Size(100, 200))
-MOST_CROPS = 6
+# Crops to show for a field that has none in its `warm` key sets.
+DEFAULT_CROPS = (Size(100, 100), Size(200, 100), Size(100, 200))
+MAX_CROPS = 6
 
 CENTERPOINT_CHOICES: tuple[tuple[str, str | Promise], ...] = (
     ("0.0x0.0", _("Top left")),
@@ -37,48 +37,46 @@ CENTERPOINT_CHOICES: tuple[tuple[str, str | Promise], ...] = (
 
 
 class ClearableFileInputWithImagePreview(ClearableFileInput):
-    """Django's own, with the picture that there is."""
+    """Django's file input with a preview of the current picture."""
 
     template_name = "renditions/forms/image.html"
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Return what the template shows; a missing or broken picture breaks nothing."""
         context = super().get_context(name, value, attrs)
         context["widget"]["preview_url"] = preview_url(value)
         return context
 
     def is_initial(self, value: Any) -> bool:
-        """Whether there is a picture that can be looked at."""
+        """Whether the current picture has a URL to link to."""
         return bool(value) and isinstance(value, VersatileImageMixIn) and bool(_url_of(value))
 
 
 class Bootstrap3ClearableFileInputWithImagePreview(ClearableFileInputWithImagePreview):
-    """The same, on a Bootstrap 3 page."""
+    """The widget under the name that the old package has for Bootstrap 3 pages."""
 
 
 class SizedImageCenterpointWidgetMixIn:
-    """For a MultiWidget: a file input beside something that gives a focal point as text."""
+    """For a MultiWidget of a file input and an input for the text of a focal point."""
 
     def decompress(self, value: Any) -> list[Any]:
-        """Return the picture and its focal point."""
         return [value, ppoi_text(value.ppoi)] if value else [None, None]
 
 
 class _PointSelect(Select):
-    """Nine points, and the one that there is if it is another."""
+    """A choice of nine points. If the current point is another one, it is a choice, too."""
 
     def optgroups(self, name: str, value: list[str], attrs: Any = None) -> Any:
-        """Return the choices; a point that a click has set is not lost by a save."""
-        known = dict(CENTERPOINT_CHOICES)
         before = self.choices
-        self.choices = [*CENTERPOINT_CHOICES, *_others(value, known)]
+        # Without its own choice, a point that a click has set would be lost by the next save.
+        self.choices = [*CENTERPOINT_CHOICES, *_other_choices(value)]
         try:
             return super().optgroups(name, value, attrs)
         finally:
             self.choices = before
 
 
-def _others(value: Iterable[str], known: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _other_choices(value: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    known = dict(CENTERPOINT_CHOICES)
     for text in value:
         if text and text not in known:
             x, y = text.split("x", 1)
@@ -86,23 +84,23 @@ def _others(value: Iterable[str], known: dict[str, Any]) -> Iterator[tuple[str, 
 
 
 class VersatileImagePPOISelectWidget(SizedImageCenterpointWidgetMixIn, MultiWidget):
-    """A file input and a choice of nine points; needs no JavaScript."""
+    """A file input and a choice of nine points. It needs no JavaScript."""
 
     def __init__(self, widgets: Any = None, attrs: dict[str, Any] | None = None) -> None:
         select = _PointSelect({"aria-label": _("Focal point")}, choices=CENTERPOINT_CHOICES)
         super().__init__([ClearableFileInput(), select], attrs)
 
     def decompress(self, value: Any) -> list[Any]:
-        """Return the picture and its focal point; that of no picture is the centre."""
+        # The choice needs a point for an empty picture, too.
         return [value, ppoi_text(value.ppoi if value else CENTRE_PPOI)]
 
 
 class VersatileImagePPOIClickWidget(SizedImageCenterpointWidgetMixIn, MultiWidget):
-    """A file input, the picture, and a point on it that is set by mouse, touch or arrow keys."""
+    """A file input and the picture; mouse, touch or arrow keys set its focal point."""
 
     template_name = "renditions/forms/ppoi.html"
     container_class = ""
-    # The field's label is that of the file; the point has its own.
+    # The label of the field belongs to the file input; the focal point has its own label.
     use_fieldset = False
 
     class Media:
@@ -119,19 +117,18 @@ class VersatileImagePPOIClickWidget(SizedImageCenterpointWidgetMixIn, MultiWidge
         if image_preview_template:
             preview.template_name = image_preview_template
         super().__init__((preview, HiddenInput(attrs={"class": "ppoi-input"})), attrs)
-        # What the crops show; a model field says what its own are.
-        self.crops: tuple[Size, ...] = SHAPES
+        # The previews below the picture. A model field sets its own sizes.
+        self.crops: tuple[Size, ...] = DEFAULT_CROPS
 
     def show_crops_of(self, key_set: RenditionKeySet) -> None:
-        """Show the sizes that `key_set` crops to, each once; without any, three shapes."""
+        """Show previews of the crops in `key_set`; if it has none, of DEFAULT_CROPS."""
         sizes = dict.fromkeys(key.size for key in key_set.keys if key.size and _is_crop(key))
-        self.crops = tuple(sizes)[:MOST_CROPS] or SHAPES
+        self.crops = tuple(sizes)[:MAX_CROPS] or DEFAULT_CROPS
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Return what the template shows."""
         context = super().get_context(name, value, attrs)
         file, point = context["widget"]["subwidgets"]
-        # Django tells only the whole of it.
+        # Django sets it only on the outer widget.
         file["required"] = context["widget"]["required"]
         file["has_point"] = True
         context["widget"] |= {
@@ -148,21 +145,22 @@ class VersatileImagePPOIClickWidget(SizedImageCenterpointWidgetMixIn, MultiWidge
 
 
 class SizedImageCenterpointClickDjangoAdminWidget(VersatileImagePPOIClickWidget):
-    """The same, in the colours of the admin's theme."""
+    """The widget in the colours of the admin's theme."""
 
     container_class = "in-admin"
 
 
 class SizedImageCenterpointClickBootstrap3Widget(VersatileImagePPOIClickWidget):
-    """The same, on a Bootstrap 3 page."""
+    """The widget for a Bootstrap 3 page."""
 
     container_class = "in-bootstrap"
 
 
 def preview_url(value: Any) -> str:
-    """Return where a small version of the picture is, made now if need be; empty if nowhere.
+    """Return the URL of the preview, and make it if it is missing; empty if it cannot be made.
 
-    It is made even where pages make nothing on demand: nobody else asks for this size.
+    It is made even if ON_DEMAND is False, because no key set warms this size. A missing or broken
+    picture must not break the form.
     """
     if not value or not isinstance(value, VersatileImageMixIn):
         return ""

@@ -12,7 +12,7 @@ from renditions.forms import (
     VersatileImagePPOIClickField,
 )
 from renditions.widgets import (
-    SHAPES,
+    DEFAULT_CROPS,
     ClearableFileInputWithImagePreview,
     SizedImageCenterpointClickBootstrap3Widget,
     SizedImageCenterpointClickDjangoAdminWidget,
@@ -306,7 +306,7 @@ def test_crops_are_those_of_the_fields_key_set():
     undeclared = Card._meta.get_field("image").formfield().widget
 
     assert [str(size) for size in declared.crops] == ["120x60", "40x40", "30x30"]
-    assert undeclared.crops == SHAPES
+    assert undeclared.crops == DEFAULT_CROPS
 
 
 class ByHand(forms.ModelForm):

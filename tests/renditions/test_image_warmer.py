@@ -116,7 +116,7 @@ def test_reports_say_why(person):
     [report] = VersatileImageFieldWarmer(person, THREE, "headshot").reports()
 
     assert report.of(Result.FAILED)
-    assert "not on its storage" in str(next(iter(report.failures.values())))
+    assert "The original file is missing. people/a.jpg" in str(next(iter(report.failures.values())))
 
 
 def test_force_makes_again(person):

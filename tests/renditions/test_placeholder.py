@@ -109,7 +109,7 @@ def test_a_lost_placeholder_breaks_neither_page_nor_save(picture, caplog):
 
     assert card.stamp.url == f"/media/{STORAGE}"
     assert card.stamp.crop["9x9"].url
-    assert "none.png cannot be put on its storage" in caplog.text
+    assert "none.png cannot be written" in caplog.text
 
     default_storage.save("stamps/none.png", ContentFile(four_corners(30, 30, "PNG")))
     assert card.stamp.url

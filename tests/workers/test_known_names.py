@@ -75,7 +75,17 @@ def test_a_name_that_is_assigned_again_may_have_other_content(tall, picture):
 
 
 @pytest.mark.parametrize(
-    "way", ["only", "defer", "update_fields", "by key", "by values", "its own name", "copied"]
+    "way",
+    [
+        "only",
+        "defer",
+        "update_fields",
+        "by key",
+        "by values",
+        "values of another",
+        "its own name",
+        "copied",
+    ],
 )
 def test_a_known_name_shows_its_new_content_however_it_was_assigned(tall, picture, way):
     """What an assignment means is not guessed from what the instance has loaded."""
@@ -86,6 +96,11 @@ def test_a_known_name_shows_its_new_content_however_it_was_assigned(tall, pictur
     elif way == "by values":
         name = Person.objects.values_list("headshot", flat=True).get(pk=tall.pk)
         person = Person(pk=tall.pk, headshot=name)
+    elif way == "values of another":
+        other = Person.objects.create(headshot="people/other.jpg")
+        Person.objects.filter(pk=other.pk).update(headshot=name)
+        person = Person.objects.get(pk=tall.pk)
+        person.headshot = Person.objects.values_list("headshot", flat=True).get(pk=other.pk)
     elif way == "by key":
         person = Person(pk=tall.pk, headshot=name)
     elif way == "copied":

@@ -1,4 +1,4 @@
-/* The focal point of a picture: set by click, drag, touch or arrow keys, with live crops. */
+/* Set the focal point of a picture by click, drag, touch or arrow keys, with live crops. */
 (function () {
   "use strict";
 
@@ -7,6 +7,7 @@
   const DIGITS = 1000;
   const CROP_HEIGHT = 72; // px
   const CENTRE = { x: 0.5, y: 0.5 };
+  const CENTRE_TEXT = "0.5x0.5";
   const MOVES = {
     ArrowLeft: [-1, 0],
     ArrowRight: [1, 0],
@@ -21,7 +22,7 @@
     return Number.isFinite(x) && Number.isFinite(y) ? { x: within(x), y: within(y) } : CENTRE;
   }
 
-  /* The same box as the server's: as large as fits, centred on the point, inside the picture. */
+  /* The box that the server cuts: as large as possible, near the point, inside the picture. */
   function coverBox(source, target, point) {
     const ratio = target.width / target.height;
     const width = Math.min(source.width, Math.round(source.height * ratio));
@@ -43,7 +44,7 @@
       this.cropsBox = root.querySelector(".ppoi-crops");
       this.help = root.querySelector(".ppoi-help");
       this.saved = { source: this.picture.getAttribute("src"), text: this.input.value };
-      this.point = parse(this.input.value || "0.5x0.5");
+      this.point = parse(this.input.value || CENTRE_TEXT);
       this.listen();
       this.show();
       if (this.picture.complete && this.saved.source) {
@@ -58,7 +59,7 @@
         if (event.button !== 0) {
           return;
         }
-        event.preventDefault(); // no dragging of the image, no selection
+        event.preventDefault(); // the browser would drag the image or select text
         this.stage.setPointerCapture(event.pointerId);
         this.handle.focus({ preventScroll: true });
         this.moveToPointer(event);
@@ -124,7 +125,7 @@
       }
     }
 
-    /* A chosen file is another picture: its point begins at the centre. */
+    /* A chosen file is another picture, so its focal point starts at the centre. */
     fileChosen() {
       if (this.preview) {
         URL.revokeObjectURL(this.preview);
@@ -134,10 +135,10 @@
       if (file) {
         this.preview = URL.createObjectURL(file);
         this.point = CENTRE;
-        this.input.value = "0.5x0.5";
+        this.input.value = CENTRE_TEXT;
         this.picture.src = this.preview;
       } else if (this.saved.source) {
-        this.point = parse(this.saved.text || "0.5x0.5");
+        this.point = parse(this.saved.text || CENTRE_TEXT);
         this.input.value = this.saved.text;
         this.picture.src = this.saved.source;
       } else {
@@ -179,7 +180,7 @@
 
   function start(where) {
     for (const root of where.querySelectorAll(".versatileimagefield")) {
-      // A template of an admin inline is copied for each row that is added; it is no row itself.
+      // The admin copies the empty form of an inline for each new row. It is not a row itself.
       if (!known.has(root) && !root.closest(".empty-form")) {
         known.add(root);
         new FocalPoint(root);
