@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from . import conf
 from .fields import PPOIField, VersatileImageField
+from .imaging.sources import accepts_incomplete
 from .planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey, RenditionKeySet
 from .planning.plans import unknown_names
 from .settings_table import ENCODING_SETTINGS, NATIVE, OLD, SETTINGS, Setting
@@ -26,7 +27,12 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         *_check_old_values(),
         *_check_set_twice(),
     ]
-    return [*unknown, *_check_misspelt(), *(errors or [*_check_names(), *_check_alias()])]
+    return [
+        *unknown,
+        *_check_misspelt(),
+        *_check_incomplete(),
+        *(errors or [*_check_names(), *_check_alias()]),
+    ]
 
 
 def _check_misspelt() -> Iterator[CheckMessage]:
@@ -35,6 +41,16 @@ def _check_misspelt() -> Iterator[CheckMessage]:
             f"{name} is not a known setting, and nothing reads it.",
             hint=f"If it is meant for renditions, its name is {NATIVE}.",
             id="renditions.W015",
+        )
+
+
+def _check_incomplete() -> Iterator[CheckMessage]:
+    if accepts_incomplete():
+        yield Warning(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set: the renditions of an incomplete upload "
+            "show a grey or black part, and no failure is recorded.",
+            hint="Remove it, if incomplete uploads are to be refused.",
+            id="renditions.W017",
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from django.core.files.storage import Storage
 
 from renditions import conf
+from renditions.errors import StorageRefused
 from renditions.planning.paths import split_extension
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.planning.registry import registry
@@ -124,6 +125,8 @@ def _delete_matching(storage: Storage, folder: str, matches: Callable[[str], obj
         _, names = storage.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return
+    except NotImplementedError as error:
+        raise StorageRefused(f"{folder}: the storage cannot list files") from error
     paths = [posixpath.join(folder, name) for name in names if matches(name)]
     for path in paths:
         delete_file(storage, path)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from renditions import errors
 
@@ -146,9 +146,17 @@ def decode(source: Source, limits: Limits, at_least: Size | None = None) -> Deco
     return DecodedPicture(image, scale)
 
 
+def accepts_incomplete() -> bool:
+    """Whether the project told Pillow to load pictures whose end is missing."""
+    return bool(ImageFile.LOAD_TRUNCATED_IMAGES)
+
+
 def _load(source: Source) -> bool:
     """Decode the picture; return whether data is missing that the decoder did not report."""
     image = source.image
+    if accepts_incomplete():
+        image.load()
+        return False
     if source.info.format == "PNG":
         mark_end(image)
         image.load()

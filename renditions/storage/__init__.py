@@ -9,6 +9,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage, default_storage, storages
 from django.core.files.utils import validate_file_name
 
+from renditions.errors import StorageRefused
+
 from .any import publish_by_save
 from .disk import is_folder, publish_atomically
 from .failures import PathRefused, storage_error
@@ -45,6 +47,8 @@ def delete_file(storage: Storage, path: str) -> None:
         storage.delete(path)
     except OSError as error:
         raise storage_error(path, error) from error
+    except NotImplementedError as error:
+        raise StorageRefused(f"{path}: the storage cannot delete files") from error
 
 
 def storage_label(storage: Storage) -> str:

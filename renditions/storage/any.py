@@ -3,7 +3,7 @@
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
-from renditions.errors import StorageFailed
+from renditions.errors import StorageFailed, StorageRefused
 from renditions.imaging.formats import format_named
 from renditions.imaging.headers import format_of
 
@@ -16,12 +16,16 @@ def publish_by_save(storage: Storage, path: str, data: bytes) -> None:
 
     Raises:
         StorageFailed: the storage renamed the file twice.
+        StorageRefused: the name is taken, and the storage cannot delete.
         OSError: the storage did not accept the file.
     """
     saved = storage.save(path, _typed(data))
     if saved == path:
         return
-    storage.delete(path)
+    try:
+        storage.delete(path)
+    except NotImplementedError as error:
+        raise StorageRefused(f"{path}: the storage neither replaces nor deletes files") from error
     retried = storage.save(path, _typed(data))
     storage.delete(saved)
     if retried != path:
