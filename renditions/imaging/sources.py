@@ -200,7 +200,8 @@ def _check_header(header: Header, row: Format, limits: Limits) -> None:
         _check_size(size, row, limits)
     _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
     _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
-    if header.fault:
+    is_tolerated = isinstance(header.fault, errors.SourceIncomplete) and accepts_incomplete()
+    if header.fault and not is_tolerated:
         raise header.fault
 
 
