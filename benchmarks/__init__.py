@@ -1,1 +1,1 @@
-"""What django-renditions costs, beside others, measured in one interleaved run."""
+"""The cost of django-renditions and of other packages, measured in one interleaved run."""

@@ -1,14 +1,13 @@
-"""`make bench`: one interleaved run of everybody, as a table and as files.
+"""`make bench`: one interleaved run of all contestants; results as a table and as files.
 
     python -m benchmarks                     the photographs that packages ship
-    python -m benchmarks --photos DIR        your own, all *.jpg in it
-    python -m benchmarks --rounds 5          more rounds: medians of more
+    python -m benchmarks --photos DIR        all *.jpg in this folder instead
+    python -m benchmarks --rounds 5          more rounds
     python -m benchmarks --quick             one round of every third photograph
 
-Every turn is a process of its own, and everybody has a turn before anybody has the next. CPU is
-what the process used for a turn over all photographs; its imports, and the largest photograph once
-before, are not counted. Rivals come with the extra `bench`; those not installed are named as left
-out.
+A round gives each contestant one turn. Each turn is a process and renders all photographs. The CPU
+time of its imports, and of the largest photograph once before, is not counted. The other packages
+come with the extra `bench`; the results name those that are not installed.
 """
 
 import argparse
@@ -82,7 +81,7 @@ def describe(path: Path) -> str:
 
 
 def turn(name: str, options: dict, pictures: Iterable[Path]) -> dict[str, float]:
-    """Return what one contestant measures in a process of its own."""
+    """Return the measurement of one contestant, in a new process."""
     command = [sys.executable, "-m", "benchmarks.measured", name, json.dumps(options), "-"]
     found = subprocess.run(
         [*command, *map(str, pictures)], capture_output=True, text=True, check=False
@@ -93,7 +92,7 @@ def turn(name: str, options: dict, pictures: Iterable[Path]) -> dict[str, float]
 
 
 def interleaved(entrants: list[tuple[str, str, dict]], pictures: list[Path], rounds: int) -> Turns:
-    """Give everybody a turn, `rounds` times."""
+    """Give each contestant a turn, `rounds` times."""
     turns: Turns = defaultdict(list)
     for number in range(rounds):
         for label, name, options in entrants:
@@ -137,7 +136,7 @@ def png_with_alpha(rounds: int) -> Turns:
 
 
 def memory(pictures: list[Path]) -> dict[str, float]:
-    """Return the peak of a process with Django that does only the largest photograph."""
+    """Measure a process with Django that renders only the largest photograph."""
     return turn(OURS, {"cold": True}, largest(pictures, 1))
 
 

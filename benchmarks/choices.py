@@ -1,6 +1,6 @@
-"""What our choices cost beside their alternatives: `python -m benchmarks.choices`.
+"""The cost of our choices and of their alternatives: `python -m benchmarks.choices`.
 
-Each pair is measured in turns, on the largest photograph that we have and on what is made of it.
+The alternatives of a group are measured in turns, on the largest photograph and on its renditions.
 """
 
 import sys
@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def show(alternatives: dict[str, Callable[[], Any]]) -> None:
-    """Measure one group, and print it; the first is what we do."""
+    """Measure one group and print it; the first is our choice."""
     taken: dict[str, list[float]] = {name: [] for name in alternatives}
     made: dict[str, int] = {}
     for _ in range(TURNS):
@@ -51,7 +51,7 @@ def show(alternatives: dict[str, Callable[[], Any]]) -> None:
 
 
 def encoders(path: Path) -> list[dict[str, Callable[[], bytes]]]:
-    image = shrunk(path)
+    image = resized(path)
     alpha = image.resize((1000, 666)).convert("RGBA")
     alpha.putalpha(Image.linear_gradient("L").resize(alpha.size))
 
@@ -85,18 +85,18 @@ def encoders(path: Path) -> list[dict[str, Callable[[], bytes]]]:
 
 
 def orders(path: Path) -> dict[str, Callable[[], Image.Image]]:
-    """Turned after the shrink, and before."""
-    image = whole(path)
+    """Turn after the resize, or before."""
+    image = decoded(path)
     turn = Image.Transpose.ROTATE_90
     return {
-        "turned after the shrink": lambda: to(image, LARGE).transpose(turn),
-        "turned before": lambda: to(image.transpose(turn), Size(LARGE.height, LARGE.width)),
+        "turn after the resize": lambda: to(image, LARGE).transpose(turn),
+        "turn before": lambda: to(image.transpose(turn), Size(LARGE.height, LARGE.width)),
     }
 
 
 def planes(path: Path) -> dict[str, Callable[[], Image.Image]]:
-    """All planes at once, and luma and halved chroma apart, as a JPEG holds them."""
-    image = whole(path)
+    """Resample all planes at once, or luma and half-size chroma apart, as a JPEG stores them."""
+    image = decoded(path)
     small = Size(LARGE.width // 2, LARGE.height // 2)
 
     def apart() -> Image.Image:
@@ -108,24 +108,24 @@ def planes(path: Path) -> dict[str, Callable[[], Image.Image]]:
 
 
 def colours(path: Path) -> dict[str, Callable[[], Image.Image | None]]:
-    """A profile applied after the shrink, and before."""
-    image, small = whole(path), shrunk(path)
+    """Apply a profile after the resize, or before."""
+    image, small = decoded(path), resized(path)
     srgb = ImageCms.createProfile("sRGB")
     transform = ImageCms.buildTransform(srgb, srgb, "RGB", "RGB")
     return {
-        "colour after the shrink": lambda: ImageCms.applyTransform(small, transform),
+        "colour after the resize": lambda: ImageCms.applyTransform(small, transform),
         "colour before": lambda: ImageCms.applyTransform(image, transform),
     }
 
 
-def whole(path: Path) -> Image.Image:
+def decoded(path: Path) -> Image.Image:
     with Image.open(path) as image:
         image.load()
         return image
 
 
-def shrunk(path: Path) -> Image.Image:
-    return to(whole(path), LARGE)
+def resized(path: Path) -> Image.Image:
+    return to(decoded(path), LARGE)
 
 
 def to(image: Image.Image, size: Size) -> Image.Image:

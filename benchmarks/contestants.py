@@ -1,7 +1,7 @@
-"""Everybody who makes renditions, each doing the same work in its own way.
+"""Packages that make renditions. Each does the same work in its own way.
 
-A contestant takes a photograph and a folder and leaves eight renditions in it. Imports are inside,
-because each runs in a process of its own and is charged for what it loads.
+A contestant takes a photograph and writes eight renditions to a folder. Imports are inside of
+functions, because each contestant runs in its own process and its memory is measured.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 FIT, CROP = "thumbnail", "crop"
-# The table of eight: three fitted, five cropped.
+# Eight renditions: three thumbnails, five crops.
 EIGHT = (
     (FIT, 2000, 2000),
     (FIT, 1200, 1200),
@@ -32,7 +32,7 @@ Work = Callable[[Path, Path], None]
 @dataclass(frozen=True, slots=True)
 class Contestant:
     name: str
-    package: str  # to be imported; where it is missing the contestant is left out
+    package: str  # import name; without it the contestant is left out
     prepare: Callable[..., Work]
     options: dict[str, Any]
 
@@ -79,17 +79,17 @@ def _recipes(table: tuple, output: str | None = None) -> list[Any]:
 
 
 class Floor:
-    """The bare decode and the bare encode of the very same pixels, with nothing between."""
+    """Only the decode and the encode of the same pixels: the lower bound."""
 
     def __init__(self, table: tuple = EIGHT) -> None:
-        # In a process of its own, so that this one's memory has seen no more than anybody's.
+        # In another process: what it allocates must not count as the memory of this one.
         self._renderer = ProcessPoolExecutor(1, get_context("spawn"))
         self._table = table
         self._decoded: tuple[int, int] = (0, 0)
         self._images: list[Any] = []
 
     def get_ready(self, photograph: Path, folder: Path) -> None:
-        """Find out what is to be decoded and written; not measured."""
+        """Prepare the pixels to write; not measured."""
         from PIL import Image
 
         found = self._renderer.submit(_render_for_floor, photograph, folder, self._table)
@@ -110,7 +110,7 @@ class Floor:
 
 
 def _render_for_floor(photograph: Path, folder: Path, table: tuple) -> tuple[int, int]:
-    """Leave our renditions in `folder`, and return the size that we decoded to."""
+    """Write our renditions to `folder` and return the decoded size."""
     from renditions.imaging.rendering import open_picture
     from renditions.imaging.sources import Limits
 
@@ -148,7 +148,7 @@ def versatileimagefield(table: tuple = EIGHT) -> Work:
         if not (folder / photograph.name).exists():
             (folder / photograph.name).symlink_to(photograph.resolve())
         shutil.rmtree(folder / "__sized__", ignore_errors=True)
-        cache.clear()  # which says that the last turn's are there
+        cache.clear()  # it knows the renditions of the last turn
         instance = Photograph.objects.create(image=photograph.name)
         made, failed = VersatileImageFieldWarmer(instance, keys, "image").warm()
         if made != len(table):
@@ -226,12 +226,12 @@ def imagekit(output: str = "JPEG") -> Work:
 
 
 def pictures() -> Work:
-    """django-pictures resizes by width and ratio; the same eight shapes, cropped where it must."""
+    """The eight sizes with the decode of django-pictures, which has other sizes itself."""
     _django(INSTALLED_APPS=["pictures"])
     from PIL import Image, ImageOps
 
     def work(photograph: Path, folder: Path) -> None:
-        # What its task does per picture: one open and decode, then a resize per size.
+        # As in its task: one decode for each picture, one resize for each size.
         with Image.open(photograph) as opened:
             image = ImageOps.exif_transpose(opened)
             for number, (kind, width, height) in enumerate(EIGHT):
@@ -259,7 +259,7 @@ def vips_thumbnail() -> Work:
 
 
 def vips_shared() -> Work:
-    """One decode, shrunk on load as far as the largest allows, kept in memory for all eight."""
+    """One decode, reduced on load to the largest size, kept in memory for all eight."""
     os.environ["VIPS_CONCURRENCY"] = "1"
     import pyvips
 

@@ -1,4 +1,4 @@
-"""One contestant in a process of its own: `python -m benchmarks.measured NAME FOLDER PHOTO ...`."""
+"""One turn of a contestant: `python -m benchmarks.measured NAME OPTIONS FOLDER PHOTO ...`."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from .contestants import CONTESTANTS
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Of one turn over all photographs."""
+    """One turn over all photographs."""
 
     cpu_ms: float  # per photograph
     wall_ms: float
@@ -24,8 +24,8 @@ class Measurement:
 
 
 def measure(name: str, folder: Path, photographs: list[Path], options: dict) -> Measurement:
-    """Return what one turn costs; imports, and the largest photograph once before, not counted."""
-    cold = options.pop("cold", False)  # the first picture of a process is measured
+    """Measure one turn, without imports and without the largest photograph once before."""
+    cold = options.pop("cold", False)  # measure the first picture of the process, too
     contestant = next(c for c in CONTESTANTS if c.name == name)
     work = contestant.prepare(**{**contestant.options, **options})
     get_ready = getattr(work, "get_ready", lambda photograph, folder: None)
@@ -53,12 +53,12 @@ def measure(name: str, folder: Path, photographs: list[Path], options: dict) -> 
 
 
 def _peak_mb() -> int:
-    """Return the most memory that this program has held."""
+    """Return the peak memory of this process."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    # Not ru_maxrss: on Linux it goes on from what the parent held when it forked.
+    # Not ru_maxrss: on Linux it starts with the memory of the parent at the fork.
     [peak_kb] = re.findall(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
     return int(peak_kb) // 1024
 

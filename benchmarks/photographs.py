@@ -1,10 +1,9 @@
-"""The pictures that everybody is measured with.
+"""The pictures of the benchmark.
 
-Real photographs first, as they are: those that Python packages ship, and, where there is
-`apt-get`, those that Debian packages ship as desktop backgrounds, which are fetched without
-installing anything. Few of these come straight from a camera, so pictures of camera size are laid
-out of the smaller ones: enlarged a little, given the grain of a sensor, and mirrored at their edges
-until the frame is full. `--photos DIR` takes other people's instead.
+Real photographs are used as they are: from Python packages and, where `apt-get` exists, from Debian
+packages with desktop backgrounds, which are fetched and not installed. Few of them have the size of
+a camera. So pictures of camera size are made of the smaller ones: enlarged, with the grain of a
+sensor, and mirrored at their edges until the frame is full. `--photos DIR` takes other photographs.
 """
 
 import shutil
@@ -21,7 +20,7 @@ PYTHON_PACKAGES = {
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
     "skimage": ("data/rocket.jpg", "data/retina.jpg", "data/hubble_deep_field.jpg"),
 }
-# The photographs among their pictures; the rest is drawn.
+# Their other pictures are drawings.
 DEBIAN_PACKAGES = {
     "lomiri-wallpapers-16.04": (
         "Bridge_by_Sander_Klootwijk.jpg",
@@ -60,7 +59,7 @@ GRAIN = 4  # standard deviation, of 255
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A size that cameras give, and how they write it."""
+    """A size of camera pictures, and the options of their JPEG."""
 
     width: int
     height: int
@@ -83,7 +82,7 @@ CAMERAS = (
 
 
 def photographs(folder: Path) -> list[Path]:
-    """Return the corpus, which is gathered in `folder` once."""
+    """Return the photographs, which are collected in `folder` once."""
     complete = folder / "complete"
     if not complete.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +100,7 @@ def photographs(folder: Path) -> list[Path]:
 
 
 def shipped_with_python() -> Iterator[Path]:
-    """Yield the photographs that installed Python packages ship."""
+    """Yield the photographs in installed Python packages."""
     for package, names in PYTHON_PACKAGES.items():
         spec = find_spec(package)
         for name in names if spec and spec.origin else ():
@@ -111,7 +110,7 @@ def shipped_with_python() -> Iterator[Path]:
 
 
 def shipped_with_debian(folder: Path) -> Iterator[Path]:
-    """Fetch Debian packages into `folder`, which needs no rights, and yield their photographs."""
+    """Fetch Debian packages to `folder`, which needs no root, and yield their photographs."""
     folder.mkdir(exist_ok=True)
     for package, names in DEBIAN_PACKAGES.items():
         try:

@@ -1,4 +1,4 @@
-"""Plots without a plotting library: a few rectangles and lines of SVG."""
+"""Plots as SVG, without a plotting library."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _HEAD = (
 
 
 def bars(title: str, rows: Sequence[tuple[str, float]], unit: str) -> str:
-    """Return a bar for each (name, value); the first is ours."""
+    """Return a bar for each name and value; the first is ours."""
     height = 44 + ROW * len(rows)
     parts = [_HEAD.format(w=WIDTH, h=height, title=title)]
     scale = (WIDTH - LEFT - 110) / max(value for _, value in rows)
@@ -27,7 +27,7 @@ def bars(title: str, rows: Sequence[tuple[str, float]], unit: str) -> str:
     return "".join([*parts, "</svg>\n"])
 
 
-def lines(title: str, across: str, series: dict[str, Sequence[tuple[float, float]]]) -> str:
+def lines(title: str, x_label: str, series: dict[str, Sequence[tuple[float, float]]]) -> str:
     """Return a line for each series of points; the first is ours."""
     height, left, bottom, top = 360, 60, 310, 44
     parts = [_HEAD.format(w=WIDTH, h=height, title=title)]
@@ -50,6 +50,6 @@ def lines(title: str, across: str, series: dict[str, Sequence[tuple[float, float
         f'<text x="{place(x, 0)[0]:.1f}" y="{bottom + 20}" text-anchor="middle">{x:.0f}</text>'
         for x in axis
     ]
-    parts.append(f'<text x="{left}" y="{bottom + 40}">{across}</text>')
+    parts.append(f'<text x="{left}" y="{bottom + 40}">{x_label}</text>')
     parts.append(f'<path d="M{left} {top}V{bottom}H{WIDTH - 180}" fill="none" stroke="#444"/>')
     return "".join([*parts, "</svg>\n"])

@@ -1,7 +1,7 @@
-"""How much a rendition loses against Lanczos from the full size, with the same encoder.
+"""The quality of our renditions, against Lanczos from the full size with the same encoder.
 
-Both are compared, in luma, with the Lanczos picture before it is encoded: the loss is what the
-structural similarity of ours is below that of the reference.
+Both are compared, in luma, with the Lanczos picture before it is encoded. The loss is the
+difference of the two structural similarities (SSIM).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from .contestants import EIGHT, FIT, QUALITY
 
 
 def in_srgb(image: Image.Image) -> Image.Image:
-    """Return the full size as LittleCMS converts it."""
+    """Return the full-size picture, converted by LittleCMS."""
     profile = image.info.get("icc_profile")
     if not profile or image.mode != "RGB":
         return image.convert("RGB")

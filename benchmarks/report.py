@@ -1,4 +1,4 @@
-"""The results as a table, with the goals beside what was measured."""
+"""The results as a table, with goals and measured values."""
 
 from statistics import median
 from typing import Any
@@ -7,7 +7,7 @@ OURS, OLD, BARE = "django-renditions", "django-versatileimagefield", "bare decod
 SHARED, SINGLE = "libvips, one shared decode", "libvips thumbnail"
 
 
-_VERDICTS = {True: "yes", False: "no", None: "no goal, but what the one above is made of"}
+_VERDICTS = {True: "yes", False: "no", None: "no goal: a bound of the ratio above"}
 
 
 def markdown(results: dict[str, Any]) -> str:
@@ -18,9 +18,9 @@ def _table(results: dict[str, Any]) -> list[str]:
     ours = _cpu(results["eight"], OURS)
     lines = [
         f"{len(results['photographs'])} photographs, {results['rounds']} rounds, eight renditions "
-        "each; medians, and the least and the most of all rounds.",
+        "each; median, minimum and maximum of all rounds.",
         "",
-        "| | CPU ms a photograph | least-most | to ours | wall ms | peak MB | MB written |",
+        "| | CPU ms for each photograph | min-max | to ours | wall ms | peak MB | MB written |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, turns in sorted(
@@ -32,8 +32,8 @@ def _table(results: dict[str, Any]) -> list[str]:
             f"| {median(cpu) / ours:.2f} | {_median(turns, 'wall_ms'):.0f} "
             f"| {_median(turns, 'peak_mb'):.0f} | {_median(turns, 'output_bytes') / 1e6:.2f} |"
         )
-    left_out = ", ".join(results["left out"]) or "nobody"
-    return [*lines, "", f"Left out, because not installed: {left_out}."]
+    left_out = ", ".join(results["left out"]) or "none"
+    return [*lines, "", f"Not installed: {left_out}."]
 
 
 def _goals(results: dict[str, Any]) -> list[str]:
@@ -86,7 +86,7 @@ def _goals(results: dict[str, Any]) -> list[str]:
 
 
 def _by_photograph(results: dict[str, Any]) -> list[str]:
-    """What a photograph costs depends on how much larger it is than its renditions."""
+    """The cost of a photograph depends on how much larger it is than its renditions."""
     names = [name for name in (BARE, OURS, OLD) if name in results["eight"]]
     lines = [
         f"| CPU ms | {' | '.join(names)} | last to ours |",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from celery import current_app
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models.signals import post_delete
@@ -301,3 +302,20 @@ def test_the_receiver_of_the_how_to_deletes_after_the_commit(picture, monkeypatc
 
     assert len(files) > 1
     assert not any(map(default_storage.exists, files))
+
+
+@pytest.mark.django_db
+def test_the_progress_of_the_how_to_says_why(picture, capsys):
+    """The examples print a rendition that is made, and why one is not."""
+    examples = (ROOT / "docs/howto.md").read_text().partition("## Show how far")[2]
+    how_far, why, *_ = re.findall(r"```python\n(.*?)```", examples, re.DOTALL)
+    good = Person.objects.create(headshot=picture())
+    broken = Person.objects.create(headshot=ContentFile(b"not a picture", "b.jpg"))
+    work_owed()
+
+    exec(how_far, {"person": good})
+    exec(why, {"person": broken})
+
+    shown = capsys.readouterr().out
+    assert shown.startswith("done\n")
+    assert "not a picture in an accepted format" in shown

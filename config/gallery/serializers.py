@@ -28,12 +28,18 @@ class PhotoSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_warm(self, photo: Photo) -> dict[str, Any]:
-        """Return the state, the paths that are made, and the failed paths with reasons."""
+        """Return the state, the paths that are made, and why others failed.
+
+        The reason is in the language of the request; the detail is always in English.
+        """
         progress = progress_of(photo)
         return {
             "state": progress.state,
             "created": progress.created,
-            "failed": [{"path": made.path, "reason": made.reason} for made in progress.failed],
+            "failed": [
+                {"path": rendition.path, "reason": rendition.reason, "detail": rendition.detail}
+                for rendition in progress.failed
+            ],
         }
 
 

@@ -1,1 +1,1 @@
-"""Everything that exists only for code written for django-versatileimagefield."""
+"""All code that exists only for projects written for django-versatileimagefield."""

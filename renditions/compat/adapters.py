@@ -1,7 +1,7 @@
-"""Old sizers and filters as new ones.
+"""Adapters that turn old sizers and filters into new ones at registration.
 
-The rest of the product sees a `FileSizer` or `FileFilter`, which makes an instance of the old class
-for each picture and calls its methods. A class that has an equal in the new style is that equal.
+The rest of the product sees a `FileSizer` or `FileFilter`. It makes an instance of the old class
+for each picture and calls its methods. An old class with `same_as` is replaced by that class.
 """
 
 from dataclasses import dataclass, replace
@@ -19,10 +19,10 @@ from renditions.imaging.sizers import AnySizer, FileSizer
 
 @dataclass(frozen=True, slots=True)
 class LegacySizer(FileSizer):
-    """A subclass of `SizedImage`."""
+    """The sizer for a subclass of `SizedImage`."""
 
     cls: type[Any]
-    name: str  # under which it is registered
+    name: str  # registered name
     path: str = ""  # of the original on `storage`; empty before `bind`
     storage: Storage | None = None
 
@@ -39,7 +39,7 @@ class LegacySizer(FileSizer):
         return replace(self, path=name, storage=storage)
 
     def accessor(self, sizes: Sizes) -> Any:
-        """Return an instance of the old class, which asks `sizes` for its renditions."""
+        """Return an instance of the old class that gets its renditions from `sizes`."""
         original = sizes.picture.original
         old = self.cls(
             path_to_image=original.name if original else "",
@@ -47,7 +47,7 @@ class LegacySizer(FileSizer):
             create_on_demand=sizes.picture.create_on_demand,
             ppoi=(original.ppoi if original else CENTRE).as_tuple,
         )
-        return old.answered_by(sizes)
+        return old.use_sizes(sizes)
 
     def make_file(
         self,
@@ -58,15 +58,15 @@ class LegacySizer(FileSizer):
         encoding: Encoding,
     ) -> bytes:
         old = self._old(ppoi)
-        image, options = old.preprocess_as_set(image, row, encoding)
-        made = old.process_image(
+        image, options = old.preprocess_with_settings(image, row, encoding)
+        file = old.process_image(
             image=image,
             image_format=row.name,
             save_kwargs=options,
             width=size.width,
             height=size.height,
         )
-        return _content(made)
+        return _content(file)
 
     def _old(self, ppoi: FocalPoint) -> Any:
         return self.cls(
@@ -79,10 +79,10 @@ class LegacySizer(FileSizer):
 
 @dataclass(frozen=True, slots=True)
 class LegacyFilter(FileFilter):
-    """A subclass of `FilteredImage`."""
+    """The filter for a subclass of `FilteredImage`."""
 
     cls: type[Any]
-    name: str  # under which it is registered
+    name: str  # registered name
     path: str = ""  # of the original on `storage`; empty before `bind`
     storage: Storage | None = None
 
@@ -96,25 +96,25 @@ class LegacyFilter(FileFilter):
             create_on_demand=False,
             filename_key=self.name,
         )
-        image, options = old.preprocess_as_set(image, row, encoding)
-        # By position: an old filter may have its own names for these arguments.
+        image, options = old.preprocess_with_settings(image, row, encoding)
+        # By position, because an old filter may have its own names for these arguments.
         return _content(old.process_image(image, row.name, options))
 
 
 def adapt_sizer(name: str, cls: type[Any]) -> AnySizer:
-    """Return the sizer that stands for `cls`, a subclass of `SizedImage`."""
-    equal = _equal(cls)
-    return equal() if equal else LegacySizer(cls, name)
+    """Return the sizer for `cls`, a subclass of `SizedImage`."""
+    native = _native_class(cls)
+    return native() if native else LegacySizer(cls, name)
 
 
 def adapt_filter(name: str, cls: type[Any]) -> AnyFilter:
-    """Return the filter that stands for `cls`, a subclass of `FilteredImage`."""
-    equal = _equal(cls)
-    return equal() if equal else LegacyFilter(cls, name)
+    """Return the filter for `cls`, a subclass of `FilteredImage`."""
+    native = _native_class(cls)
+    return native() if native else LegacyFilter(cls, name)
 
 
-def _equal(cls: type[Any]) -> Any:
-    """Return the new class that does what `cls` does; a subclass of `cls` has changed something."""
+def _native_class(cls: type[Any]) -> Any:
+    # Not inherited: a subclass may have changed any step.
     return vars(cls).get("same_as")
 
 

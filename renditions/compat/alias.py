@@ -1,11 +1,11 @@
-"""`import versatileimagefield` and all its submodules, answered by `renditions.compat`.
+"""Let `import versatileimagefield`, and each submodule, import `renditions.compat`.
 
-One line in a settings module:
+It needs one line in a settings module:
 
     import renditions.compat.alias  # noqa: F401
 
-Old imports, `INSTALLED_APPS = ["versatileimagefield"]` and old migrations then work on this code.
-Each name is the same module under both names, never a second copy of it.
+Old imports, `INSTALLED_APPS = ["versatileimagefield"]` and old migrations then use this code.
+Both names give the same module object, so no class exists twice.
 """
 
 import sys
@@ -21,13 +21,13 @@ NEW = "renditions.compat"
 
 
 class BothInstalled(ImportError):
-    """The package that the alias stands for is installed, too."""
+    """django-versatileimagefield is still installed, so its name has two meanings."""
 
 
 class _AliasLoader(Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = import_module(NEW + spec.name.removeprefix(OLD))
-        # The import system is about to write the alias's spec over it.
+        # The import system overwrites it next; exec_module restores it.
         spec.loader_state = module.__spec__
         return module
 
@@ -46,19 +46,19 @@ class _AliasFinder(MetaPathFinder):
 
 
 def install() -> None:
-    """Let `versatileimagefield` mean `renditions.compat`, in this process.
+    """Install the import hook in this process.
 
     Raises:
-        BothInstalled: django-versatileimagefield is there; which of the two runs must be plain.
+        BothInstalled: the project has to uninstall one of the two packages.
     """
     if any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
         return
     real = PathFinder.find_spec(OLD)
-    # A folder without code, of templates for one, has no origin.
+    # A folder without `__init__.py`, such as one of templates, has no origin.
     if real is not None and real.origin is not None:
         raise BothInstalled(
-            f"{__name__} stands in for {OLD!r}, but that is installed in {real.origin}. "
-            f"Uninstall it (pip uninstall django-versatileimagefield), or take {__name__} out of "
+            f"{__name__} replaces {OLD!r}, but that package is installed in {real.origin}. "
+            f"Uninstall it (pip uninstall django-versatileimagefield), or remove {__name__} from "
             "the settings.",
             name=OLD,
         )

@@ -10,7 +10,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Not a second name in the module: Django would not know which of them is the default.
+    # Not a module attribute: Django would find two app configs and choose no default.
     if name == "VersatileImageFieldConfig":
         return RenditionsConfig
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Functions under the names and with the arguments that old code calls."""
+"""The functions of the old package, with its names and arguments."""
 
 from typing import BinaryIO
 
@@ -17,10 +17,10 @@ MIME_TYPE_TO_PIL_IDENTIFIER = {row.mime: row.name for row in FORMATS}
 
 
 def get_resized_filename(filename: str, width: int, height: int, filename_key: str) -> str:
-    """Return the name of a sized rendition of `filename`.
+    """Return the file name of a sized rendition of `filename`.
 
     Args:
-        filename_key: What the name says of the sizer: `crop-c0-5__0-5`, `thumbnail`.
+        filename_key: Names the sizer and the focal point: `crop-c0-5__0-5`, `thumbnail`.
     """
     return sized_filename(filename, Size(int(width), int(height)), filename_key, conf.layout())
 
@@ -28,22 +28,22 @@ def get_resized_filename(filename: str, width: int, height: int, filename_key: s
 def get_resized_path(
     path_to_image: str, width: int, height: int, filename_key: str, storage: object = None
 ) -> str:
-    """Return where a sized rendition of the picture at `path_to_image` lies."""
+    """Return the path of a sized rendition of the picture at `path_to_image`."""
     return sized_path(path_to_image, Size(int(width), int(height)), filename_key, conf.layout())
 
 
 def get_filtered_filename(filename: str, filename_key: str) -> str:
-    """Return the name of `filename` filtered by the filter called `filename_key`."""
+    """Return the file name of `filename` after the filter `filename_key`."""
     return filtered_filename(filename, filename_key)
 
 
 def get_filtered_path(path_to_image: str, filename_key: str, storage: object = None) -> str:
-    """Return where the picture at `path_to_image` lies when it is filtered."""
+    """Return the path of the picture at `path_to_image` after the filter `filename_key`."""
     return filtered_path(path_to_image, filename_key, conf.layout())
 
 
 def post_process_image_key(image_key: str) -> str:
-    """Return what the settings' processor makes of what describes a rendition."""
+    """Return the result of the FILENAME_PROCESSOR for `image_key`."""
     return conf.layout().process_key(image_key)
 
 
@@ -51,8 +51,8 @@ def get_rendition_key_set(key: str) -> list[tuple[str, str]]:
     """Return the (name, rendition key) pairs of the key set called `key`.
 
     Raises:
-        ImproperlyConfigured: there is none.
-        InvalidSizeKeySet, InvalidSizeKey: there is one, and it is wrong.
+        ImproperlyConfigured: no key set has this name.
+        InvalidSizeKeySet, InvalidSizeKey: the key set is wrong.
     """
     return [(name, str(rendition_key)) for name, rendition_key in conf.key_set(key)]
 
@@ -61,13 +61,12 @@ def validate_versatileimagefield_sizekey_list(sizes: object) -> list[tuple[str, 
     """Return the (name, rendition key) pairs of `sizes` in their order.
 
     Raises:
-        InvalidSizeKeySet, InvalidSizeKey: with what is wrong and what would be right.
+        InvalidSizeKeySet, InvalidSizeKey: the message shows what is wrong and what is valid.
     """
     return [(name, str(key)) for name, key in validated(sizes)]
 
 
 def get_url_from_image_key(image_instance: VersatileImageMixIn, image_key: str) -> str:
-    """Return the URL of one rendition of `image_instance`."""
     return image_instance.url_of(RenditionKey.parse(image_key))
 
 
@@ -76,10 +75,10 @@ def build_versatileimagefield_url_set(
     size_set: object,
     request: HttpRequest | None = None,
 ) -> dict[str, str]:
-    """Return the URLs of a key set by name, in its order; none where there is nothing to show.
+    """Return the URLs of a key set by name, in its order; `{}` if there is no picture.
 
     Args:
-        request: Makes the URLs absolute.
+        request: If given, the URLs are absolute.
     """
     urls = image_instance.urls(validated(size_set))
     if request is None:
@@ -88,10 +87,10 @@ def build_versatileimagefield_url_set(
 
 
 def get_image_metadata_from_file(file_like: BinaryIO) -> tuple[str, str]:
-    """Return the format, as Pillow calls it, and the mime of a picture, judged by its content.
+    """Return the format (`JPEG`) and the MIME type of a picture, from its content.
 
     Raises:
-        SourceUnreadable, SourceRefused: it is none, or above a limit.
+        SourceUnreadable, SourceRefused: the file is not a picture, or it is above a limit.
     """
     row = format_named(probe(file_like, conf.limits()).format)
     file_like.seek(0)

@@ -1,4 +1,4 @@
-"""Settings under the names of the old package's module `settings`, for old sizers and filters.
+"""The settings under the names of the old package, for old sizers and filters.
 
 `settings.JPEG_QUAL` is the value now; `from ... import JPEG_QUAL` copies the value of that moment.
 """
@@ -16,7 +16,7 @@ QUAL = 70
 
 
 def _old_dict() -> dict[str, Any]:
-    """Return the values of all settings that the old package has, under its keys."""
+    """Return the values of all settings of the old package, under its keys."""
     return {
         setting.old_place.key: getattr(rendition_settings(), name.lower())
         for name, setting in SETTINGS.items()

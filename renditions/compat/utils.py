@@ -1,4 +1,4 @@
-"""Re-exports only, for old imports; the code lives where its name says."""
+"""The names of the old package's `utils`."""
 
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 

@@ -1,7 +1,7 @@
-"""The three built-in sizers and filters as old code subclasses them.
+"""The built-in sizers and filters, as base classes for old code.
 
-Registered as they are, they are the new ones that share a decode; a subclass works on the whole
-picture, as it always did.
+If one of them is registered itself, the new class of the same result is used, which shares the
+decode. A subclass works on the whole picture, as in the old package.
 """
 
 from io import BytesIO
@@ -26,20 +26,19 @@ _RESAMPLING = Image.Resampling.LANCZOS
 
 
 class CroppedImage(SizedImage):
-    """Exactly the size asked for, as near to the focal point as the edges allow."""
+    """Crops to exactly the requested size, as near to the focal point as the edges allow."""
 
     filename_key = "crop"
     filename_key_regex = Crop.filename_key_regex
     same_as = Crop
 
     def get_filename_key(self) -> str:
-        """Return sizer and focal point: `crop-c0-5__0-5`."""
         return f"{self.filename_key}-c{self.ppoi_as_str()}"
 
     def crop_on_centerpoint(
         self, image: Image.Image, width: int, height: int, ppoi: PPOI = CENTRE_PPOI
     ) -> Image.Image:
-        """Return `image` cropped to the shape of `width` x `height` and resized to it."""
+        """Crop `image` to the shape of `width` x `height`, and resize it to this size."""
         box = cover_box(Size(*image.size), Size(width, height), FocalPoint(*ppoi))
         return image.resize(
             (width, height), _RESAMPLING, box=(box.left, box.top, box.right, box.bottom)
@@ -53,14 +52,12 @@ class CroppedImage(SizedImage):
         width: int,
         height: int,
     ) -> BytesIO:
-        """Return the file of the cropped picture."""
-        return _saved(
-            self.crop_on_centerpoint(_without_palette(image), width, height, self.ppoi), save_kwargs
-        )
+        cropped = self.crop_on_centerpoint(_without_palette(image), width, height, self.ppoi)
+        return _saved(cropped, save_kwargs)
 
 
 class ThumbnailImage(SizedImage):
-    """All of the picture, inside the size asked for; never larger than the original."""
+    """Scales the picture down to fit inside the requested size. It is never enlarged."""
 
     filename_key = "thumbnail"
     same_as = Thumbnail
@@ -73,26 +70,24 @@ class ThumbnailImage(SizedImage):
         width: int,
         height: int,
     ) -> BytesIO:
-        """Return the file of the picture made smaller."""
         image = _without_palette(image)
         image.thumbnail((width, height), _RESAMPLING)
         return _saved(image, save_kwargs)
 
 
 class InvertImage(FilteredImage):
-    """Every colour becomes its complement."""
+    """Inverts every colour."""
 
     same_as = Invert
 
     def process_image(
         self, image: Image.Image, image_format: str, save_kwargs: SaveOptions
     ) -> BytesIO:
-        """Return the file of the inverted picture."""
         return _saved(ImageOps.invert(image.convert("RGB")), save_kwargs)
 
 
 def _without_palette(image: Image.Image) -> Image.Image:
-    # What lies between two numbers of a palette is no colour between theirs.
+    # Resizing mixes neighbouring values. For palette numbers, the mix is an unrelated colour.
     if image.mode != "P":
         return image
     return image.convert("RGBA" if "transparency" in image.info else "RGB")
@@ -100,7 +95,7 @@ def _without_palette(image: Image.Image) -> Image.Image:
 
 def _saved(image: Image.Image, options: SaveOptions) -> BytesIO:
     if image.mode != "P":
-        # It would be taken for an index of a palette that is gone.
+        # It is an index of the removed palette.
         options = {name: value for name, value in options.items() if name != "transparency"}
     buffer = BytesIO()
     image.save(buffer, **options)

@@ -28,12 +28,12 @@ class Verdict(StrEnum):
 
     ADOPTED = "adopted"
     MISSING = "missing"
-    OLDER = "refused: older than its original"
-    UNDATED = "refused: its storage does not say when it was made"
-    BROKEN = "refused: not a whole picture"
-    WRONG_SIZE = "refused: not the size that the key asks for"
-    WRONG_FORMAT = "refused: not the format that the key asks for"
-    NO_ORIGINAL = "refused: its original cannot be read"
+    OLDER = "refused: older than the original"
+    UNDATED = "refused: the storage has no dates"
+    BROKEN = "refused: damaged or incomplete"
+    WRONG_SIZE = "refused: not the size of the key"
+    WRONG_FORMAT = "refused: not the format of the key"
+    NO_ORIGINAL = "refused: the original cannot be read"
     UNANSWERED = "refused: the storage did not answer"
 
     @property

@@ -63,8 +63,8 @@ PAIRS = [(module, name) for module, names in NAMES.items() for name in names.spl
 
 
 @pytest.mark.parametrize(("module", "name"), PAIRS)
-def test_a_name_is_where_old_code_looks(module, name):
-    """With one word changed in the import."""
+def test_a_name_is_found_below_renditions_compat(module, name):
+    """Old code changes one word in its imports."""
     assert hasattr(importlib.import_module(f"renditions.compat.{module}"), name)
 
 
@@ -101,7 +101,7 @@ else:
 
 
 def test_the_alias_answers_to_every_old_name():
-    """Each is the same module under both names, and the app may keep its old name."""
+    """Both names give the same module, and INSTALLED_APPS may keep the old name."""
     subprocess.run(
         [sys.executable, "-c", ALIAS, *(f"{module}:{name}" for module, name in PAIRS)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -109,8 +109,7 @@ def test_the_alias_answers_to_every_old_name():
     )
 
 
-def test_an_app_config_of_old_may_be_named():
-    """`INSTALLED_APPS = ["versatileimagefield.apps.VersatileImageFieldConfig"]`."""
+def test_the_old_app_config_may_be_named():
     from renditions.compat import apps
 
     assert apps.VersatileImageFieldConfig is apps.RenditionsConfig
@@ -119,7 +118,7 @@ def test_an_app_config_of_old_may_be_named():
 
 
 def test_every_module_can_be_imported():
-    """None of them needs another to be imported before it."""
+    """No module needs another to be imported first."""
     for found in pkgutil.walk_packages(renditions.__path__, "renditions."):
         # The alias changes what can be imported, in the whole process.
         if found.name != "renditions.compat.alias":
@@ -127,7 +126,7 @@ def test_every_module_can_be_imported():
 
 
 def test_old_settings_are_read_when_they_are_looked_up():
-    """Not when the module was imported."""
+    """They are not copied when the module is imported."""
     with override_settings(
         VERSATILEIMAGEFIELD_SETTINGS={"jpeg_resize_quality": 33, "sized_directory_name": "s"}
     ):
@@ -146,13 +145,11 @@ def test_old_settings_are_read_when_they_are_looked_up():
 
 
 def test_every_old_setting_has_a_value():
-    """For those who import them all."""
     for name in dir(old_settings):
         getattr(old_settings, name)
 
 
-def test_the_old_functions_name_files():
-    """As the inherited package did."""
+def test_the_old_functions_return_the_same_names():
     assert get_resized_filename("test.png", 100, 100, "thumbnail") == "test-thumbnail-100x100.png"
     assert get_resized_filename("test", 100, 100, "thumbnail") == "test-thumbnail-100x100-70.jpg"
     assert get_filtered_filename("test.png", "inverted") == "test__inverted__.png"
@@ -163,8 +160,8 @@ def test_the_old_functions_name_files():
     assert post_process_image_key("a") == "a"
 
 
-def test_the_old_function_tells_the_format_by_content(tmp_path):
-    """And leaves the file where it can be read again."""
+def test_the_old_function_finds_the_format_by_content(tmp_path):
+    """It leaves the file at its start."""
     path = tmp_path / "a.txt"
     path.write_bytes(four_corners(9, 9, "PNG"))
 
@@ -173,8 +170,8 @@ def test_the_old_function_tells_the_format_by_content(tmp_path):
         assert file.tell() == 0
 
 
-def test_a_folder_of_the_old_name_is_no_package(tmp_path):
-    """Overridden templates may lie in one."""
+def test_the_alias_works_beside_a_folder_of_the_same_name(tmp_path):
+    """A project may have a folder of overridden templates."""
     (tmp_path / "versatileimagefield").mkdir()
 
     subprocess.run(

@@ -99,7 +99,9 @@ def test_broken_picture_says_why(demo: Installation):
     page = demo.get(f"photos/{photo['id']}/").text
     assert warm["created"] == []
     assert len(warm["failed"]) == len(SIZES)
-    assert all(len(failure["reason"]) > 20 for failure in warm["failed"])
+    reason = "The upload is incomplete. Upload the file again."
+    assert all(failure["reason"] == reason for failure in warm["failed"])
+    assert all(failure["detail"] for failure in warm["failed"])
     assert "could not be made" in page
     assert 'class="state failed"' in page
 

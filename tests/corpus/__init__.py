@@ -1,1 +1,1 @@
-"""Pictures that others drew, and files that were made to do harm, through the real render."""
+"""Test pictures of Pillow, and files made to do harm, rendered in child processes."""

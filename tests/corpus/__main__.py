@@ -1,9 +1,12 @@
 # ruff: noqa: T201
-"""`make corpus`: Pillow's own test pictures, our bombs and our giants, through the real render.
+"""`make corpus`: render bombs, giants and the test pictures of Pillow.
 
-python -m tests.corpus            everything; Pillow's sources are fetched once, into var/corpus
-python -m tests.corpus --bombs    bombs only
-python -m tests.corpus DIR ...    every file under these folders too
+A bomb is a small file that needs much time or memory; it must be refused at once. A giant is the
+largest picture that the limits allow; it must be rendered in bounded memory.
+
+python -m tests.corpus            everything; the sources of Pillow are fetched once, to var/corpus
+python -m tests.corpus --bombs    only bombs
+python -m tests.corpus DIR ...    also every file in these folders
 """
 
 import argparse
@@ -27,11 +30,11 @@ CACHE = Path("var/corpus")
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.corpus")
-    parser.add_argument("--bombs", action="store_true", help="no pictures")
+    parser.add_argument("--bombs", action="store_true", help="only bombs")
     parser.add_argument("folders", nargs="*", type=Path, help="more pictures")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
-    faults = list(explode(sorted(BOMBS)))
+    faults = list(bomb_faults(sorted(BOMBS)))
     if not options.bombs:
         faults += giant_faults()
         faults += picture_faults(pictures(options.folders))
@@ -39,9 +42,9 @@ def main(arguments: list[str]) -> int:
     return 1 if faults else 0
 
 
-def explode(names: Iterable[str]) -> Iterator[str]:
-    """Try each bomb, print what became of it and yield what is wrong with that."""
-    print(f"{'bomb':<36}{'became':<20}{'s':>7}{'MB':>6}")
+def bomb_faults(names: Iterable[str]) -> Iterator[str]:
+    """Try each bomb, print its outcome and yield what is wrong with it."""
+    print(f"{'bomb':<36}{'outcome':<20}{'s':>7}{'MB':>6}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bomb.jpg"
         for name in names:
@@ -53,14 +56,14 @@ def explode(names: Iterable[str]) -> Iterator[str]:
             print(f"{name:<36}{reason:<20}{outcome.seconds:>7.3f}{outcome.peak_mb:>6}")
             wanted = bomb.error.__name__ if bomb.error else "rendered"
             if reason != wanted or outcome.status not in ("refused", "rendered"):
-                yield f"{name}: {outcome}, and not {wanted}"
+                yield f"{name}: {outcome}; expected {wanted}"
             if outcome.seconds > BOMB_SECONDS or outcome.peak_mb > BOMB_MB:
                 yield f"{name}: {outcome.seconds:.2f} s and {outcome.peak_mb} MB"
 
 
 def giant_faults() -> Iterator[str]:
-    """Render the largest pictures, print what they took and yield what was too much."""
-    print(f"\n{'giant':<36}{'became':<20}{'s':>7}{'MB':>6}")
+    """Render the largest pictures, print time and memory, and yield what is wrong."""
+    print(f"\n{'giant':<36}{'outcome':<20}{'s':>7}{'MB':>6}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "giant"
         for name, giant in GIANTS.items():
@@ -77,14 +80,14 @@ def pictures(folders: list[Path]) -> Iterator[Path]:
         yield from sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-# Limits on what Pillow doesn't say: their refusals are printed, for a reader to judge.
+# Pillow does not report these numbers. Such refusals are printed; a person judges them.
 UNSEEN_LIMITS = ("MetadataTooLarge", "TooManyScans", "TooManyFramePixels", "DecodeTooLarge")
 WRONG = "refused wrongly"
 WANTED_ZERO = (WRONG, "failed", "crashed", "timed out", "over memory")
 
 
 def picture_faults(paths: Iterable[Path]) -> list[str]:
-    """Render every picture, print the table and return what is wrong with it."""
+    """Render every picture, print a table and return what is wrong."""
     outcomes = {path: judged(path, run(path, ALL_FORMATS)) for path in paths}
     counts = Counter(
         f"refused: {outcome.reason}" if outcome.status == "refused" else outcome.status
@@ -103,12 +106,12 @@ def picture_faults(paths: Iterable[Path]) -> list[str]:
 
 
 def judged(path: Path, outcome: Outcome) -> Outcome:
-    """Return `outcome`, as `refused wrongly` if Pillow can read the file and its size is right."""
+    """Return `outcome`; `refused wrongly` if Pillow can read the file and its size is allowed."""
     if outcome.status != "refused" or outcome.reason in UNSEEN_LIMITS:
         return outcome
     if pillow_opens(path, ALL_FORMATS).status != "rendered":
         return outcome
-    # Later frames may be above a limit; a site that keeps none must not care.
+    # Later frames may be above a limit. The first frame must still be rendered.
     first = run(path, ALL_FORMATS, STILL)
     return replace(first, status=_FIRST_FRAME.get(first.status, first.status))
 

@@ -1,7 +1,7 @@
-"""Files that are small and ask for much, or are not what they say. Each is made here, from nothing.
+"""Small files that need much time or memory, or are not what they claim to be.
 
-`BOMBS` maps a name to a function that gives the file and to the error that has to refuse it.
-TIFF and BMP are refused unless a site asks for them; their own bombs are tried as if it had.
+`BOMBS` maps a name to a function that returns the file and to the error that must refuse it. TIFF
+and BMP are refused by default; their bombs are tried with settings that accept them.
 """
 
 import struct
@@ -32,7 +32,7 @@ def _png_header(width: int, height: int, colour: int = 2) -> tuple[bytes, bytes]
 
 
 def _zeros(size: int) -> bytes:
-    """Return what inflates to `size` zeros."""
+    """Return deflated data that inflates to `size` zeros."""
     deflate = zlib.compressobj(1)
     block = bytes(1 << 20)
     data = [deflate.compress(block) for _ in range(size >> 20)]
@@ -53,7 +53,7 @@ def png_sliver() -> bytes:
 
 
 def png_longest() -> bytes:
-    """As long as may be, and a pixel wide: nothing may be divided by that."""
+    """The longest side that is allowed, and 1 pixel wide: no side may become 0."""
     return _png(_png_header(1, 16_384), (b"IDAT", _zeros(4 * 16_384)), (b"IEND", b""))
 
 
@@ -70,14 +70,14 @@ def bmp_pixels() -> bytes:
 
 
 def bmp_runs() -> bytes:
-    """16 MB of runs of a row that is full already, each a turn of a loop in Python."""
+    """16 MB of runs for a row that is full already; each is a pass of a loop in Python."""
     header = struct.pack("<I2i2H6I", 40, 1000, 1000, 1, 8, 1, 0, 0, 0, 256, 0)
     start = b"BM" + struct.pack("<3I", 0, 0, 14 + 40 + 1024)
     return start + header + bytes(1024) + b"\xff\x01" * 8_000_000
 
 
 def bmp_ends_of_rows() -> bytes:
-    """49 megapixels, each of which is a turn of a loop."""
+    """49 megapixels; each is a pass of a loop."""
     header = struct.pack("<I2i2H6I", 40, 7000, 7000, 1, 8, 1, 0, 0, 0, 256, 0)
     start = b"BM" + struct.pack("<3I", 0, 0, 14 + 40 + 1024)
     return start + header + bytes(1024) + b"\1\1\0\0" * 7000
@@ -94,7 +94,7 @@ def png_many_texts() -> bytes:
 
 
 def png_wide_texts() -> bytes:
-    """63 times a megabyte of text, in which one letter makes all of them four bytes wide."""
+    """63 texts of a megabyte; in each, one character makes all others four bytes wide."""
     text = zlib.compress(("\U0001f600" + "a" * 1_000_000).encode())
     texts = [(b"iTXt", b"%d\0\1\0\0\0" % number + text) for number in range(63)]
     return _png(_png_header(8, 8), *texts, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
@@ -106,7 +106,7 @@ def png_many_profiles() -> bytes:
     return _png(_png_header(8, 8)) + profiles + pixels
 
 
-def png_long_block() -> bytes:
+def png_long_chunk() -> bytes:
     return _png(_png_header(8, 8)) + b"\xff\xff\xff\xf0eXIfMM\0*"
 
 
@@ -137,13 +137,13 @@ def png_metadata() -> bytes:
     return _png(_png_header(8, 8), text, (b"IDAT", _zeros(25 * 8)), (b"IEND", b""))
 
 
-def png_empty_blocks() -> bytes:
+def png_empty_chunks() -> bytes:
     blocks = _png((b"IDAT", b""))[8:] * 2_000_000
     return _png(_png_header(8, 8)) + blocks + _png((b"IEND", b""))[8:]
 
 
 def webp_pixels() -> bytes:
-    """A lossless WebP of 16,383 x 16,383 px says so in its first 25 bytes."""
+    """A lossless WebP of 16,383 x 16,383 px, of which 25 bytes are enough to know."""
     sides = struct.pack("<I", 16_382 | 16_382 << 14)
     body = b"\x2f" + sides + bytes(200)
     chunk = b"VP8L" + struct.pack("<I", len(body)) + body
@@ -174,7 +174,7 @@ def _webp_on_canvas(width: int, height: int) -> bytes:
 
 
 def avif_pixels() -> bytes:
-    """A real picture whose boxes say 12,000 x 12,000 px."""
+    """A good picture whose boxes state 12,000 x 12,000 px."""
     file = BytesIO()
     Image.new("RGB", (64, 64)).save(file, "AVIF", speed=10)
     sides = struct.pack(">2I", 64, 64)
@@ -190,8 +190,8 @@ def avif_picture() -> bytes:
     return _with_av1_sides(file.getvalue(), 12_000, 12_000)
 
 
-def avif_moving_picture() -> bytes:
-    """The same where the picture is the first frame of two."""
+def avif_animation() -> bytes:
+    """The same in the first frame of two."""
     file = BytesIO()
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
     frames[0].save(file, "AVIF", save_all=True, append_images=frames[1:], duration=9, speed=10)
@@ -199,10 +199,10 @@ def avif_moving_picture() -> bytes:
 
 
 def _with_av1_sides(avif: bytes, width: int, height: int) -> bytes:
-    """Return `avif` with another sequence header before its pixels, and so much less of them."""
+    """Return `avif` with another sequence header, which replaces the first bytes of its pixels."""
     start = avif.rindex(b"mdat") + 4
     old = avif[start : start + 2 + avif[start + 1]]
-    # A still picture, 16 bits for each side, then nothing special.
+    # A still picture, 16 bits for each side, no optional parts.
     bits = f"00011{0:05b}{15:04b}{15:04b}{width - 1:016b}{height - 1:016b}{1:015b}".ljust(72, "0")
     new, frame = b"\x0a\x09" + int(bits, 2).to_bytes(9, "big"), start + len(old)
     changed = avif[:start] + new + b"\x30" + avif[frame + 2 :]
@@ -210,7 +210,7 @@ def _with_av1_sides(avif: bytes, width: int, height: int) -> bytes:
 
 
 def gif_screen() -> bytes:
-    """65,535 x 65,535 px, to be cleared after the first frame."""
+    """65,535 x 65,535 px, which are cleared after the first frame."""
     control = b"!\xf9\x04\x08\0\0\0\0"
     place = struct.pack("<4H", 0, 0, 65_535, 65_535)
     screen = b"GIF89a" + struct.pack("<2H", 65_535, 65_535) + b"\x80\0\0" + bytes(6)
@@ -218,26 +218,26 @@ def gif_screen() -> bytes:
 
 
 def gif_frame() -> bytes:
-    """A small screen, and a frame that reaches far beyond it."""
+    """A frame far larger than its screen."""
     place = struct.pack("<4H", 0, 0, 60_000, 1500)
     screen = b"GIF89a" + struct.pack("<2H", 8, 8) + b"\x80\0\0" + bytes(6)
     return screen + b"," + place + b"\0\x02\x02\x44\x01\0;"
 
 
 def gif_frames() -> bytes:
-    """50,000 frames of a megapixel; harmless until somebody keeps them all."""
+    """50,000 frames of a megapixel; harmless unless all are kept."""
     screen = b"GIF89a" + struct.pack("<2H", 1000, 1000) + b"\x80\0\0" + bytes(3) + b"\xff" * 3
     frame = b"," + struct.pack("<4H", 0, 0, 1, 1) + b"\0\x02\x02\x44\x01\0"
     return screen + frame * 50_000 + b";"
 
 
 def gif_later_frame() -> bytes:
-    """A second frame of a pixel, far from the first: 66 bytes that Pillow makes a gigabyte of."""
+    """A second frame of 1 pixel, far from the first: Pillow needs a gigabyte for 66 bytes."""
     return _gif_with_pixels_at((0, 0), (12_000, 12_000))
 
 
 def gif_growing_frames() -> bytes:
-    """Each of 3000 frames is two pixels further away than the last: 43 gigapixels."""
+    """Each of 3000 frames is 2 px further away than the last: 43 gigapixels."""
     return _gif_with_pixels_at(*((2 * number, 2 * number) for number in range(3000)))
 
 
@@ -260,14 +260,14 @@ def _progressive_parts() -> tuple[bytes, bytes]:
 
 
 def jpeg_scans() -> bytes:
-    """The last scan 4000 times: each is a pass over all coefficients."""
+    """The last scan 4000 times. Each is a pass over all coefficients."""
     start, scan = _progressive_parts()
     header = scan[: 2 + int.from_bytes(scan[2:4], "big")]
     return start + scan + (header + bytes(16)) * 4000 + b"\xff\xd9"
 
 
 def jpeg_scans_not_progressive() -> bytes:
-    """A baseline picture in one scan for each component, again and again."""
+    """A baseline picture with one scan for each component, repeated."""
     file = BytesIO()
     Image.new("RGB", (2000, 2000)).save(file, "JPEG")
     data = file.getvalue()
@@ -291,7 +291,7 @@ def jpeg_segments() -> bytes:
 
 
 def jpeg_tables() -> bytes:
-    """Five million tables with nothing in them."""
+    """Five million empty tables."""
     return b"\xff\xd8" + b"\xff\xdb\0\2" * 5_000_000 + _small_jpeg()[2:]
 
 
@@ -310,7 +310,7 @@ def jpeg_fill() -> bytes:
 
 
 def jpeg_nothing() -> bytes:
-    """Zeros where a segment should begin, which decoders pass over one by one."""
+    """Zeros in place of a segment; decoders skip them one by one."""
     return b"\xff\xd8\xff\xe0\0\2" + bytes(20_000_000) + _small_jpeg()[2:]
 
 
@@ -361,7 +361,7 @@ def tiff_pages() -> bytes:
 
 
 def eps_named_jpg() -> bytes:
-    """PostScript that never ends; Pillow would start Ghostscript."""
+    """An endless PostScript program, for which Pillow would start Ghostscript."""
     return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n{} loop\n%%EOF\n"
 
 
@@ -394,10 +394,10 @@ ALL_FORMATS = Limits(formats=tuple(row.name for row in FORMATS))
 
 @dataclass(frozen=True, slots=True)
 class Bomb:
-    """A file, and what has to become of it."""
+    """A file, and the error that must refuse it."""
 
     make: Callable[[], bytes]
-    error: type[errors.PermanentError] | None  # None: it only looks dangerous, and is rendered
+    error: type[errors.PermanentError] | None  # None: it must be rendered
     limits: Limits = field(default_factory=Limits)
 
 
@@ -414,21 +414,21 @@ BOMBS = {
     "png, 900 zTXt of 1 MB": Bomb(png_many_texts, errors.MetadataTooLarge),
     "png, 63 iTXt of a wide letter": Bomb(png_wide_texts, errors.MetadataTooLarge),
     "png, 3000 iCCP of 1 MB": Bomb(png_many_profiles, errors.MetadataTooLarge),
-    "png, a block of 4 GB": Bomb(png_long_block, errors.SourceIncomplete),
+    "png, a chunk of 4 GB": Bomb(png_long_chunk, errors.SourceIncomplete),
     "png, pixels of 4 GB": Bomb(png_long_pixels, errors.SourceIncomplete),
-    "png, EXIF of 4 GB behind its pixels": Bomb(png_long_late_exif, errors.SourceIncomplete),
+    "png, EXIF of 4 GB after its pixels": Bomb(png_long_late_exif, errors.SourceIncomplete),
     "png, 3,500,000 headers": Bomb(png_headers, errors.MetadataTooLarge),
     "png, no palette": Bomb(png_no_palette, errors.SourceUnreadable),
     "png, iCCP of 64 MB": Bomb(png_profile, errors.SourceUnreadable),
     "png, 17 MB of text": Bomb(png_metadata, errors.MetadataTooLarge),
-    "png, 2,000,000 empty blocks": Bomb(png_empty_blocks, errors.MetadataTooLarge),
+    "png, 2,000,000 empty chunks": Bomb(png_empty_chunks, errors.MetadataTooLarge),
     "webp, 268 megapixels": Bomb(webp_pixels, errors.TooManyPixels),
     "webp, EXIF of 4 GB": Bomb(webp_long_exif, errors.SourceUnreadable),
     "webp, a huge canvas": Bomb(webp_canvas, errors.SideTooLong),
     "webp, four copies of 36 megapixels": Bomb(webp_needs_memory, errors.DecodeTooLarge),
     "avif, 144 megapixels": Bomb(avif_pixels, errors.TooManyPixels),
     "avif, 144 megapixels inside": Bomb(avif_picture, errors.TooManyPixels),
-    "avif, 144 megapixels that move": Bomb(avif_moving_picture, errors.TooManyPixels),
+    "avif, 144 megapixels, animated": Bomb(avif_animation, errors.TooManyPixels),
     "gif, a huge screen": Bomb(gif_screen, errors.SideTooLong),
     "gif, a huge frame": Bomb(gif_frame, errors.SideTooLong),
     "gif, 50,000 frames, all kept": Bomb(gif_frames, errors.TooManyFramePixels),
@@ -455,8 +455,8 @@ BOMBS = {
     "polyglot, page and jpeg": Bomb(polyglot_page, errors.FormatRefused),
     "polyglot, zip and jpeg": Bomb(polyglot_zip, errors.FormatRefused),
     "polyglot, pdf and jpeg": Bomb(polyglot_pdf, errors.FormatRefused),
-    "jpeg, with 100 MB behind it": Bomb(bigger_file, errors.FileTooLarge),
-    "nothing at all": Bomb(nothing, errors.FormatRefused),
+    "jpeg, with 100 MB after it": Bomb(bigger_file, errors.FileTooLarge),
+    "empty file": Bomb(nothing, errors.FormatRefused),
 }
 
 
@@ -476,7 +476,7 @@ BOMBS |= {
     "tiff, 340 megapixels": _of_metadata(metadata_bombs.tiff_pixels, errors.SideTooLong),
     "jpeg, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.jpeg_exif),
     "png, EXIF of 2,000,000 fractions": _of_metadata(metadata_bombs.png_exif),
-    "png, EXIF behind its pixels": _of_metadata(metadata_bombs.png_late_exif),
+    "png, EXIF after its pixels": _of_metadata(metadata_bombs.png_late_exif),
     "png, EXIF as text": _of_metadata(metadata_bombs.png_exif_as_text),
     "png, profile of 20,000 elements": _of_metadata(metadata_bombs.png_profile_elements, None),
     "png, profile with no table": _of_metadata(metadata_bombs.png_profile_table, None),

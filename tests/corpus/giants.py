@@ -1,4 +1,4 @@
-"""The largest pictures that are accepted: each must be rendered in bounded memory."""
+"""The largest pictures that the limits allow. Each must be rendered in bounded memory."""
 
 import struct
 import zlib
@@ -17,11 +17,11 @@ from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import Thumbnail
 from renditions.imaging.sources import Limits
 
-from .runner import MOVING, STILL
+from .runner import ANIMATED, STILL
 
-# With as much left for Django and a project as a worker's process takes before its first picture.
+# A worker process may take 450 MB. The rest is for Django and the project.
 GIANT_MB = 400
-# For a rendition of all pixels with their alpha, which is a second picture beside the first.
+# If a rendition has all pixels with their alpha, a second picture of this size is in memory.
 TWICE_MB = 440
 
 Maker = Callable[[], bytes]
@@ -29,15 +29,15 @@ Maker = Callable[[], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Giant:
-    """A large picture, and what is made of it."""
+    """A large picture, and the renditions that are made of it."""
 
     make: Maker
-    recipes: Sequence[Recipe] = (*STILL, *MOVING)
+    recipes: Sequence[Recipe] = (*STILL, *ANIMATED)
     max_mb: int = GIANT_MB
 
 
 def _largest(format_name: str) -> Size:
-    """Return the size, 5 by 4, of the largest picture that the limits allow."""
+    """Return the size of the largest picture that the limits allow, with sides of 5:4."""
     limits = Limits()
     decoded = limits.max_decode_bytes // format_named(format_name).decode_bytes_per_pixel
     unit = int((min(limits.max_pixels, decoded) / 20) ** 0.5)
@@ -46,7 +46,7 @@ def _largest(format_name: str) -> Size:
 
 def _giant(format_name: str, mode: str = "RGB", **options: Any) -> Maker:
     def make() -> bytes:
-        # Not of one colour, so that no encoder finds a way to say it shorter.
+        # Not one colour, which some encoders store in a shorter form.
         gradient = Image.linear_gradient("L").resize(_largest(format_name).as_tuple)
         image = gradient.convert(mode)
         if mode in ("LA", "RGBA"):
@@ -59,7 +59,7 @@ def _giant(format_name: str, mode: str = "RGB", **options: Any) -> Maker:
 
 
 def _one_transparent(mode: str, colour: bytes) -> Maker:
-    """A PNG in which one colour is transparent, if it occurs."""
+    """A PNG with a transparent colour, which may not occur."""
 
     def make() -> bytes:
         data = _giant("PNG", mode, compress_level=1)()
@@ -69,8 +69,8 @@ def _one_transparent(mode: str, colour: bytes) -> Maker:
     return make
 
 
-def _moving(format_name: str, frames: int = 20) -> Maker:
-    """All frames together have as many pixels as are kept."""
+def _animation(format_name: str, frames: int = 20) -> Maker:
+    """All frames together have as many pixels as the limit allows."""
     unit = int((Limits().max_frame_pixels / frames / 20) ** 0.5)
 
     def make() -> bytes:
@@ -82,7 +82,7 @@ def _moving(format_name: str, frames: int = 20) -> Maker:
     return make
 
 
-def _moving_transparent(format_name: str, side: int, frames: int) -> Maker:
+def _transparent_animation(format_name: str, side: int, frames: int) -> Maker:
     def drawn() -> Iterator[Image.Image]:
         for n in range(frames):
             noise = Image.effect_noise((side // 8, side // 8), 9 * n + 9).resize((side, side))
@@ -107,7 +107,7 @@ def _all_frames(*formats: str, side: int | None = None) -> list[Recipe]:
 
 
 class _OldThumbnail(SizedImage):
-    """As the old package's own, which needs as much again of what it is given."""
+    """Like the thumbnail of django-versatileimagefield, which needs another copy."""
 
     filename_key = "old"
 
@@ -151,13 +151,15 @@ GIANTS = {
     "webp, lossless": Giant(_giant("WEBP", "RGBA", lossless=True, method=0)),
     "avif": Giant(_giant("AVIF", speed=10)),
     "avif, transparent": Giant(_giant("AVIF", "RGBA", speed=10, subsampling="4:4:4")),
-    "gif, all frames kept": Giant(_moving("GIF")),
-    "webp, all frames kept": Giant(_moving("WEBP")),
+    "gif, all frames kept": Giant(_animation("GIF")),
+    "webp, all frames kept": Giant(_animation("WEBP")),
     "webp, all frames at their size": Giant(
-        _moving_transparent("WEBP", 1000, 40), _all_frames("webp")
+        _transparent_animation("WEBP", 1000, 40), _all_frames("webp")
     ),
-    "gif, all frames at their size": Giant(_moving_transparent("GIF", 2700, 5), _all_frames("gif")),
+    "gif, all frames at their size": Giant(
+        _transparent_animation("GIF", 2700, 5), _all_frames("gif")
+    ),
     "webp, large frames": Giant(
-        _moving_transparent("WEBP", 3600, 3), _all_frames("webp", side=500)
+        _transparent_animation("WEBP", 3600, 3), _all_frames("webp", side=500)
     ),
 }

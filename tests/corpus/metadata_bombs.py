@@ -1,4 +1,4 @@
-"""Small pictures whose metadata asks for much: EXIF, TIFF directories, boxes of an AVIF."""
+"""Small pictures whose metadata needs much memory: EXIF, TIFF directories, boxes of an AVIF."""
 
 import struct
 import zlib
@@ -6,7 +6,7 @@ from io import BytesIO
 
 from PIL import Image
 
-Entry = tuple[int, int, int, int | bytes]  # tag, kind, number of values, the value or its data
+Entry = tuple[int, int, int, int | bytes]  # tag, type, number of values, the value or its data
 
 _BYTE, _SHORT, _LONG, _FRACTION, _ANY = 1, 3, 4, 5, 7
 _ORIENTATION, _RESOLUTION, _STRIP_OFFSETS, _XMP = 274, 282, 273, 700
@@ -24,7 +24,7 @@ _GREY_8X8: list[Entry] = [
 
 
 def directory(entries: list[Entry]) -> bytes:
-    """Return a TIFF structure of one directory, which is what EXIF is too."""
+    """Return a TIFF structure with one directory. EXIF has this structure, too."""
     place, data = 8 + 2 + 12 * len(entries) + 4, bytearray()
     table = bytearray(b"II*\0" + struct.pack("<IH", 8, len(entries)))
     for tag, kind, count, value in sorted(entries, key=lambda entry: entry[0]):
@@ -42,9 +42,9 @@ def fractions(tag: int, size: int) -> Entry:
 
 
 def tiff(*entries: Entry) -> bytes:
-    """Return a TIFF of 8 x 8 px, with these entries beside its own or in their place."""
-    own = [entry for entry in _GREY_8X8 if entry[0] not in {entry[0] for entry in entries}]
-    return directory([*own, *entries])
+    """Return a TIFF of 8 x 8 px; `entries` are added, or replace its own."""
+    kept = [entry for entry in _GREY_8X8 if entry[0] not in {entry[0] for entry in entries}]
+    return directory([*kept, *entries])
 
 
 def tiff_strips() -> bytes:
@@ -72,7 +72,7 @@ def tiff_pixels() -> bytes:
 
 
 def tiff_tile() -> bytes:
-    """A picture of 8 x 8 px in a tile of 32,768 x 32,768, which deflate makes small."""
+    """A picture of 8 x 8 px in a deflated tile of 32,768 x 32,768."""
     tile = zlib.compress(bytes(1 << 20), 9)
     return tiff(
         (259, _SHORT, 1, 8),
@@ -85,7 +85,7 @@ def tiff_tile() -> bytes:
 
 
 def exif(tag: int = _ORIENTATION, size: int = 15_800_000) -> bytes:
-    """Return EXIF that is within the limit as it is stored, and is 400 MB when it is read."""
+    """Return EXIF that is within the limit as stored, and takes 400 MB when it is read."""
     return directory([fractions(tag, size)])
 
 
@@ -109,7 +109,7 @@ def png_late_exif() -> bytes:
 
 
 def png_profile_elements() -> bytes:
-    """A colour profile of 20,000 elements of processing, all of which are two; in 700 bytes."""
+    """A colour profile of 700 bytes with 20,000 processing elements, of which two are different."""
     numbers = struct.pack(">12f", 1, 0.001, 0, 0, 1, 0.001, 0.001, 0, 1, 0, 0, 0)
     matrix = b"matf" + bytes(4) + struct.pack(">2H", 3, 3) + numbers
     curve = b"curf" + bytes(4) + struct.pack(">2H", 1, 0)
@@ -123,7 +123,7 @@ def png_profile_elements() -> bytes:
 
 
 def png_profile_table() -> bytes:
-    """A colour profile that says of a table of nothing that it has 255 points a side."""
+    """A colour profile that states a table of 255 points a side, and has no table."""
     start = b"mft2" + bytes(4) + bytes((3, 3, 255, 0)) + bytes(36) + struct.pack(">2H", 2, 2)
     return _png_with_profile({b"A2B0": start + bytes(24)})
 
@@ -166,7 +166,7 @@ def webp_exif() -> bytes:
 
 
 def webp_frames() -> bytes:
-    """A frame 200,000 times."""
+    """The same frame 200,000 times."""
     file = BytesIO()
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
     frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:], duration=9)
@@ -178,7 +178,7 @@ def webp_frames() -> bytes:
 
 
 def avif_exif() -> bytes:
-    """A tag that Pillow doesn't look at while it writes the file."""
+    """With a tag that Pillow does not read when it writes the file."""
     return _avif(exif=b"Exif\0\0" + exif(_RESOLUTION))
 
 
@@ -197,7 +197,7 @@ def avif_references() -> bytes:
 
 
 def avif_items() -> bytes:
-    """30,000 items that nothing else is known of."""
+    """30,000 items without properties or data."""
     items = b"".join(
         box(b"infe", struct.pack(">I2H4sB", 2 << 24, item, 0, b"av01", 0))
         for item in range(1, 30_001)
@@ -211,7 +211,7 @@ def avif_properties() -> bytes:
 
 
 def avif_frames() -> bytes:
-    """2,500,000 frames of a byte each."""
+    """2,500,000 frames of one byte each."""
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
     data = bytearray(_avif(frames[0], save_all=True, append_images=frames[1:], duration=9))
     end, count = len(data), struct.pack(">I", 2_500_000)
@@ -227,9 +227,9 @@ def avif_frames() -> bytes:
 
 
 def avif_units() -> bytes:
-    """A picture of 10,000,000 units of codec data with nothing in them."""
+    """A picture of 10,000,000 empty units of AV1 data."""
     units = b"\x7a\0" * 10_000_000
-    # Offsets and lengths of four bytes; one item, in this file, in one piece.
+    # Offsets and lengths of four bytes; one item in one extent of this file.
     place = struct.pack(">I6H", 1 << 24, 0x4400, 1, 1, 0, 0, 1)
     short = _with_box(_avif(), box(b"iloc", place + bytes(8)))
     place += struct.pack(">2I", len(short) + 8, len(units))
@@ -241,7 +241,7 @@ def box(name: bytes, body: bytes) -> bytes:
 
 
 def _with_box(avif: bytes, new: bytes) -> bytes:
-    """Return `avif` with `new` instead of the box of this name among those that describe it."""
+    """Return `avif` with the box `new` in place of the box of this name in its `meta` box."""
     start = avif.index(b"meta") - 4
     end = start + int.from_bytes(avif[start : start + 4], "big")
     place, body = start + 12, b""

@@ -1,4 +1,4 @@
-"""Pillow's own test pictures, from its source distribution on PyPI."""
+"""The test pictures of Pillow, from its source distribution on PyPI."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ import PIL
 
 
 def pillow_pictures(cache: Path) -> Path:
-    """Return the folder with Pillow's test pictures; they are fetched once."""
+    """Return the folder with the pictures, which are fetched once."""
     folder = cache / f"pillow-{PIL.__version__}"
     if not folder.exists():
         unpacked = cache / "unpacked"
@@ -24,7 +24,7 @@ def pillow_pictures(cache: Path) -> Path:
 def _download(cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     command = ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(cache)]
-    # A virtual environment made by uv has no pip of its own.
+    # A virtual environment made by uv has no pip.
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
         pip = [shutil.which("pip3") or shutil.which("pip") or "pip"]

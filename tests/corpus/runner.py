@@ -1,4 +1,4 @@
-"""One file at a time through the real render, in a child process that may die."""
+"""Renders one file in a child process, with limits of time and memory."""
 
 import json
 import os
@@ -32,27 +32,27 @@ STILL = [
     Recipe(Thumbnail(), Size(100, 100), format="jpeg"),
     Recipe(Crop(), Size(50, 50), format="png"),
 ]
-MOVING = [Recipe(Crop(), Size(600, 50), encoding=Encoding(animation="keep"))]
+ANIMATED = [Recipe(Crop(), Size(600, 50), encoding=Encoding(animation="keep"))]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file."""
+    """The outcome for one file."""
 
     status: str  # rendered, refused, failed, crashed, timed out, over memory
-    reason: str = ""  # of a refusal: the error's kind
+    reason: str = ""  # class name of the error
     message: str = ""
-    seconds: float = 0.0  # of CPU, which other work on the machine doesn't change
+    seconds: float = 0.0  # CPU time, which does not depend on other processes
     peak_mb: int = 0
 
 
-def run(path: Path, limits: Limits, recipes: Sequence[Recipe] = (*STILL, *MOVING)) -> Outcome:
-    """Return what becomes of the file at `path` when all of `recipes` are made of it."""
+def run(path: Path, limits: Limits, recipes: Sequence[Recipe] = (*STILL, *ANIMATED)) -> Outcome:
+    """Return the outcome of rendering all `recipes` from the file at `path`."""
     return in_child(lambda: render_all(path, limits, recipes))
 
 
 def in_child(work: Callable[[], Outcome]) -> Outcome:
-    """Return the outcome of `work`, done by a fork of this process inside the limits."""
+    """Return the outcome of `work` in a fork of this process, within the limits."""
     reader, writer = os.pipe()
     sys.stdout.flush()
     child = os.fork()
@@ -84,7 +84,7 @@ def _work_and_exit(work: Callable[[], Outcome], writer: int) -> None:
     try:
         outcome = work()
     except BaseException:  # noqa: BLE001
-        # Whatever it is, it goes into the table.
+        # Every failure is a row of the table.
         outcome = Outcome("crashed", message=traceback.format_exc(limit=-2))
     os.write(writer, json.dumps(asdict(outcome)).encode())
     os._exit(0)
@@ -110,7 +110,7 @@ def pillow_opens(path: Path, limits: Limits) -> Outcome:
             with Image.open(path, formats=limits.formats) as image:
                 image.load()
         except Exception as error:  # noqa: BLE001
-            # Any failure means that it can't.
+            # Every failure means: Pillow cannot decode it.
             return Outcome("refused", type(error).__name__, str(error))
         large = image.width * image.height > limits.max_pixels
         if large or max(image.size) > limits.max_side:

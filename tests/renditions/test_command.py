@@ -36,7 +36,6 @@ def known(person):
 
 
 def test_warm_makes_what_the_field_declares(person, capsys):
-    """And says so."""
     run("warm", FIELD, verbosity=0)
 
     assert capsys.readouterr().out == f"{FIELD}: 5 created.\n"
@@ -44,35 +43,33 @@ def test_warm_makes_what_the_field_declares(person, capsys):
 
 
 @pytest.mark.parametrize("args", [("-v0", "warm", FIELD), ("warm", FIELD, "-v0")])
-def test_it_can_be_told_to_be_quiet(person, capsys, args):
-    """Before the subcommand or after it."""
+def test_verbosity_may_stand_before_or_after_the_subcommand(person, capsys, args):
     run(*args)
 
     assert capsys.readouterr().out == f"{FIELD}: 5 created.\n"
 
 
 def test_warm_takes_other_sets(person, capsys):
-    """One or several."""
+    """`--set` names one or several key sets."""
     run("warm", FIELD, "--set", "hero", "--set", "headshot", verbosity=0)
 
     assert capsys.readouterr().out == f"{FIELD}: 6 created.\n"
 
 
 def test_warm_says_what_failed_and_exits_with_1(person, capsys):
-    """Scripts can tell."""
     Person.objects.create(headshot=ContentFile(b"no picture", "bad.jpg"))
 
     with pytest.raises(CommandError) as caught:
         run("warm", FIELD, verbosity=0)
 
     assert caught.value.returncode == 1
-    told = capsys.readouterr()
-    assert told.out == f"{FIELD}: 5 created, 5 failed.\n"
-    assert "__sized__/people/bad-thumbnail-50x50-70.jpg: The file is not a picture" in told.err
+    output = capsys.readouterr()
+    assert output.out == f"{FIELD}: 5 created, 5 failed.\n"
+    assert "__sized__/people/bad-thumbnail-50x50-70.jpg: The file is not a picture" in output.err
 
 
 def test_warm_can_be_forced(person, capsys):
-    """What is there is made again."""
+    """`--force` renders current renditions again."""
     run("warm", FIELD, verbosity=0)
     run("warm", FIELD, verbosity=0)
     run("warm", FIELD, "--force", verbosity=0)
@@ -87,27 +84,27 @@ def test_warm_can_be_forced(person, capsys):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("warm", "nope"), r"'nope' is no field; write app.Model.field\.$"),
-        (("warm", "Person.headshot"), r"is no field; write app.Model.field\.$"),
-        (("warm", "app.Nope.headshot"), "is no field"),
-        (("warm", "app.Person.nope"), "is no field"),
-        (("warm", "app.Person.name"), "is no VersatileImageField"),
-        (("warm", "app.Article.lead"), "declares nothing to warm"),
+        (("warm", "nope"), r"'nope' is not a field\. Write app.Model.field\.$"),
+        (("warm", "Person.headshot"), r"is not a field\. Write app.Model.field\.$"),
+        (("warm", "app.Nope.headshot"), "is not a field"),
+        (("warm", "app.Person.nope"), "is not a field"),
+        (("warm", "app.Person.name"), "is not a VersatileImageField"),
+        (("warm", "app.Article.lead"), "declares no rendition key set"),
         (("warm", FIELD, "--set", "nope"), "No rendition key set 'nope'"),
-        (("adopt", "app.Article.lead"), "declares nothing to warm"),
+        (("adopt", "app.Article.lead"), "declares no rendition key set"),
         (("adopt", FIELD, "--set", "nope"), "No rendition key set 'nope'"),
-        (("adopt", "app.Person.name"), "is no VersatileImageField"),
+        (("adopt", "app.Person.name"), "is not a VersatileImageField"),
     ],
 )
-def test_a_wrong_call_says_what_is_wrong(person, args, message):
-    """Before any picture is touched."""
+def test_a_wrong_call_is_refused(person, args, message):
+    """The message names the fault and the remedy."""
     with pytest.raises(CommandError, match=message):
         run(*args)
 
 
 @pytest.fixture
 def rendered(person):
-    """A picture whose renditions all lie there, one of them broken, and nothing is known."""
+    """A picture with renditions, one of them damaged and one missing, and without records."""
     run("warm", FIELD, verbosity=0)
     path = person.headshot.crop["40x40"].name
     default_storage.delete(path)
@@ -117,24 +114,23 @@ def rendered(person):
     return person
 
 
-def test_adopt_takes_over_what_is_right(rendered, capsys):
-    """And counts what is missing and what it refuses, with the reason."""
+def test_adopt_adopts_good_files(rendered, capsys):
+    """It counts missing files, and prints the reason for each refusal."""
     capsys.readouterr()
 
     run("adopt", FIELD)
 
-    told = capsys.readouterr()
-    assert told.out == (f"{FIELD}: 3 adopted, 1 missing, 1 refused: not a whole picture.\n")
-    assert told.err.endswith(
-        "__sized__/people/a-crop-c0-5__0-5-40x40-70.jpg: refused: not a whole picture\n"
+    output = capsys.readouterr()
+    assert output.out == (f"{FIELD}: 3 adopted, 1 missing, 1 refused: damaged or incomplete.\n")
+    assert output.err.endswith(
+        "__sized__/people/a-crop-c0-5__0-5-40x40-70.jpg: refused: damaged or incomplete\n"
     )
     assert known(rendered) == 3
     # The tests' cache is in this process.
-    assert "Configure a shared cache first" in told.err
+    assert "Configure a shared cache first" in output.err
 
 
 def test_adopt_renders_nothing(rendered, monkeypatch):
-    """What is missing stays missing."""
     monkeypatch.delattr("renditions.engine.warming.open_picture")
 
     run("adopt", FIELD)
@@ -143,20 +139,19 @@ def test_adopt_renders_nothing(rendered, monkeypatch):
 
 
 def test_a_dry_run_changes_nothing(rendered, capsys):
-    """It says the same."""
+    """It prints the same counts."""
     capsys.readouterr()
 
     run("adopt", FIELD, "--dry-run")
 
     assert capsys.readouterr().out == (
-        f"{FIELD}: 3 adopted, 1 missing, 1 refused: not a whole picture. "
+        f"{FIELD}: 3 adopted, 1 missing, 1 refused: damaged or incomplete. "
         "(dry run: nothing was changed)\n"
     )
     assert known(rendered) == 0
 
 
-def test_adopt_knows_every_field_that_declares_a_set(rendered, capsys):
-    """Unless fields are named."""
+def test_adopt_without_fields_adopts_for_every_field_with_warm(rendered, capsys):
     capsys.readouterr()
 
     run("adopt")
@@ -164,8 +159,8 @@ def test_adopt_knows_every_field_that_declares_a_set(rendered, capsys):
     assert capsys.readouterr().out.startswith(f"{FIELD}: 3 adopted")
 
 
-def test_adopt_refuses_what_is_older_than_its_original(rendered, capsys):
-    """It may show what the original showed before."""
+def test_adopt_refuses_a_file_older_than_its_original(rendered, capsys):
+    """It may show the picture before the original was replaced."""
     for key in HEADSHOT:
         path = Path(default_storage.path(rendered.headshot.plan(RenditionKey.parse(key)).path))
         if path.exists():
@@ -173,11 +168,11 @@ def test_adopt_refuses_what_is_older_than_its_original(rendered, capsys):
 
     run("adopt", FIELD)
 
-    assert "4 refused: older than its original" in capsys.readouterr().out
+    assert "4 refused: older than the original" in capsys.readouterr().out
 
 
 def test_adopt_lists_no_folder(rendered, monkeypatch, tmp_path):
-    """A storage may take minutes for that."""
+    """On an object store, a list of a large folder can take minutes."""
     storage = CountingStorage(tmp_path / "media")
     monkeypatch.setattr(Person._meta.get_field("headshot"), "storage", storage)
 
@@ -187,9 +182,7 @@ def test_adopt_lists_no_folder(rendered, monkeypatch, tmp_path):
     assert storage.calls["get_modified_time"] <= 7
 
 
-def test_adopt_goes_on_where_a_storage_does_not_answer(rendered, monkeypatch, capsys, tmp_path):
-    """For one file, or for all."""
-
+def test_adopt_continues_if_the_storage_does_not_answer(rendered, monkeypatch, capsys, tmp_path):
     class Away(CountingStorage):
         def exists(self, name):
             raise OSError("no route to host")
@@ -202,8 +195,7 @@ def test_adopt_goes_on_where_a_storage_does_not_answer(rendered, monkeypatch, ca
     assert capsys.readouterr().out == f"{FIELD}: 5 refused: the storage did not answer.\n"
 
 
-def test_adopt_tells_nobody_of_blank_pictures(db, capsys):
-    """There is nothing to say about them."""
+def test_adopt_does_not_count_empty_pictures(db, capsys):
     Person.objects.create()
 
     run("adopt", FIELD)
@@ -211,8 +203,7 @@ def test_adopt_tells_nobody_of_blank_pictures(db, capsys):
     assert capsys.readouterr().out == f"{FIELD}: no pictures.\n"
 
 
-def test_adopt_goes_on_behind_a_name_that_can_not_be(rendered, capsys):
-    """A row with junk stops no other."""
+def test_adopt_continues_after_an_invalid_name(rendered, capsys):
     Person.objects.bulk_create([Person(headshot="../../x.jpg")])
 
     run("adopt", FIELD, "-v0")
@@ -220,8 +211,8 @@ def test_adopt_goes_on_behind_a_name_that_can_not_be(rendered, capsys):
     assert "refused: the storage did not answer" in capsys.readouterr().out
 
 
-def test_warm_reaches_what_a_manager_hides(person, capsys, monkeypatch):
-    """A project's default manager may show only what is published."""
+def test_warm_includes_rows_that_the_default_manager_hides(person, capsys, monkeypatch):
+    """A default manager may return only published rows."""
 
     class Hiding(Manager):
         def get_queryset(self):

@@ -20,7 +20,7 @@ PYTHON = sys.executable
 START_S = 60
 STOP_S = 20
 
-# Started and not yet ended: a failed test shows their logs.
+# All processes that were started and not ended. A failed test shows their logs.
 _started: list["Process"] = []
 
 
@@ -41,7 +41,7 @@ def logged(words: str) -> Callable[["Process"], bool]:
 
 
 class Process:
-    """A program with a log. The kernel kills it when this process ends (Linux)."""
+    """A program with a log. On Linux, the kernel kills it when the test process ends."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class Process:
         """Start `command` in `folder`.
 
         Args:
-            environment: All of its variables; default: those of this process.
-            is_ready: Says whether this process, which runs, can be used.
+            environment: All variables of the program; default: those of the tests.
+            is_ready: Tells whether the running program can be used.
         """
         self.name = log.stem
         self.starts = 0
@@ -68,7 +68,7 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        """Start it, for the first time or again; the log goes on."""
+        """Start it, for the first time or again. Its output is appended to the log."""
         with self._log.open("ab") as log:
             self._log_begins = log.tell()
             self._popen = psutil.Popen(
@@ -111,7 +111,7 @@ class Process:
         return self
 
     def output(self) -> str:
-        """Return what it has logged since its last start."""
+        """Return its output since its last start."""
         with self._log.open("rb") as log:
             log.seek(self._log_begins)
             return log.read().decode(errors="replace")
@@ -154,7 +154,7 @@ class Process:
 
 
 def _bound_to_us() -> tuple[str, ...]:
-    # No preexec_fn: it can deadlock where this process has threads.
+    # A preexec_fn would do the same, but it may deadlock if this process has threads.
     return (PYTHON, "-I", str(CHECKOUT / "config/parent_death.py"), str(os.getpid()))
 
 
@@ -163,5 +163,6 @@ def logs(lines: int = 40) -> dict[str, str]:
     found = {}
     for process in _started:
         with suppress(FileNotFoundError):
-            found[process.name] = "\n".join(process.output().splitlines()[-lines:])
+            if output := process.output():
+                found[process.name] = "\n".join(output.splitlines()[-lines:])
     return found

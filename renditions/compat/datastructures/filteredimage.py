@@ -1,4 +1,4 @@
-"""Old filters: a whole picture in, a file out."""
+"""The base class for old filters: it takes a whole picture and returns a file."""
 
 from io import BytesIO
 from typing import Any, ClassVar
@@ -20,7 +20,7 @@ __all__ = ["DummyFilter", "FilterLibrary", "FilteredImage", "InvalidFilter"]
 
 
 class FilterLibrary(Filters):
-    """The filters of the picture at a path, as old code asks for them."""
+    """The filters of a picture, with the arguments of the old package."""
 
     def __init__(
         self,
@@ -30,29 +30,29 @@ class FilterLibrary(Filters):
         ppoi: PPOI,
         create_on_demand: bool,
     ) -> None:
-        """Give the filters of the picture at `original_file_location`.
+        """Take the path of the picture.
 
         Args:
-            registry: Not used: there is one registry.
+            registry: Not used, because there is only one registry.
         """
         super().__init__(Picture.at(original_file_location, storage, create_on_demand, ppoi))
 
 
 class DummyFilter:
-    """A filtered picture where there is no picture; for old code that asks for this class."""
+    """A filtered picture for an empty field. Only old code uses it."""
 
     name = ""
     url = ""
 
 
 class FilteredImage(DeleteAndClearCacheMixIn, ProcessedImage):
-    """Base of old filters: `process_image`.
+    """The base class for old filters. A subclass defines `process_image`.
 
     Args:
         filename_key: Names the filter in file names.
     """
 
-    # The new-style filter that does the same and shares the decode, not for subclasses.
+    # The new filter with the same result, which shares the decode. It does not hold for subclasses.
     same_as: ClassVar[Any] = None
 
     def __init__(
@@ -70,7 +70,7 @@ class FilteredImage(DeleteAndClearCacheMixIn, ProcessedImage):
 
     @property
     def url(self) -> str:
-        """Where a browser finds it."""
+        """URL of the filtered picture."""
         return self.storage.url(self.name) if self.name else ""
 
     def __str__(self) -> str:
@@ -79,14 +79,14 @@ class FilteredImage(DeleteAndClearCacheMixIn, ProcessedImage):
     def process_image(
         self, image: Image.Image, image_format: str, save_kwargs: SaveOptions
     ) -> BytesIO:
-        """Return the file of the filtered picture: what every subclass says for itself.
+        """Return the file of the filtered picture.
 
         Args:
-            image: At full size, upright; it may be changed.
-            image_format: As Pillow calls it: `JPEG`.
+            image: The upright picture at full size; it may be changed.
+            image_format: The format name of Pillow: `JPEG`.
             save_kwargs: For `Image.save`.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no process_image.")
+        raise NotImplementedError(f"{type(self).__name__} must define process_image().")
 
 
 registry.adapt(FilteredImage, adapt_filter)

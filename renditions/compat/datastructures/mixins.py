@@ -1,4 +1,4 @@
-"""Taking one rendition away."""
+"""The names of the old package's `datastructures.mixins`."""
 
 from django.core.files.storage import Storage
 
@@ -7,16 +7,16 @@ from renditions.storage import delete_file, storage_label
 
 
 class DeleteAndClearCacheMixIn:
-    """For whatever has a `name` on a `storage`."""
+    """For a class with the attributes `name` and `storage`."""
 
     name: str
     storage: Storage
 
     def delete(self) -> None:
-        """Take the file away and forget what is known of it."""
+        """Delete the file and its record."""
         delete_file(self.storage, self.name)
         self.clear_cache()
 
     def clear_cache(self) -> None:
-        """Forget what is known of the file; it stays."""
+        """Delete the record of the file; the file stays."""
         project_recorder().delete(storage_label(self.storage), [self.name])

@@ -1,4 +1,4 @@
-"""Old sizers: a whole picture in, a file out."""
+"""The base class for old sizers: it takes a whole picture and returns a file."""
 
 from io import BytesIO
 from typing import Any, ClassVar, NoReturn, Self
@@ -19,15 +19,15 @@ SizedImageInstance = RenditionFile
 
 
 class SizedImage(ProcessedImage):
-    """Base of old sizers: `filename_key` and `process_image`.
+    """The base class for old sizers. A subclass defines `filename_key` and `process_image`.
 
-    `image.<name>` is an instance of it, from which sizes are asked: `image.<name>["400x400"]`.
-    Renditions are made by the same executor as all others.
+    `image.<name>` is an instance, and `image.<name>["400x400"]` one of its renditions. The same
+    executor makes them as all others.
     """
 
     filename_key: ClassVar[str]
     filename_key_regex: ClassVar[str]
-    # The new-style sizer that does the same and shares the decode, not for subclasses.
+    # The new sizer with the same result, which shares the decode. It does not hold for subclasses.
     same_as: ClassVar[Any] = None
 
     def __init__(
@@ -44,29 +44,28 @@ class SizedImage(ProcessedImage):
             self.get_filename_key()
         except AttributeError:
             raise NotImplementedError(
-                f"{type(self).__name__} has neither a filename_key nor a get_filename_key()."
+                f"{type(self).__name__} must define filename_key or get_filename_key()."
             ) from None
 
-    def answered_by(self, sizes: Sizes) -> Self:
-        """Let `sizes` answer when this is asked for a size."""
+    def use_sizes(self, sizes: Sizes) -> Self:
+        """Return the renditions of `sizes` from now on."""
         self._sizes = sizes
         return self
 
     def ppoi_as_str(self) -> str:
-        """Return the focal point as it stands in file names: `0-5__0-5`."""
+        """Return the text of the focal point in file names: `0-5__0-5`."""
         return "__".join(str(part).replace(".", "-") for part in self.ppoi)
 
     def get_filename_key(self) -> str:
-        """Return what a file name says of this sizer."""
+        """Return the part of a file name that this sizer writes."""
         return self.filename_key
 
     @classmethod
     def get_filename_key_regex(cls) -> str:
-        """Return a pattern of all that `get_filename_key` may return."""
+        """Return a pattern of all possible results of `get_filename_key`."""
         return getattr(cls, "filename_key_regex", None) or cls.filename_key
 
     def __getitem__(self, key: str) -> RenditionFile:
-        """Return the rendition of a size like `400x400`."""
         if self._sizes is None:
             name = registry.name_of(type(self), vars(type(self)).get("same_as"))
             picture = Picture.at(self.path_to_image, self.storage, self.create_on_demand, self.ppoi)
@@ -84,15 +83,15 @@ class SizedImage(ProcessedImage):
         width: int,
         height: int,
     ) -> BytesIO:
-        """Return the file of the rendition: what every subclass says for itself.
+        """Return the file of the rendition.
 
         Args:
-            image: At full size, upright; it may be changed.
-            image_format: As Pillow calls it: `JPEG`.
+            image: The upright picture at full size; it may be changed.
+            image_format: The format name of Pillow: `JPEG`.
             save_kwargs: For `Image.save`.
-            width, height: The size asked for, px.
+            width, height: The requested size, px.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no process_image.")
+        raise NotImplementedError(f"{type(self).__name__} must define process_image().")
 
 
 registry.adapt(SizedImage, adapt_sizer)

@@ -1,4 +1,4 @@
-"""What may be done to the part of a file name that describes a rendition."""
+"""Functions for the setting FILENAME_PROCESSOR."""
 
 from .hashlib_processors import md5, md5_16
 

@@ -1,11 +1,11 @@
-"""Digests: short, and equally long."""
+"""Digests of the part of a file name that describes a rendition."""
 
 import hashlib
 
 
 def md5(image_key: str) -> str:
     """Return the 32 hexadecimal digits of the MD5 digest."""
-    # Part of names that exist; nothing relies on it being hard to guess.
+    # Existing file names contain it. It is not used for security.
     return hashlib.md5(image_key.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""manage.py renditions: work on the renditions of a field from the shell."""
+"""manage.py renditions: make or adopt the renditions of a field."""
 
 import argparse
 from collections import Counter
@@ -21,23 +21,24 @@ from renditions.planning.plans import RenditionPlan
 class Command(BaseCommand):
     """`manage.py renditions warm|adopt app.Model.field [--set NAME] ...`."""
 
-    help = "Make the renditions of an image field, or take over those that are there."
+    help = "Make the renditions of an image field, or adopt files that exist already."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the subcommands."""
         actions = parser.add_subparsers(dest="action", required=True)
-        warm = actions.add_parser("warm", help="Make what is not there, and say what became of it.")
+        warm = actions.add_parser("warm", help="Make the missing renditions of a field.")
         warm.add_argument("field", help="app.Model.field")
-        warm.add_argument("--force", action="store_true", help="Make again what is there.")
+        warm.add_argument("--force", action="store_true", help="Render existing renditions again.")
         adopt = actions.add_parser(
-            "adopt", help="Take over files that are there already; make none."
+            "adopt", help="Adopt files that exist already, so that they are not rendered again."
         )
         adopt.add_argument(
-            "fields", nargs="*", help="app.Model.field; default: every field that declares a set"
+            "fields", nargs="*", help="app.Model.field; default: every field that declares warm"
         )
-        adopt.add_argument("--dry-run", action="store_true", help="Say what would be taken over.")
+        adopt.add_argument(
+            "--dry-run", action="store_true", help="Print which files would be adopted."
+        )
         for action in (warm, adopt):
-            # Django takes its own options before the subcommand only.
+            # Django accepts its own options only before the subcommand.
             action.add_argument(
                 "-v", "--verbosity", type=int, choices=range(4), default=argparse.SUPPRESS
             )
@@ -45,29 +46,30 @@ class Command(BaseCommand):
                 "--set",
                 dest="sets",
                 action="append",
-                help="Name of a rendition key set; repeatable. Default: what the field declares.",
+                help="Name of a rendition key set; repeatable. Default: the sets that the field "
+                "declares in warm.",
             )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the subcommand."""
         if options["action"] == "warm":
             self.warm(**{name: options[name] for name in ("field", "sets", "force", "verbosity")})
             return
         if not options["dry_run"] and not conf.records_are_shared():
             self.stderr.write(
-                "The cache of records lives in this process: what is adopted is forgotten when it "
-                "ends. Configure a shared cache first."
+                "The records of adopted files are lost when this command ends, because its cache "
+                "is not shared with other processes. Configure a shared cache first."
             )
         for field in _fields(options["fields"], options["sets"]):
             self.adopt(field, options["sets"], options["dry_run"], options["verbosity"])
 
     def warm(self, field: str, sets: list[str] | None, force: bool, verbosity: int) -> None:
-        """Warm each key set over all instances, then print the counts and each failure."""
+        """Warm each key set for all instances, and print each failure and the counts."""
         image_field = _field(field)
         names = sets or image_field.warm
         if not names:
             raise CommandError(
-                f"{field} declares nothing to warm. Give it warm='NAME', or pass --set NAME."
+                f"{field} declares no rendition key set. Set warm='NAME' on the field, or pass "
+                "--set NAME."
             )
         counts: Counter[str] = Counter()
         for name in names:
@@ -85,37 +87,39 @@ class Command(BaseCommand):
                 counts.update(outcome.result.value for outcome in report.outcomes)
                 for plan, reason in report.failures.items():
                     self.stderr.write(f"{plan.path}: {reason}")
-        told = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
-        self.stdout.write(f"{field}: {told or 'nothing to make'}.")
+        self.stdout.write(f"{field}: {_text(counts) or 'nothing to make'}.")
         if counts["failed"]:
             raise CommandError(f"{counts['failed']} renditions could not be made.", returncode=1)
 
     def adopt(
         self, field: VersatileImageField, sets: list[str] | None, dry_run: bool, verbosity: int
     ) -> None:
-        """Take over what is there for one field, then print the counts and each refusal."""
+        """Adopt the existing files of one field, and print each refusal and the counts."""
         try:
             key_set = field.declared_key_set(sets or field.warm)
         except (ImproperlyConfigured, InvalidSizeKey, InvalidSizeKeySet) as error:
             raise CommandError(str(error)) from error
         if not key_set.keys:
             raise CommandError(
-                f"{field.label} declares nothing to warm. Give it warm='NAME', or pass --set NAME."
+                f"{field.label} declares no rendition key set. Set warm='NAME' on the field, or "
+                "pass --set NAME."
             )
         counts: Counter[str] = Counter()
         for plan, verdict in _adopted(field, key_set, dry_run=dry_run):
             counts[verdict] += 1
             if verdict.is_refusal and verbosity > 0:
                 self.stderr.write(f"{plan.path}: {verdict}")
-        told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-        would = " (dry run: nothing was changed)" if dry_run else ""
-        self.stdout.write(f"{field.label}: {told or 'no pictures'}.{would}")
+        note = " (dry run: nothing was changed)" if dry_run else ""
+        self.stdout.write(f"{field.label}: {_text(counts) or 'no pictures'}.{note}")
+
+
+def _text(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
 
 
 def _adopted(
     field: VersatileImageField, key_set: RenditionKeySet, *, dry_run: bool
 ) -> Iterator[tuple[RenditionPlan, Verdict]]:
-    """Adopt for every instance, in constant memory."""
     for instance in field.model._base_manager.order_by("pk").iterator(chunk_size=CHUNK_ROWS):
         image: VersatileImageFieldFile = getattr(instance, field.name)
         yield from adopt(image.storage, image.plans(key_set), dry_run=dry_run).items()
@@ -132,17 +136,17 @@ def _fields(labels: list[str], sets: list[str] | None) -> Iterator[VersatileImag
                 found = True
                 yield field
     if not found:
-        raise CommandError("No field declares anything to warm. Name a field and --set NAME.")
+        raise CommandError("No field declares warm. Name a field, and pass --set NAME.")
 
 
 def _field(label: str) -> VersatileImageField:
     if label.count(".") != 2:
-        raise CommandError(f"{label!r} is no field; write app.Model.field.")
+        raise CommandError(f"{label!r} is not a field. Write app.Model.field.")
     app_label, model_name, field_name = label.split(".")
     try:
         field = apps.get_model(app_label, model_name)._meta.get_field(field_name)
     except (LookupError, FieldDoesNotExist) as error:
-        raise CommandError(f"{label!r} is no field; write app.Model.field. {error}") from error
+        raise CommandError(f"{label!r} is not a field. Write app.Model.field. {error}") from error
     if not isinstance(field, VersatileImageField):
-        raise CommandError(f"{label!r} is no VersatileImageField.")
+        raise CommandError(f"{label!r} is not a VersatileImageField.")
     return field

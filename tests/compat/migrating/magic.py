@@ -1,4 +1,4 @@
-"""Stands in for python-magic, whose C library not every machine has: mime types by signature."""
+"""Replaces python-magic, which needs a C library: it finds MIME types by signature."""
 
 _SIGNATURES = {
     b"\xff\xd8\xff": "image/jpeg",
@@ -9,5 +9,4 @@ _SIGNATURES = {
 
 
 def from_buffer(data, mime=False):
-    """Return the mime type of `data`."""
     return next(kind for start, kind in _SIGNATURES.items() if data.startswith(start))

@@ -1,4 +1,4 @@
-"""The real django-versatileimagefield, in a folder of its own, where only old projects look."""
+"""The real django-versatileimagefield, installed in a folder that only old projects import."""
 
 import contextlib
 import shutil
@@ -13,11 +13,11 @@ FOLDER = ROOT / "var" / f"django-versatileimagefield-{VERSION}"
 
 
 def installed() -> Path:
-    """Return the folder that holds the package, installed from PyPI if need be."""
+    """Return the folder of the package. The first call installs it from PyPI."""
     if FOLDER.exists():
         return FOLDER
     FOLDER.parent.mkdir(exist_ok=True)
-    # Two processes may be at it: each installs for itself, and the first to end puts it there.
+    # Two processes may install at once. Each uses its own folder, and the first one renames it.
     with tempfile.TemporaryDirectory(dir=FOLDER.parent) as folder:
         target = Path(folder) / "package"
         package = f"django-versatileimagefield=={VERSION}"

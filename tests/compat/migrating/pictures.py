@@ -1,4 +1,4 @@
-"""Pictures that a project of old may hold, drawn so that nothing can be swapped unseen."""
+"""Pictures of an old project. No two corners are alike, so a test sees each mirrored picture."""
 
 import random
 from pathlib import Path
@@ -13,7 +13,7 @@ _ORIENTATION = 0x0112
 
 
 def draw_into(folder: Path) -> None:
-    """Write a picture of each name into `folder`."""
+    """Write one picture for each name into `folder`."""
     folder.mkdir()
     wide, high = _scene(640, 400), _scene(300, 500)
     wide.convert("L").save(folder / "grey.jpg", quality=92)
@@ -36,7 +36,7 @@ def _save_turned(image: Image.Image, path: Path, orientation: int) -> None:
 
 
 def _scene(width: int, height: int) -> Image.Image:
-    """Return soft shapes on a gradient, the same each time."""
+    """Return soft shapes on a gradient; each call gives the same picture."""
     numbers = random.Random(width)
     ramp = Image.linear_gradient("L").resize((width, height))
     image = Image.merge("RGB", (ramp, ramp.transpose(Image.Transpose.ROTATE_180), ramp))

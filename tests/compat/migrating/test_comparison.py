@@ -1,6 +1,6 @@
-"""A project of the inherited package, run on that package and on this one.
+"""A project of django-versatileimagefield, run on that package and on this one.
 
-Nothing of the project is changed but what docs/migrating.md says.
+Only the steps of docs/migrating.md change the project.
 """
 
 import json
@@ -18,7 +18,7 @@ from . import old_package, pictures
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-# Exits with 1 at the first that has something to say.
+# Exits with 1 at the first command that finds something.
 CHECK_ALL = """
 import django; django.setup()
 from django.core.management import call_command
@@ -27,9 +27,9 @@ call_command("migrate", check_unapplied=True)
 call_command("check", fail_level="WARNING")
 """
 GUIDE = (ROOT / "docs/migrating.md").read_text()
-# Of 255: what two encoders make of one small picture.
-MOST_APART = 6.0
-# The inherited package resampled the numbers of palettes as if they were colours, and its invert
+# Two encoders differ by less for one small picture; 0-255.
+MAX_DIFFERENCE = 6.0
+# The old package resampled the numbers of palettes as if they were colours, and its invert
 # filter lost transparency. docs/migrating.md says so.
 PICTURES_THAT_WERE_WRONG = ("palette", "see-through__invert__")
 
@@ -94,7 +94,7 @@ def media(project: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory):
-    """The project on the inherited package, with everything that it made."""
+    """The project on the old package, with all files that it made."""
     project = new_project(tmp_path_factory.mktemp("old") / "project")
     return project, json.loads(run(project, "look.py", old=True))
 
@@ -116,7 +116,7 @@ def moved(before, tmp_path_factory):
 
 
 def test_the_old_project_works(before):
-    """Or nothing is compared with nothing."""
+    """Without files of the old package, the comparison would prove nothing."""
     project, seen = before
 
     assert len(seen["rows"]) == len(pictures.NAMES)
@@ -124,22 +124,20 @@ def test_the_old_project_works(before):
 
 
 def test_every_url_and_name_is_the_same(before, after):
-    """On pages, in the API, and wherever code asks for a name."""
     old, new = before[1], after[1]
 
     for what in ("rows", "points", "template", "names", "warmed"):
         assert new[what] == old[what], what
 
 
-def test_the_api_says_the_same(before, after):
-    """In the order of the key set, which the inherited package lost."""
+def test_the_api_returns_the_same(before, after):
+    """The old package lost the order of a key set, so the order is not compared."""
     old, new = before[1]["api"], after[1]["api"]
 
     assert [dict(person) for person in new] == [dict(person) for person in old]
 
 
-def test_every_file_is_where_it_was(before, after):
-    """None more, none less."""
+def test_every_file_has_the_same_path(before, after):
     assert set(visible(media(after[0]))) == set(media(before[0]))
 
 
@@ -148,13 +146,13 @@ def visible(files):
 
 
 def test_every_picture_is_the_same(before, after):
-    """In size, format and looks."""
+    """Size and format are equal, and the pixels nearly so."""
     old, new = before[0] / "media", after[0] / "media"
     for name in media(before[0]):
         was, now = opened(old / name), opened(new / name)
         assert (now.size, now.format) == (was.size, was.format), name
         if not any(part in name for part in PICTURES_THAT_WERE_WRONG):
-            assert apart(was, now) < MOST_APART, name
+            assert difference(was, now) < MAX_DIFFERENCE, name
 
 
 def opened(path):
@@ -163,7 +161,7 @@ def opened(path):
     return image
 
 
-def apart(one, other):
+def difference(one, other):
     """Return the mean difference of two pictures, 0-255."""
     shown = [ground(image.convert("RGBA")) for image in (one, other)]
     return sum(ImageStat.Stat(ImageChops.difference(*shown)).mean) / 3
@@ -176,7 +174,7 @@ def ground(image):
 
 
 def test_no_file_is_made_again(before, moved):
-    """What the inherited package rendered goes on being served, byte for byte."""
+    """Files of the old package are still served, byte for byte."""
     old, new = media(before[0]), media(moved[0])
 
     assert {name: new[name] for name in old} == old
@@ -184,25 +182,23 @@ def test_no_file_is_made_again(before, moved):
     assert moved[1]["template"] == before[1]["template"]
 
 
-def test_adopt_knows_them(moved):
-    """Every file of the key set, but for no field is anything made."""
-    told = run(
+def test_adopt_adopts_all_files_of_the_old_package(moved):
+    output = run(
         moved[0], "manage.py", "renditions", "adopt", "people.Person.headshot",
         "--set", "person_headshot",
     )  # fmt: skip
 
     count = 8 * len(pictures.NAMES)
-    assert f"people.Person.headshot: {count} adopted." in told
+    assert f"people.Person.headshot: {count} adopted." in output
 
 
 def test_no_migration_is_proposed(after, moved):
-    """Neither with the alias nor after the imports are changed."""
     for project in (after[0], moved[0]):
         run(project, "-c", CHECK_ALL)
 
 
 def test_imports_can_be_changed_later(moved, tmp_path):
-    """With the old database: no migration then, either."""
+    """With the old database, no migration is proposed after that, either."""
     project = tmp_path / "project"
     shutil.copytree(moved[0], project)
     with_new_imports(project)
@@ -211,7 +207,7 @@ def test_imports_can_be_changed_later(moved, tmp_path):
 
 
 def test_new_imports_beside_old_migrations_propose_nothing(moved, tmp_path):
-    """Migrations that were applied long ago need not be touched."""
+    """Old migrations can keep their imports."""
     project = tmp_path / "project"
     shutil.copytree(moved[0], project)
     migrations = project / "shop/people/migrations/0001_initial.py"
@@ -224,7 +220,7 @@ def test_new_imports_beside_old_migrations_propose_nothing(moved, tmp_path):
 
 
 def test_only_imports_of_the_package_are_changed(tmp_path):
-    """Modules of the project may have its name."""
+    """Modules of the project may have the same name."""
     lines = {
         "from versatileimagefield.fields import A": "from renditions.compat.fields import A",
         "    import versatileimagefield.fields": "    import renditions.compat.fields",
@@ -251,8 +247,7 @@ def test_only_imports_of_the_package_are_changed(tmp_path):
     assert module.read_text().splitlines() == list(lines.values())
 
 
-def test_the_alias_refuses_beside_the_real_package(tmp_path):
-    """Which of the two runs must be plain."""
+def test_the_alias_refuses_to_hide_the_installed_package(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", "import renditions.compat.alias"],
         env={**os.environ, "PYTHONPATH": f"{old_package.installed()}{os.pathsep}{ROOT}"},

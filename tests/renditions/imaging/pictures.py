@@ -1,4 +1,4 @@
-"""Pictures that we draw, so that we know every pixel, and readers that are not our own."""
+"""Pictures whose pixels are known, and readers that do not use our code."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -29,7 +29,7 @@ def four_corners(width: int, height: int, colours: Sequence[Any] = CORNERS) -> I
 
 
 def gradient(width: int, height: int) -> Image.Image:
-    """Return a smooth picture in which every place has its own colour."""
+    """Return a smooth picture in which every point has another colour."""
     x_gradient = Image.linear_gradient("L").rotate(90).resize((width, height))
     y_gradient = Image.linear_gradient("L").resize((width, height))
     return Image.merge("RGB", [x_gradient, y_gradient, Image.blend(x_gradient, y_gradient, 0.5)])
@@ -42,7 +42,7 @@ def photograph(width: int, height: int) -> Image.Image:
         x, y, radius = i * 7919 % width, i * 104_729 % height, 3 + i * 31 % (width // 12)
         colour = (i * 53 % 256, i * 97 % 256, i * 193 % 256)
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=3)
-    return image.filter(ImageFilter.GaussianBlur(1.2))  # a lens is never as sharp as a pixel
+    return image.filter(ImageFilter.GaussianBlur(1.2))  # as soft as a lens
 
 
 def as_file(image: Image.Image, format_name: str, **options: Any) -> BytesIO:

@@ -1,4 +1,4 @@
-"""Colour profiles made from bytes, as ICC.1:2001-04 lays them out: we know what each must do."""
+"""Colour profiles with known effects, made from bytes by ICC.1:2001-04."""
 
 import struct
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ Triple = tuple[float, float, float]
 DISPLAY_P3 = ((0.5151, 0.2412, -0.0011), (0.2920, 0.6922, 0.0419), (0.1571, 0.0666, 0.7841), 2.2)
 ADOBE_RGB = ((0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446), 2.2)
 
-# What cyan, magenta and yellow give on paper, alone and over each other, as L, a and b. Close to
-# an offset press, seen from its own paper: that is white, and what all inks give is black.
+# Cyan, magenta and yellow on paper, alone and over each other, as L, a and b. The values are close
+# to those of an offset press, relative to its paper, which is white.
 _PRINTED: dict[tuple[int, int, int], Triple] = {
     (0, 0, 0): (100, 0, 0),
     (1, 0, 0): (57, -38, -48),
@@ -22,7 +22,7 @@ _PRINTED: dict[tuple[int, int, int], Triple] = {
     (0, 1, 1): (47, 68, 47),
     (1, 1, 1): (22, 0, 0),
 }
-_UNDER_BLACK = 0.12  # how much of a colour is left
+_UNDER_BLACK = 0.12  # share of a colour that is left
 
 
 def rgb_profile(red: Triple, green: Triple, blue: Triple, gamma: float) -> bytes:
@@ -37,7 +37,7 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile() -> bytes:
-    """Return the profile of a press: between the inks of `_PRINTED` lies what lies between."""
+    """Return the profile of a press. Between the inks of `_PRINTED` it is interpolated."""
     table = bytes(value for inks in product((0, 1), repeat=4) for value in _eight_bit_lab(*inks))
     identity_curve = bytes(range(256))
     identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
@@ -54,15 +54,15 @@ def cmyk_profile() -> bytes:
 
 
 def display_profile(table: bytes, version: int = 2) -> bytes:
-    """Return the profile of a display that says by `table` what its colours look like."""
+    """Return the profile of a display whose colours are in `table`."""
     profile = _profile(b"mntr", b"RGB ", b"Lab ", {b"A2B0": table})
     return profile[:8] + bytes((version, 0x10)) + profile[10:]
 
 
 def table_of_16_bits(grid: int = 9, points: int | None = None) -> bytes:
-    """Return a table of `grid` points a side, or one that says that it has `points`.
+    """Return a table of `grid` points a side, which states that it has `points`.
 
-    The first channel is lightness, and nothing has a colour.
+    The first channel is lightness; all results are grey.
     """
     identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
     ends = struct.pack(">2H", 0, 0xFFFF)
@@ -71,7 +71,7 @@ def table_of_16_bits(grid: int = 9, points: int | None = None) -> bytes:
 
 
 def table_of_version_4(grid: int = 9) -> bytes:
-    """Return the same as version 4 has it, its curves being the same bytes."""
+    """Return the same table in version 4. All of its curves are the same bytes."""
     identity_curve = b"curv" + bytes(8)
     start = b"mAB " + bytes(4) + bytes((3, 3, 0, 0)) + struct.pack(">5I", 32, 0, 0, 68, 32)
     table = bytes([grid] * 3 + [0] * 13) + b"\2\0\0\0" + _lightness(grid, 0xFFFF, 0x8080)

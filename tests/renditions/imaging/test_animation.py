@@ -1,4 +1,4 @@
-"""Moving pictures: the first frame, or all of them in their rhythm."""
+"""Animations: the first frame, or all frames with their timing."""
 
 import gc
 from collections.abc import Iterator
@@ -29,16 +29,16 @@ COLOURS = (RED, GREEN, BLUE, YELLOW)
 DURATIONS = (100, 250, 40, 500)
 
 
-def _moving(format_name: str, *, see_through: bool = False, **options) -> BytesIO:
-    """Return four frames, in each of which a square has moved and changed its colour."""
+def _animation(format_name: str, *, translucent: bool = False, **options) -> BytesIO:
+    """Return four frames; the square in them moves and changes its colour."""
     frames = []
     for i, colour in enumerate(COLOURS):
-        frame = Image.new("RGBA", (80, 80), (0, 0, 0, 0) if see_through else (255, 255, 255, 255))
+        frame = Image.new("RGBA", (80, 80), (0, 0, 0, 0) if translucent else (255, 255, 255, 255))
         frame.paste((*colour, 255), (20 * i, 20 * i, 20 * i + 20, 20 * i + 20))
-        # Or libwebp calls the file opaque: of each frame it writes only what is not see-through.
+        # libwebp crops transparent edges; without this it would write an opaque file.
         frame.paste((*colour, 100), (20 * i, 20 * i, 20 * i + 4, 20 * i + 4))
-        frames.append(frame if see_through else frame.convert("RGB"))
-    disposal = {"disposal": 2} if see_through and format_name == "GIF" else {}
+        frames.append(frame if translucent else frame.convert("RGB"))
+    disposal = {"disposal": 2} if translucent and format_name == "GIF" else {}
     lossless = {"lossless": True} if format_name == "WEBP" else {}
     return as_file(
         frames[0],
@@ -55,7 +55,7 @@ def _moving(format_name: str, *, see_through: bool = False, **options) -> BytesI
 def _frames(data: bytes) -> list[tuple[int, Image.Image]]:
     found = []
     for frame in ImageSequence.Iterator(Image.open(BytesIO(data))):
-        picture = frame.convert("RGBA")  # before its info is read: a WebP's is known only then
+        picture = frame.convert("RGBA")  # first: it loads the info of a WebP frame
         found.append((frame.info["duration"], picture))
     return found
 
@@ -66,22 +66,21 @@ def _place(i: int, side: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("format_name", ["GIF", "WEBP"])
 def test_the_first_frame_by_default(format_name):
-    """A thumbnail stands still unless somebody wants it to move."""
-    rendered = render(_moving(format_name), Recipe(Crop(), Size(40, 40)))
+    rendered = render(_animation(format_name), Recipe(Crop(), Size(40, 40)))
 
     image = Image.open(BytesIO(rendered.data))
     assert getattr(image, "n_frames", 1) == 1
     assert near([image.convert("RGB").getpixel(_place(0, 40))], [RED], by=25)
 
 
-@pytest.mark.parametrize("see_through", [False, True])
+@pytest.mark.parametrize("translucent", [False, True])
 @pytest.mark.parametrize("target", ["gif", "webp"])
 @pytest.mark.parametrize("source", ["GIF", "WEBP"])
-def test_all_frames_with_their_timing(source, target, see_through):
-    """Every frame is seen as long as before and leaves no trace in the next."""
+def test_all_frames_with_their_timing(source, target, translucent):
+    """Every frame is shown as long as before and is not visible in the next one."""
     recipe = Recipe(Crop(), Size(40, 40), format=target, encoding=KEEP)
 
-    frames = _frames(render(_moving(source, see_through=see_through), recipe).data)
+    frames = _frames(render(_animation(source, translucent=translucent), recipe).data)
 
     assert [duration for duration, frame in frames] == list(DURATIONS)
     for i, (_, frame) in enumerate(frames):
@@ -89,7 +88,7 @@ def test_all_frames_with_their_timing(source, target, see_through):
             pixel = frame.getpixel(_place(j, 40))
             if i == j:
                 assert near([pixel], [(*colour, 255)], by=40), (i, j)
-            elif see_through:
+            elif translucent:
                 assert pixel[3] < 20, (i, j, pixel)
             else:
                 assert near([pixel], [(255, 255, 255, 255)], by=30), (i, j)
@@ -110,18 +109,18 @@ def test_all_frames_with_their_timing(source, target, see_through):
         ("WEBP", 4, "WEBP", 4),
     ],
 )
-def test_a_loop_ends_when_it_did(source, stored, target, kept):
-    """A GIF counts repetitions and a WebP showings."""
+def test_an_animation_plays_as_often_as_before(source, stored, target, kept):
+    """A GIF counts repetitions, a WebP counts plays."""
     options = {} if stored is None else {"loop": stored}
     recipe = Recipe(Thumbnail(), Size(40, 40), format=target, encoding=KEEP)
 
-    data = render(_moving(source, **options), recipe).data
+    data = render(_animation(source, **options), recipe).data
 
     assert Image.open(BytesIO(data)).info.get("loop") == kept
 
 
-def test_a_frame_shown_twice_as_long_stays_so():
-    """Equal frames may be joined; the time they take may not change."""
+def test_equal_frames_keep_their_total_time():
+    """An encoder may join equal frames."""
     frames = [Image.new("RGB", (30, 30), colour) for colour in (RED, RED, BLUE)]
     file = as_file(
         frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=70, lossless=True
@@ -133,10 +132,9 @@ def test_a_frame_shown_twice_as_long_stays_so():
 
 
 def test_every_frame_is_filtered():
-    """A filter is for the picture, not for its beginning."""
     recipe = Recipe(Crop(), Size(40, 40), filter=Invert(), encoding=KEEP)
 
-    frames = _frames(render(_moving("GIF"), recipe).data)
+    frames = _frames(render(_animation("GIF"), recipe).data)
 
     assert len(frames) == 4
     for i, (_, frame) in enumerate(frames):
@@ -144,17 +142,15 @@ def test_every_frame_is_filtered():
         assert near([frame.getpixel(_place(i, 40))[:3]], [wanted], by=40)
 
 
-def test_a_format_that_stands_still_gets_the_first_frame():
-    """A JPEG of an animation is its first frame."""
+def test_a_still_format_gets_the_first_frame():
     recipe = Recipe(Crop(), Size(40, 40), format="jpeg", encoding=KEEP)
 
-    image = Image.open(BytesIO(render(_moving("GIF"), recipe).data))
+    image = Image.open(BytesIO(render(_animation("GIF"), recipe).data))
 
     assert near([image.getpixel(_place(0, 40))], [RED], by=30)
 
 
-def test_a_picture_that_stands_still_may_be_kept_too():
-    """Asking for all frames of a photograph gives the photograph."""
+def test_a_still_picture_may_be_asked_for_all_frames():
     recipe = Recipe(Crop(), Size(4, 4), encoding=KEEP)
 
     assert (
@@ -167,8 +163,8 @@ def _frames_of_still(data: bytes) -> list[Image.Image]:
 
 
 @pytest.mark.parametrize("format_name", ["GIF", "WEBP", "AVIF"])
-def test_frames_have_a_budget(format_name):
-    """Four frames of 6400 px are one too many for 25,000 px; the first alone is not."""
+def test_the_frames_of_an_original_are_limited(format_name):
+    """Four frames of 6400 pixels exceed 25,000; the first frame alone does not."""
     frames = [Image.new("RGB", (80, 80), colour) for colour in COLOURS]
     file = as_file(frames[0], format_name, save_all=True, append_images=frames[1:], duration=100)
     limits = Limits(max_frame_pixels=25_000)
@@ -179,8 +175,8 @@ def test_frames_have_a_budget(format_name):
     assert render(file, Recipe(encoding=KEEP), Limits(max_frame_pixels=25_600)).size == Size(80, 80)
 
 
-def test_moving_renditions_have_a_budget_of_their_own():
-    """A pixel that moves may become 160,000, so these are counted too."""
+def test_the_frames_of_a_rendition_are_limited():
+    """A crop may enlarge 1 pixel to 250,000, so renditions are counted too."""
     frames = [Image.new("RGB", (1, 1), (i, i % 2 * 255, 0)) for i in range(250)]
     file = as_file(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=100)
 
@@ -190,20 +186,20 @@ def test_moving_renditions_have_a_budget_of_their_own():
     assert render(file, Recipe(Crop(), Size(9, 9), encoding=KEEP)).size == Size(9, 9)
 
 
-def test_moving_frames_need_memory():
-    """An encoder needs several copies of a frame, and libavif most."""
+def test_the_memory_for_frames_is_limited():
+    """An encoder needs several copies of a frame; libavif needs most."""
     limits = Limits(max_decode_bytes=80 * 80 * 60)
     recipe = Recipe(format="gif", encoding=KEEP)
 
-    assert render(_moving("GIF"), recipe, limits).size == Size(80, 80)
+    assert render(_animation("GIF"), recipe, limits).size == Size(80, 80)
     with pytest.raises(RenditionTooLarge, match=r"384,000 bytes"):
-        render(_moving("GIF"), Recipe(format="avif", encoding=KEEP), limits)
+        render(_animation("GIF"), Recipe(format="avif", encoding=KEEP), limits)
     with pytest.raises(DecodeTooLarge, match=r"179,200.*150,000"):
-        render(_moving("GIF"), recipe, Limits(max_decode_bytes=150_000))
+        render(_animation("GIF"), recipe, Limits(max_decode_bytes=150_000))
 
 
 class _Counting(Filter):
-    """Notes how many of its pictures are alive at once."""
+    """Counts how many of its pictures are in memory at once."""
 
     def __init__(self) -> None:
         self.seen: list[ref[Image.Image]] = []
@@ -218,7 +214,7 @@ class _Counting(Filter):
 
 @pytest.mark.parametrize("target", ["gif", "webp", "avif"])
 def test_frames_are_made_one_at_a_time(target):
-    """A frame that was written is let go of; a GIF waits with its frames, in a byte a pixel."""
+    """A frame is freed before the next one is rendered."""
     frames = [Image.new("RGB", (40, 40), (i * 9, 0, 255 - i * 9)) for i in range(25)]
     file = as_file(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=100)
     counting = _Counting()
@@ -229,11 +225,11 @@ def test_frames_are_made_one_at_a_time(target):
 
 
 @pytest.mark.parametrize("format_name", ["GIF", "WEBP", "AVIF"])
-def test_frames_are_the_same_again(format_name, monkeypatch):
-    """Frames too many to keep are composed anew, and are what they were."""
+def test_frames_that_are_composed_again_are_the_same(format_name, monkeypatch):
+    """Too many frames to keep are composed once more for each rendition."""
 
     def frames_of() -> Iterator[bytes]:
-        file = _moving(format_name, see_through=True)
+        file = _animation(format_name, translucent=True)
         animation = read_animation(open_source(file, Limits()), Limits())
         for _ in range(2):
             yield from (frame.convert("RGBA").tobytes() for frame in animation.frames())
@@ -246,8 +242,8 @@ def test_frames_are_the_same_again(format_name, monkeypatch):
 
 @pytest.mark.parametrize("target", ["gif", "webp", "avif"])
 @pytest.mark.parametrize("opaque_first", [False, True])
-def test_one_frame_that_can_be_seen_through(target, opaque_first):
-    """A hole in one frame stays one, and the others stay whole."""
+def test_one_transparent_frame_among_opaque_ones(target, opaque_first):
+    """The hole stays in its frame; the other frame stays opaque."""
     hole = Image.new("RGBA", (64, 64))
     hole.paste((255, 0, 0, 255), (10, 10, 50, 50))
     frames = [hole, Image.new("RGBA", (64, 64), (0, 255, 0, 255))]
@@ -257,7 +253,7 @@ def test_one_frame_that_can_be_seen_through(target, opaque_first):
             frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=100, lossless=True
         ).getvalue()
     )
-    data[20] |= 0x10  # libwebp forgets to say that one can see through it
+    data[20] |= 0x10  # the flag for alpha, which libwebp did not set
 
     kept = _frames(render(BytesIO(bytes(data)), Recipe(format=target, encoding=KEEP)).data)
 
@@ -276,8 +272,8 @@ def test_one_frame_that_can_be_seen_through(target, opaque_first):
         ((700_000, 20, 30, 40), [655_350, 44_670, 30, 40]),
     ],
 )
-def test_a_gif_counts_hundredths_of_a_second(shown, written):
-    """Its frames end where those of the original do, as near as it can say that."""
+def test_durations_are_rounded_to_ticks_of_a_gif(shown, written):
+    """Each frame ends as near as possible to its end in the original."""
     frames = [Image.new("RGB", (30, 30), colour) for colour in COLOURS]
     file = as_file(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=list(shown))
 
@@ -286,17 +282,16 @@ def test_a_gif_counts_hundredths_of_a_second(shown, written):
     assert [duration for duration, _ in kept] == written
 
 
-def test_a_loop_is_no_longer_than_can_be_said():
-    """A GIF repeats its frames 65,535 times at most; a WebP shows them as often."""
+def test_the_number_of_loops_is_cut_at_the_limit_of_the_format():
     recipe = Recipe(Thumbnail(), Size(40, 40), format="webp", encoding=KEEP)
 
-    data = render(_moving("GIF", loop=65_535), recipe).data
+    data = render(_animation("GIF", loop=65_535), recipe).data
 
     assert Image.open(BytesIO(data)).info["loop"] == 65_535
 
 
-def test_a_palette_that_pillow_loses_is_a_reason():
-    """Behind frames in grey it can't read one in colour, and says nothing."""
+def test_a_palette_that_pillow_loses_is_an_error():
+    """Pillow loses the palette of a colour frame after greyscale frames, without an error."""
     grey, red = Image.linear_gradient("L"), Image.new("RGB", (256, 256), (255, 0, 0))
     file = as_file(grey, "GIF", save_all=True, append_images=[red])
 
@@ -306,7 +301,6 @@ def test_a_palette_that_pillow_loses_is_a_reason():
 
 
 def test_grey_frames_stay_grey():
-    """Where all are; one in colour makes them all coloured."""
     grey = [Image.linear_gradient("L").rotate(i) for i in range(3)]
     file = as_file(grey[0], "GIF", save_all=True, append_images=grey[1:])
 

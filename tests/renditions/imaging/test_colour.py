@@ -1,4 +1,4 @@
-"""What the numbers mean, against LittleCMS over the whole picture."""
+"""Colours, compared with LittleCMS on the full-size picture."""
 
 from io import BytesIO
 
@@ -29,7 +29,7 @@ TIFF = Limits(formats=("TIFF", "JPEG", "PNG"))
 
 
 def _reference(picture: Image.Image, profile: bytes, size: tuple[int, int]) -> Image.Image:
-    """Return what LittleCMS makes of the full size, shrunk afterwards."""
+    """Return the picture, converted by LittleCMS at full size and then resized."""
     converted = ImageCms.profileToProfile(
         picture,
         ImageCms.ImageCmsProfile(BytesIO(profile)),
@@ -46,7 +46,7 @@ def _error(one: Image.Image, other: Image.Image) -> float:
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 @pytest.mark.parametrize("primaries", [DISPLAY_P3, ADOBE_RGB], ids=["Display P3", "Adobe RGB"])
 def test_a_profile_is_applied_and_dropped(primaries, format_name):
-    """The picture looks the same where nobody reads profiles."""
+    """The picture looks the same in programs that ignore profiles."""
     profile = rgb_profile(*primaries)
     file = as_file(gradient(300, 200), format_name, icc_profile=profile, quality=95)
     stored = Image.open(file).convert("RGB")
@@ -61,7 +61,7 @@ def test_a_profile_is_applied_and_dropped(primaries, format_name):
 
 
 def test_a_grey_gamma_is_applied():
-    """Grey has profiles too, and stays grey."""
+    """A greyscale picture stays greyscale."""
     profile = grey_profile(1.0)
     picture = Image.linear_gradient("L")
     file = as_file(picture, "PNG", icc_profile=profile)
@@ -75,7 +75,6 @@ def test_a_grey_gamma_is_applied():
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 def test_a_profile_leaves_alpha_alone(mode):
-    """Transparency has no colour."""
     profile = grey_profile(1.0) if mode == "LA" else rgb_profile(*DISPLAY_P3)
     picture = four_corners(40, 40, [(*colour, 90) for colour in CORNERS]).convert(mode)
     opaque = picture.convert(mode[:-1])
@@ -89,8 +88,7 @@ def test_a_profile_leaves_alpha_alone(mode):
     assert near([c[:3] for c in corners_of(image.convert("RGBA"))], wanted, by=6)
 
 
-def test_a_colour_profile_in_a_grey_picture_does_no_harm():
-    """Cameras embed sRGB in black and white photographs."""
+def test_a_colour_profile_in_a_greyscale_picture_does_no_harm():
     file = as_file(Image.linear_gradient("L"), "JPEG", icc_profile=rgb_profile(*ADOBE_RGB))
 
     image = read(render(file, Recipe(Thumbnail(), Size(64, 64))))
@@ -101,7 +99,6 @@ def test_a_colour_profile_in_a_grey_picture_does_no_harm():
 
 @pytest.mark.parametrize("profile", [b"no profile", rgb_profile(*DISPLAY_P3)[:200], b"\0" * 500])
 def test_a_broken_profile_counts_as_none(profile):
-    """A picture is worth more than its metadata."""
     file = as_file(four_corners(40, 40), "JPEG", icc_profile=profile)
 
     assert near(corners_of(read(render(file, Recipe()))), CORNERS, by=14)
@@ -109,7 +106,7 @@ def test_a_broken_profile_counts_as_none(profile):
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_a_profile_can_be_kept(format_name):
-    """`keep` changes no number and says what the numbers mean."""
+    """`keep` changes no value and embeds the profile."""
     profile = rgb_profile(*DISPLAY_P3)
     file = as_file(four_corners(80, 80), "PNG", icc_profile=profile)
     recipe = Recipe(
@@ -126,7 +123,7 @@ def test_a_profile_can_be_kept(format_name):
 
 
 def _four_inks(*inks: tuple[int, int, int, int]) -> Image.Image:
-    """Return a picture whose quarters are printed in four ways."""
+    """Return a CMYK picture with four colours."""
     picture = Image.new("CMYK", (80, 80))
     for i, ink in enumerate(inks):
         picture.paste(ink, (i % 2 * 40, i // 2 * 40, i % 2 * 40 + 40, i // 2 * 40 + 40))
@@ -134,7 +131,7 @@ def _four_inks(*inks: tuple[int, int, int, int]) -> Image.Image:
 
 
 def _separated(picture: Image.Image) -> Image.Image:
-    """Return `picture` in inks; half of what they have in common is black."""
+    """Return `picture` as CMYK; half of the common part of the inks becomes black."""
     cyan, magenta, yellow = ImageChops.invert(picture).split()
     common = ImageChops.darker(ImageChops.darker(cyan, magenta), yellow)
     black = common.point(lambda ink: ink // 2)
@@ -147,14 +144,14 @@ def _adobe_cmyk(picture: Image.Image, profile: bytes | None) -> BytesIO:
 
 
 def _plain_cmyk(picture: Image.Image, profile: bytes | None) -> BytesIO:
-    """Return a file without Adobe's marker: its inks are stored as they are."""
+    """Return a file without the marker of Adobe: its inks are not inverted."""
     data = _adobe_cmyk(ImageChops.invert(picture), profile).getvalue()
     start, end = _adobe_marker(data)
     return BytesIO(data[:start] + data[end:])
 
 
 def _ycck(picture: Image.Image, profile: bytes | None) -> BytesIO:
-    """Return a file as Photoshop writes it: three inks as luma and chroma, and Adobe's word 2."""
+    """Return a file as Photoshop writes it: YCCK, with transform 2 in the marker of Adobe."""
     cyan, magenta, yellow, black = picture.split()
     planes = Image.merge("RGB", [cyan, magenta, yellow]).convert("YCbCr").split()
     planes = [*(ImageChops.invert(plane) for plane in planes), black]
@@ -179,7 +176,6 @@ PRINTED = [_adobe_cmyk, _plain_cmyk, _ycck, _cmyk_tiff]
 
 @pytest.mark.parametrize("store", PRINTED)
 def test_cmyk_is_never_inverted(store):
-    """Printers' pictures look like themselves, whoever wrote the file."""
     inks = [(*(255 - channel for channel in colour), 0) for colour in CORNERS]
     file = store(_four_inks(*inks), None)
 
@@ -190,8 +186,8 @@ def test_cmyk_is_never_inverted(store):
 
 
 @pytest.mark.parametrize("store", PRINTED)
-def test_a_press_has_its_own_colours(store):
-    """Cyan as it is printed is no screen's cyan; paper is white, black ink a dark grey."""
+def test_cmyk_colours_are_those_of_the_press(store):
+    """Printed cyan is not the cyan of a screen; black ink is a dark grey."""
     picture = _four_inks((255, 0, 0, 0), (0, 0, 0, 0), (0, 255, 255, 0), (0, 0, 0, 255))
     file = store(picture, cmyk_profile())
 
@@ -204,8 +200,8 @@ def test_a_press_has_its_own_colours(store):
 
 
 @pytest.mark.parametrize("store", PRINTED)
-def test_the_profile_of_a_press_is_applied(store):
-    """Colours after the shrink are those that LittleCMS gives to the whole picture."""
+def test_a_cmyk_profile_is_applied(store):
+    """Converting after the resize gives the same colours as before it."""
     inks = _separated(photograph(900, 600))
     recipe = Recipe(Thumbnail(), Size(240, 240), format="png")
 
@@ -218,8 +214,7 @@ def test_the_profile_of_a_press_is_applied(store):
 
 
 @pytest.mark.parametrize("store", PRINTED)
-def test_a_picture_for_a_press_can_stay_one(store):
-    """`keep` leaves the inks alone, and says which press they are meant for."""
+def test_a_cmyk_picture_can_be_kept(store):
     picture = _four_inks((255, 0, 0, 0), (0, 0, 0, 0), (10, 200, 255, 0), (0, 0, 30, 255))
     encoding = Encoding(color="keep", jpeg_quality=95)
     recipe = Recipe(Thumbnail(), Size(40, 40), format="jpeg", encoding=encoding)
@@ -240,8 +235,8 @@ LOST = [("RGB", "gif"), ("RGB", "bmp"), ("L", "gif"), ("L", "webp"), ("CMYK", "p
 
 
 @pytest.mark.parametrize(("source", "target"), LOST)
-def test_a_profile_is_not_kept_where_it_would_lie(source, target):
-    """What its file can't explain is in sRGB whatever was asked for."""
+def test_a_profile_is_not_kept_where_it_does_not_match(source, target):
+    """If the file cannot embed the profile, the colours become sRGB."""
     picture, profile = PICTURES[source]
     file = as_file(picture, "TIFF", icc_profile=profile)
     encoding = Encoding(color="keep", webp_quality=95)
@@ -254,7 +249,6 @@ def test_a_profile_is_not_kept_where_it_would_lie(source, target):
 
 @pytest.mark.parametrize("source", PICTURES)
 def test_a_filter_sees_srgb_whatever_is_kept(source):
-    """Its complement of a colour is the one that we see."""
     picture, profile = PICTURES[source]
     file = as_file(picture, "TIFF", icc_profile=profile)
     recipe = Recipe(filter=Invert(), format="tiff", encoding=Encoding(color="keep"))
@@ -268,13 +262,12 @@ def test_a_filter_sees_srgb_whatever_is_kept(source):
 def _lab_tiff(picture: Image.Image, *, with_profile: bool) -> BytesIO:
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     converted = ImageCms.profileToProfile(picture, srgb, lab, outputMode="LAB")
-    profile = converted.info.pop("icc_profile")  # which ImageCms left there
+    profile = converted.info.pop("icc_profile")  # ImageCms sets it
     return as_file(converted, "TIFF", icc_profile=profile if with_profile else b"")
 
 
 @pytest.mark.parametrize("with_profile", [True, False])
 def test_lab_becomes_srgb(with_profile):
-    """L, a and b are not red, green and blue."""
     file = _lab_tiff(four_corners(60, 60), with_profile=with_profile)
 
     image = read(render(file, Recipe(format="png"), TIFF))
@@ -284,7 +277,6 @@ def test_lab_becomes_srgb(with_profile):
 
 @pytest.mark.parametrize("with_profile", [True, False])
 def test_lab_is_averaged_as_colours_are(with_profile):
-    """A shrunk LAB picture is what LittleCMS and then Lanczos would give."""
     file = _lab_tiff(photograph(450, 300), with_profile=with_profile)
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     whole = ImageCms.profileToProfile(Image.open(file), lab, srgb, outputMode="RGB")

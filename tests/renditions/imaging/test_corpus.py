@@ -8,7 +8,7 @@ import pytest
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork and rlimits")
 def test_every_bomb_is_refused_at_once():
-    """Each in under a second, in under 150 MB, with the error that is meant for it."""
+    """Each bomb in less than a second and 150 MB, with its own error."""
     run = subprocess.run(
         [sys.executable, "-m", "tests.corpus", "--bombs"],
         capture_output=True,

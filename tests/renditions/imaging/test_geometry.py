@@ -1,4 +1,4 @@
-"""Boxes and sizes: a table from the package we follow, Pillow itself, and properties."""
+"""Boxes and sizes, against django-versatileimagefield, against Pillow, and as properties."""
 
 import pytest
 from hypothesis import given
@@ -37,14 +37,13 @@ OLD_BOXES = [
 
 
 @pytest.mark.parametrize(("source", "target", "ppoi", "box"), OLD_BOXES)
-def test_crops_do_not_shift_for_those_who_migrate(source, target, ppoi, box):
-    """The box is the old package's, to the pixel."""
+def test_crops_do_not_shift_after_a_migration(source, target, ppoi, box):
     assert cover_box(Size(*source), Size(*target), FocalPoint(*ppoi)) == Box(*box)
 
 
 @given(sizes, sizes, points)
-def test_cover_box_lies_inside_and_touches_two_edges(source, target, ppoi):
-    """A crop never leaves the picture, and leaves out as little as it can."""
+def test_cover_box_is_inside_and_touches_two_edges(source, target, ppoi):
+    """A crop stays inside the picture and is as large as possible."""
     box = cover_box(source, target, ppoi)
 
     assert 0 <= box.left < box.right <= source.width
@@ -54,7 +53,7 @@ def test_cover_box_lies_inside_and_touches_two_edges(source, target, ppoi):
 
 @given(sizes, sizes, points)
 def test_cover_box_has_the_shape_of_the_target(source, target, ppoi):
-    """Nothing is stretched: the box differs from the exact one by less than a pixel."""
+    """The box differs from the exact one by less than a pixel."""
     box = cover_box(source, target, ppoi)
 
     if box.size.width == source.width:
@@ -68,7 +67,6 @@ def test_cover_box_has_the_shape_of_the_target(source, target, ppoi):
 
 @given(sizes, sizes, points)
 def test_cover_box_holds_the_focal_point(source, target, ppoi):
-    """What matters is in the picture."""
     box = cover_box(source, target, ppoi)
 
     assert box.left <= int(source.width * ppoi.x) <= box.right
@@ -83,8 +81,7 @@ def test_cover_box_slides_to_stay_inside():
 
 
 @given(st.builds(Size, *[st.integers(1, 400)] * 2), st.builds(Size, *[st.integers(1, 400)] * 2))
-def test_fit_size_is_the_size_that_pillow_gives(source, bounds):
-    """Thumbnails keep the very size that Pillow's own thumbnail has."""
+def test_fit_size_equals_the_size_of_pillows_thumbnail(source, bounds):
     reference = Image.new("L", source.as_tuple)
     reference.thumbnail(bounds.as_tuple, Image.Resampling.NEAREST, reducing_gap=None)
 
@@ -93,7 +90,6 @@ def test_fit_size_is_the_size_that_pillow_gives(source, bounds):
 
 @given(sizes, sizes)
 def test_fit_size_fits_and_never_upscales(source, bounds):
-    """A thumbnail has at least one pixel, fits its bounds and is no larger than the original."""
     size = fit_size(source, bounds)
 
     assert 1 <= size.width <= min(source.width, bounds.width)
@@ -102,7 +98,6 @@ def test_fit_size_fits_and_never_upscales(source, bounds):
 
 @pytest.mark.parametrize("empty", [Size(0, 5), Size(5, 0)])
 def test_a_size_without_pixels_is_refused(empty):
-    """Neither side of the bargain may be empty."""
     for source, target in [(empty, Size(5, 5)), (Size(5, 5), empty)]:
         with pytest.raises(EmptySize, match=str(empty)):
             cover_box(source, target, FocalPoint(0.5, 0.5))
@@ -111,8 +106,8 @@ def test_a_size_without_pixels_is_refused(empty):
 
 
 @given(st.sampled_from(Orientation), st.builds(Size, *[st.integers(2, 12)] * 2), st.data())
-def test_a_box_is_found_again_in_the_stored_picture(orientation, stored, data):
-    """Cutting first and turning later gives what turning first and cutting later gives."""
+def test_a_box_is_mapped_into_the_stored_picture(orientation, stored, data):
+    """First cut, then turn gives the same pixels as first turn, then cut."""
     upright = upright_size(stored, orientation)
     left, top = (data.draw(st.integers(0, side - 1)) for side in upright.as_tuple)
     box = Box(left, top, data.draw(st.integers(left + 1, upright.width)), upright.height)
@@ -133,7 +128,7 @@ def _pillow_upright(image, orientation):
     return ImageOps.exif_transpose(image)
 
 
-def test_sizers_name_what_changes_their_pixels():
-    """File names are those of the old package."""
+def test_the_file_name_has_the_focal_point_of_a_crop():
+    """File names are those of django-versatileimagefield."""
     assert Crop().key_in_filename(FocalPoint(0.5, 0.25)) == "crop-c0-5__0-25"
     assert Thumbnail().key_in_filename(FocalPoint(0.5, 0.25)) == "thumbnail"

@@ -1,4 +1,4 @@
-"""Which pixels are these really?"""
+"""Palettes, alpha and high bit depths."""
 
 import struct
 import zlib
@@ -35,8 +35,8 @@ GREYS = (20, 90, 160, 250)
         ("F", "TIFF", 257),
     ],
 )
-def test_deep_grey_keeps_its_brightness(mode, format_name, factor):
-    """16 and 32 bits become the 8 that they stand for, not white."""
+def test_high_bit_depth_greyscale_keeps_its_brightness(mode, format_name, factor):
+    """Values of 16 and 32 bits are scaled to 8 bits, not clipped to white."""
     white_and_corners = [*GREYS[:3], 255]
     picture = Image.new("F", (40, 40))
     for i, grey in enumerate(white_and_corners):
@@ -58,8 +58,8 @@ def _sixteen_bits(picture: Image.Image, mode: str) -> Image.Image:
 
 
 @pytest.mark.parametrize("format_name", ["PNG", "GIF", "BMP"])
-def test_a_palette_is_left_before_anything_is_averaged(format_name):
-    """Between two palette entries lies their mixture, not whatever number lies between."""
+def test_palette_indexes_are_not_averaged(format_name):
+    """Between two colours is their mixture, not the colour with an index in between."""
     palette = Image.new("P", (64, 64))
     palette.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     for x in range(0, 64, 2):
@@ -71,8 +71,7 @@ def test_a_palette_is_left_before_anything_is_averaged(format_name):
     assert near([image.getpixel((4, 4))], [(127, 0, 127)], by=6)
 
 
-def test_bits_become_grey():
-    """A scan in black and white is smooth when it is small."""
+def test_single_bits_become_greyscale():
     picture = Image.new("1", (64, 64))
     for x in range(0, 64, 2):
         picture.paste(1, (x, 0, x + 1, 64))
@@ -84,7 +83,7 @@ def test_bits_become_grey():
 
 
 def _half_transparent(mode: str) -> tuple[BytesIO, str]:
-    """Return a file, white on its left half and on its right half red that nobody can see."""
+    """Return a file with a white left half and a transparent red right half."""
     picture = Image.new("RGBA", (80, 80), (255, 255, 255, 255))
     picture.paste((255, 0, 0, 0), (40, 0, 80, 80))
     if mode == "RGBA":
@@ -96,9 +95,9 @@ def _half_transparent(mode: str) -> tuple[BytesIO, str]:
         grey.putpalette([255, 0, 0, 255, 255, 255])
     grey.paste(0, (40, 0, 80, 80))
     if mode == "RGB transparent":
-        plain = Image.new("RGB", (80, 80), (255, 255, 255))
-        plain.paste((255, 0, 0), (40, 0, 80, 80))
-        return as_file(plain, "PNG", transparency=(255, 0, 0)), mode
+        opaque = Image.new("RGB", (80, 80), (255, 255, 255))
+        opaque.paste((255, 0, 0), (40, 0, 80, 80))
+        return as_file(opaque, "PNG", transparency=(255, 0, 0)), mode
     if mode == "L transparent":
         grey = grey.point(lambda value: 255 if value else 9)
         return as_file(grey, "PNG", transparency=9), mode
@@ -108,8 +107,8 @@ def _half_transparent(mode: str) -> tuple[BytesIO, str]:
 @pytest.mark.parametrize(
     "mode", ["RGBA", "LA", "P transparent", "P GIF", "L transparent", "RGB transparent"]
 )
-def test_transparency_stays_and_hidden_colours_stay_hidden(mode):
-    """The edge of a cut-out has no fringe of what was cut away."""
+def test_transparency_stays_and_hidden_colours_do_not_show(mode):
+    """Edges have no fringe in the colour of transparent pixels."""
     file, _ = _half_transparent(mode)
 
     image = read(render(file, Recipe(Crop(), Size(33, 33), format="png"))).convert("RGBA")
@@ -124,8 +123,7 @@ def test_transparency_stays_and_hidden_colours_stay_hidden(mode):
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P transparent", "P GIF"])
 @pytest.mark.parametrize("background", [(255, 255, 255), (0, 128, 255)])
-def test_what_a_jpeg_cannot_hold_lies_on_the_background(mode, background):
-    """Transparent becomes paper, not black."""
+def test_a_jpeg_shows_the_background_instead_of_transparency(mode, background):
     file, _ = _half_transparent(mode)
     encoding = Encoding(background=background, jpeg_quality=95)
 
@@ -135,7 +133,7 @@ def test_what_a_jpeg_cannot_hold_lies_on_the_background(mode, background):
 
 
 def test_pa_keeps_its_transparency():
-    """Palette with alpha, as a TIFF may hold it, is no special case for the reader."""
+    """A TIFF may have a palette with alpha."""
     from renditions.imaging.modes import to_working_mode, unpremultiply
 
     picture = four_corners(40, 40, [(*colour, 60) for colour in CORNERS])
@@ -146,15 +144,14 @@ def test_pa_keeps_its_transparency():
 
 
 def test_an_opaque_picture_needs_no_alpha():
-    """An alpha that hides nothing costs nothing."""
     picture = four_corners(40, 40, [(*colour, 255) for colour in CORNERS])
 
     assert read(render(as_file(picture, "PNG"), Recipe(Crop(), Size(20, 20)))).mode == "RGB"
 
 
 @pytest.mark.parametrize("alpha", [1, 60, 128, 254])
-def test_colours_survive_their_alpha(alpha):
-    """Premultiplied and back again: a colour is what it was, as far as its alpha lets it."""
+def test_colours_survive_premultiplied_alpha(alpha):
+    """A colour is the same as before, within the precision of its alpha."""
     picture = four_corners(60, 60, [(*colour, alpha) for colour in CORNERS])
 
     image = read(render(as_file(picture, "PNG"), Recipe(Crop(), Size(30, 30))))
@@ -163,8 +160,7 @@ def test_colours_survive_their_alpha(alpha):
     assert alpha == 1 or near(corners_of(image), [(*c, alpha) for c in CORNERS], by=255 / alpha + 1)
 
 
-def test_grey_stays_grey():
-    """Grey in, one channel out."""
+def test_greyscale_stays_greyscale():
     picture = Image.linear_gradient("L")
     for format_name in ("JPEG", "PNG", "GIF"):
         image = read(render(as_file(picture, format_name), Recipe(Crop(), Size(64, 64))))
@@ -173,7 +169,7 @@ def test_grey_stays_grey():
 
 
 def _png(bits: int, colour: int, row: bytes, *chunks: tuple[bytes, bytes]) -> BytesIO:
-    """Return a PNG of 32 x 16 px, of which each row is `row`."""
+    """Return a PNG of 32 x 16 px; each row is `row`."""
     header = (b"IHDR", struct.pack(">2I5B", 32, 16, bits, colour, 0, 0, 0))
     pixels = (b"IDAT", zlib.compress((b"\0" + row) * 16))
     data = b"\x89PNG\r\n\x1a\n"
@@ -195,8 +191,8 @@ def _png(bits: int, colour: int, row: bytes, *chunks: tuple[bytes, bytes]) -> By
         (16, 2, b"\7\7\x08\x08\x09\x09" * 16, b"\xaa" * 96, 170),
     ],
 )
-def test_one_colour_is_transparent(bits, colour, left, right, seen):
-    """A PNG names it in its own numbers, whatever these become."""
+def test_the_transparent_colour_of_a_png(bits, colour, left, right, seen):
+    """The colour is stored in the bit depth of the PNG, not in 8 bits."""
     name = left[: 2 * colour or 1] if bits < 16 else left[: 3 * colour or 2]
     if bits < 16:
         numbers = [number >> 8 - bits for number in (name if colour == 0 else left[:3])]
@@ -209,8 +205,7 @@ def test_one_colour_is_transparent(bits, colour, left, right, seen):
     assert image.getpixel((28, 4)) == (seen, seen, seen, 255)
 
 
-def test_a_transparent_grey_of_16_bits_that_is_nowhere():
-    """Greys keep their brightness beside it."""
+def test_a_transparent_16_bit_grey_that_no_pixel_has():
     row = b"\x12\x34" * 16 + b"\xaa\xaa" * 16
 
     image = read(render(_png(16, 0, row, (b"tRNS", b"\0\3")), Recipe(format="png")))
@@ -220,8 +215,8 @@ def test_a_transparent_grey_of_16_bits_that_is_nowhere():
 
 
 @pytest.mark.parametrize("mode", ["LA", "L"])
-def test_opaque_grey_stays_grey(mode):
-    """So its profile goes on being for its numbers."""
+def test_opaque_greyscale_stays_greyscale(mode):
+    """So its profile still matches."""
     picture = Image.linear_gradient("L").point(lambda value: max(value, 1))
     options = {"icc_profile": grey_profile(1.0)} | ({"transparency": 0} if mode == "L" else {})
     opaque = read(render(as_file(picture, "PNG", icc_profile=grey_profile(1.0)), Recipe()))
@@ -232,14 +227,12 @@ def test_opaque_grey_stays_grey(mode):
     assert image.tobytes() == opaque.tobytes()
 
 
-def test_a_palette_that_is_missing_is_a_reason():
-    """A PNG that has numbers of colours, and no colours."""
+def test_a_missing_palette_is_an_error():
     with pytest.raises(SourceUnreadable, match="palette"):
         render(_png(8, 3, bytes(32)), Recipe())
 
 
-def test_grey_with_associated_alpha():
-    """A TIFF may have its greys multiplied already."""
+def test_greyscale_with_premultiplied_alpha():
     data = as_file(Image.new("LA", (8, 8), (100, 128)), "TIFF").getvalue()
     tag = data.index(struct.pack("<HHI", 338, 3, 1))
     data = data[: tag + 8] + b"\1\0" + data[tag + 10 :]
@@ -249,8 +242,8 @@ def test_grey_with_associated_alpha():
     assert near([image.getpixel((4, 4))], [(199, 128)], by=2)
 
 
-def _deep_tiff(bits: int, pixels: bytes, *, photometric: int = 1, kind: int = 1) -> BytesIO:
-    """Return a grey TIFF of 4 x 1 px, whose samples are of `kind`."""
+def _greyscale_tiff(bits: int, pixels: bytes, *, photometric: int = 1, kind: int = 1) -> BytesIO:
+    """Return a greyscale TIFF of 4 x 1 px."""
     entries = [
         (256, 3, 4),
         (257, 3, 1),
@@ -271,19 +264,19 @@ def _deep_tiff(bits: int, pixels: bytes, *, photometric: int = 1, kind: int = 1)
 @pytest.mark.parametrize(
     ("file", "greys"),
     [
-        (_deep_tiff(12, b"\0\x08\0\xff\xff\xff"), (0, 128, 255, 255)),
-        (_deep_tiff(16, struct.pack("<4H", 0, 32_896, 65_535, 257)), (0, 128, 255, 1)),
+        (_greyscale_tiff(12, b"\0\x08\0\xff\xff\xff"), (0, 128, 255, 255)),
+        (_greyscale_tiff(16, struct.pack("<4H", 0, 32_896, 65_535, 257)), (0, 128, 255, 1)),
         (
-            _deep_tiff(16, struct.pack("<4H", 0, 32_896, 65_535, 257), photometric=0),
+            _greyscale_tiff(16, struct.pack("<4H", 0, 32_896, 65_535, 257), photometric=0),
             (255, 127, 0, 254),
         ),
-        (_deep_tiff(32, struct.pack("<4I", 0, 2**30, 2**31, 2**32 - 1)), (0, 64, 128, 255)),
-        (_deep_tiff(32, struct.pack("<4f", 0, 0.5, 1.02, 1), kind=3), (0, 128, 255, 255)),
-        (_deep_tiff(32, struct.pack("<4f", 0, 128, 255, 64), kind=3), (0, 128, 255, 64)),
+        (_greyscale_tiff(32, struct.pack("<4I", 0, 2**30, 2**31, 2**32 - 1)), (0, 64, 128, 255)),
+        (_greyscale_tiff(32, struct.pack("<4f", 0, 0.5, 1.02, 1), kind=3), (0, 128, 255, 255)),
+        (_greyscale_tiff(32, struct.pack("<4f", 0, 128, 255, 64), kind=3), (0, 128, 255, 64)),
     ],
 )
-def test_a_tiff_says_what_its_numbers_are(file, greys):
-    """12 bits, darkness for light, large numbers and fractions."""
+def test_the_tags_of_a_tiff_say_what_its_values_mean(file, greys):
+    """12 bits, inverted brightness, large values and fractions."""
     image = read(render(file, Recipe(format="png"), WITH_TIFF))
 
     assert near([[image.getpixel((x, 0)) for x in range(4)]], [greys], by=1)

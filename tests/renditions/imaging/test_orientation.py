@@ -24,7 +24,7 @@ from .pictures import (
 )
 from .test_modes import WITH_TIFF
 
-# The corners that are seen when a picture with CORNERS is stored with each orientation.
+# Orientation: the corners of the upright picture, if CORNERS are stored.
 UPRIGHT_CORNERS = {
     1: (RED, GREEN, BLUE, YELLOW),
     2: (GREEN, RED, YELLOW, BLUE),
@@ -39,7 +39,6 @@ UPRIGHT_CORNERS = {
 
 @pytest.mark.parametrize(("orientation", "corners"), UPRIGHT_CORNERS.items())
 def test_every_orientation_comes_out_upright(orientation, corners):
-    """A photograph is upright however the camera was held."""
     file = with_orientation(four_corners(320, 200), orientation)
 
     image = read(render(file, Recipe(Thumbnail(), Size(80, 80))))
@@ -51,8 +50,7 @@ def test_every_orientation_comes_out_upright(orientation, corners):
 
 @pytest.mark.parametrize("orientation", UPRIGHT_CORNERS)
 @pytest.mark.parametrize("format_name", ["PNG", "WEBP", "AVIF"])
-def test_orientation_is_not_only_for_jpeg(format_name, orientation):
-    """Other formats hold EXIF too."""
+def test_other_formats_have_an_orientation_too(format_name, orientation):
     file = with_orientation(four_corners(64, 40), orientation, format_name)
     reference = ImageOps.exif_transpose(Image.open(file))
 
@@ -65,7 +63,7 @@ def test_orientation_is_not_only_for_jpeg(format_name, orientation):
 @pytest.mark.parametrize("where", ["tag", "xmp"])
 @pytest.mark.parametrize("orientation", UPRIGHT_CORNERS)
 def test_a_tiff_is_turned_once(orientation, where):
-    """Pillow turns it while it decodes, and may have swapped the sides before."""
+    """Pillow turns a TIFF while it decodes, and may swap its sides before."""
     xmp = f'<rdf:Description tiff:Orientation="{orientation}"/>'.encode()
     tags = {274: orientation} if where == "tag" else {700: xmp}
     file = as_file(four_corners(64, 40), "TIFF", tiffinfo=tags)
@@ -82,7 +80,7 @@ def test_a_tiff_is_turned_once(orientation, where):
 
 @pytest.mark.parametrize("orientation", UPRIGHT_CORNERS)
 def test_the_focal_point_is_in_the_upright_picture(orientation):
-    """What an editor clicked on is what the crop shows."""
+    """The crop shows the point that an editor has clicked."""
     file = with_orientation(four_corners(400, 300), orientation)
     places = [FocalPoint(x, y) for y in (0.0, 1.0) for x in (0.0, 1.0)]
     for place, colour in zip(places, UPRIGHT_CORNERS[orientation], strict=True):
@@ -106,14 +104,13 @@ def test_the_focal_point_is_in_the_upright_picture(orientation):
     ids=["no tiff", "bad offset", "orientation 99", "orientation is text", "cut short"],
 )
 def test_broken_exif_means_upright(exif):
-    """Bad metadata spoils no picture."""
     image = read(render(as_file(four_corners(100, 80), "JPEG", exif=exif), Recipe()))
 
     assert near(corners_of(image), CORNERS, by=12)
 
 
-def test_exif_behind_the_pixels_of_a_png_counts():
-    """A PNG may say which way is up after its pixels; the header alone is enough to know."""
+def test_exif_after_the_pixels_of_a_png_counts():
+    """It is found without a decode."""
     exif = Image.Exif()
     exif[0x0112] = 6
     data = as_file(four_corners(60, 40), "PNG", exif=exif).getvalue()

@@ -1,4 +1,4 @@
-"""Which picture in hand a rendition is cut from, by arithmetic alone."""
+"""From which level a rendition is cut: arithmetic only."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,24 +23,23 @@ def widths(*cuts: StoredCut) -> list[int]:
 
 
 def test_one_rendition_needs_no_level():
-    """A level that nobody shares would only cost time."""
     assert widths(whole(100)) == [6000]
     assert widths(square(100)) == [6000]
 
 
 def test_large_renditions_serve_small_ones():
-    """A thumbnail of the whole picture is a level for what is smaller."""
+    """A thumbnail shows the whole picture, so it is a level for smaller renditions."""
     assert widths(whole(2000), whole(1200), whole(200), square(50)) == [6000, 2000, 1200, 200]
 
 
-def test_a_level_is_made_where_several_go_a_long_way():
-    """Crops alone leave no whole picture behind, so one is made for them."""
+def test_a_level_is_added_for_several_small_cuts():
+    """Crops do not show the whole picture, so a level is added for them."""
     assert widths(square(400), square(100), square(50)) == [6000, 900, 225]
 
 
 @given(st.lists(st.builds(square, st.integers(1, 4000)) | st.builds(whole, st.integers(2, 6000))))
-def test_no_rendition_is_cut_from_too_small_a_level(cuts):
-    """The gap is kept, or the level is the original itself; planning ends."""
+def test_no_level_is_too_small_for_its_cuts(cuts):
+    """A level has the gap, or it is the original. Planning ends."""
     levels = plan_levels(BASE, STORED, cuts)
 
     assert levels[0] == BASE

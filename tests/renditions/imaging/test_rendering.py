@@ -1,4 +1,4 @@
-"""The whole way from an original to a rendition."""
+"""From an original to its renditions."""
 
 from io import BytesIO
 
@@ -32,7 +32,6 @@ WEB_FORMATS = ["JPEG", "PNG", "GIF", "WEBP", "AVIF"]
 
 @pytest.mark.parametrize("format_name", WEB_FORMATS)
 def test_a_rendition_has_the_format_of_its_original(format_name):
-    """A PNG stays a PNG, whatever it is called."""
     rendered = render(as_file(four_corners(200, 160), format_name), Recipe(Crop(), Size(50, 40)))
 
     image = read(rendered)
@@ -45,7 +44,6 @@ def test_a_rendition_has_the_format_of_its_original(format_name):
 @pytest.mark.parametrize("source", WEB_FORMATS)
 @pytest.mark.parametrize("target", [row.key for row in FORMATS])
 def test_a_recipe_may_name_another_format(source, target):
-    """Every original can become every format."""
     recipe = Recipe(Thumbnail(), Size(100, 100), format=target)
 
     image = read(render(as_file(four_corners(200, 160), source), recipe))
@@ -54,8 +52,7 @@ def test_a_recipe_may_name_another_format(source, target):
     assert near(corners_of(image.convert("RGB")), CORNERS, by=18)
 
 
-def test_an_unknown_format_is_named():
-    """A wrong key says what would be right."""
+def test_an_unknown_format_is_an_error_that_lists_the_known_ones():
     with pytest.raises(UnknownFormat, match=r"'heic'.*webp"):
         render(as_file(four_corners(8, 8), "PNG"), Recipe(format="heic"))
 
@@ -63,14 +60,13 @@ def test_an_unknown_format_is_named():
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (37, 53), (400, 400), (799, 3)])
 @pytest.mark.parametrize("ppoi", [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.5, 0.5)])
 def test_a_crop_has_exactly_its_size(size, ppoi):
-    """Every ratio, with the focal point in every corner, larger than the original too."""
+    """Every ratio, with the focal point in every corner, also larger than the original."""
     recipe = Recipe(Crop(), Size(*size), FocalPoint(*ppoi))
 
     assert read(render(as_file(gradient(200, 133), "JPEG"), recipe)).size == size
 
 
-def test_a_crop_shows_the_surroundings_of_the_focal_point():
-    """The picture is cut, not squeezed: every pixel is where the box says."""
+def test_a_crop_shows_its_box_without_distortion():
     picture = gradient(300, 200)
     recipe = Recipe(Crop(), Size(100, 100), FocalPoint(0.9, 0.5), format="png")
     reference = picture.crop((100, 0, 300, 200)).resize((100, 100), Image.Resampling.LANCZOS)
@@ -81,7 +77,6 @@ def test_a_crop_shows_the_surroundings_of_the_focal_point():
 
 
 def test_a_thumbnail_never_upscales():
-    """A small picture stays as it is."""
     rendered = render(as_file(gradient(60, 40), "PNG"), Recipe(Thumbnail(), Size(500, 500)))
 
     assert rendered.size == Size(60, 40)
@@ -89,8 +84,7 @@ def test_a_thumbnail_never_upscales():
 
 
 @pytest.mark.parametrize("size", [(1, 4000), (4000, 1), (3, 2999)])
-def test_a_thumbnail_of_a_sliver_keeps_a_pixel(size):
-    """No side becomes 0, and nothing divides by it."""
+def test_a_thumbnail_of_an_extreme_ratio_keeps_a_pixel(size):
     rendered = render(as_file(Image.new("RGB", size), "PNG"), Recipe(Thumbnail(), Size(100, 100)))
 
     assert min(rendered.size.as_tuple) == 1
@@ -99,7 +93,7 @@ def test_a_thumbnail_of_a_sliver_keeps_a_pixel(size):
 
 @pytest.mark.parametrize("format_name", WEB_FORMATS)
 def test_all_renditions_of_a_set_are_near_those_cut_from_the_full_size(format_name):
-    """Sharing one decode and smaller levels can't be seen."""
+    """The shared decode and the levels cause no visible difference."""
     picture = photograph(1500, 1000)
     file = as_file(picture, format_name, **({"quality": 95} if format_name != "GIF" else {}))
     original = Image.open(file).convert("RGB")
@@ -114,13 +108,12 @@ def test_all_renditions_of_a_set_are_near_those_cut_from_the_full_size(format_na
             reference = original.resize(
                 image.size, Image.Resampling.LANCZOS, (box.left, box.top, box.right, box.bottom)
             )
-            # libjpeg halves a picture by a filter of its own.
+            # libjpeg reduces with its own filter.
             allowed = 3 if format_name == "JPEG" else 1.6
             assert _mean_difference(image.convert("RGB"), reference) < allowed
 
 
 def test_the_original_is_decoded_once(monkeypatch):
-    """Eight renditions cost one decode."""
     decoded = []
     prepare = PngImageFile.load_prepare
 
@@ -138,7 +131,6 @@ def test_the_original_is_decoded_once(monkeypatch):
 
 
 def test_a_jpeg_is_decoded_no_larger_than_needed():
-    """A small rendition of a large photograph is cut from an eighth of its sides."""
     file = as_file(photograph(1600, 1200), "JPEG")
     with open_picture(file, [Recipe(Crop(), Size(100, 100))], Limits()) as picture:
         assert picture.decoded_size == Size(200, 150)
@@ -154,8 +146,7 @@ class _Refusing(Sizer):
         raise ZeroDivisionError("no such cut")
 
 
-def test_one_impossible_recipe_leaves_the_others():
-    """The siblings of a failed rendition are made."""
+def test_an_impossible_recipe_does_not_stop_the_others():
     bad = Recipe(_Refusing(), Size(5, 5))
     huge = Recipe(Crop(), Size(99_999, 99_999))
     good = Recipe(Crop(), Size(10, 10))
@@ -171,7 +162,7 @@ def test_one_impossible_recipe_leaves_the_others():
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_no_rendition_holds_metadata(format_name):
-    """No place, camera, name or comment leaves with a rendition."""
+    """No location, camera, name or comment is in a rendition."""
     exif = Image.Exif()
     exif[0x010F], exif[0x9286] = "SECRET camera", "SECRET comment"
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
@@ -182,7 +173,7 @@ def test_no_rendition_holds_metadata(format_name):
     file.write(b"SECRET trailing bytes")
 
     for target in ("jpeg", "png", "webp", "avif", "gif"):
-        # The second is the decoded picture as it is, with all that was read beside it.
+        # The second recipe neither cuts nor resizes the decoded picture.
         for recipe in (Recipe(Crop(), Size(60, 60), format=target), Recipe(format=target)):
             rendered = render(file, recipe)
             image = read(rendered)
@@ -193,8 +184,8 @@ def test_no_rendition_holds_metadata(format_name):
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
-def test_an_encoder_gets_a_picture_and_no_file(format_name, mode):
-    """What it could copy from the original isn't there, even where nothing is cut or shrunk."""
+def test_an_encoder_gets_no_opened_file(format_name, mode):
+    """So it cannot copy tags, even where nothing is cut or resized."""
     picture = four_corners(120, 90).convert(mode)
     picture = picture if format_name != "JPEG" or mode != "RGBA" else picture.convert("CMYK")
     options = {"tiffinfo": {700: b"<x>SECRET</x>"}} if format_name == "TIFF" else {}
@@ -211,7 +202,6 @@ def test_an_encoder_gets_a_picture_and_no_file(format_name, mode):
 
 @pytest.mark.parametrize("format_name", WEB_FORMATS)
 def test_the_same_input_gives_the_same_bytes(format_name):
-    """Rendering again changes nothing, alone or in company."""
     file = as_file(photograph(300, 200), format_name)
     recipe = Recipe(Crop(), Size(90, 90))
 
@@ -219,7 +209,6 @@ def test_the_same_input_gives_the_same_bytes(format_name):
 
 
 def test_options_reach_the_encoder():
-    """What is set per format changes that format."""
     file = as_file(photograph(300, 200), "PNG")
 
     def size_of(format_name: str, **options) -> int:
@@ -235,14 +224,12 @@ def test_options_reach_the_encoder():
 
 
 def test_a_filter_without_a_sizer_keeps_the_size():
-    """`filters__invert__url` is the original, inverted."""
     rendered = render(as_file(gradient(50, 30), "PNG"), Recipe(filter=Invert()))
 
     assert _mean_difference(read(rendered), ImageChops.invert(gradient(50, 30))) == 0
 
 
 def test_invert_keeps_transparency():
-    """Only colours have complements."""
     picture = Image.new("RGBA", (20, 20), (10, 20, 30, 77))
 
     image = read(render(as_file(picture, "PNG"), Recipe(Crop(), Size(5, 5), filter=Invert())))
@@ -256,8 +243,7 @@ class _Spoiling(Filter):
         return image
 
 
-def test_a_filter_may_change_its_picture_but_not_the_next_one():
-    """Renditions share levels, and no one can spoil them for the others."""
+def test_a_filter_may_change_its_picture_but_not_a_shared_level():
     recipes = [
         Recipe(Thumbnail(), Size(100, 100), filter=_Spoiling(), format="png"),
         Recipe(Thumbnail(), Size(20, 20), format="png"),
@@ -273,7 +259,6 @@ def test_a_filter_may_change_its_picture_but_not_the_next_one():
 
 
 def test_the_file_is_left_open():
-    """Whoever opened a file closes it."""
     file = as_file(four_corners(8, 8), "WEBP")
     render(file, Recipe())
 
@@ -285,7 +270,6 @@ def _mean_difference(one: Image.Image, other: Image.Image) -> float:
 
 
 def test_reading_starts_at_the_beginning_of_the_file():
-    """A file that somebody has read before is read again."""
     file = BytesIO(as_file(four_corners(20, 20), "PNG").getvalue())
     file.seek(0, 2)
 

@@ -1,4 +1,4 @@
-"""The same input and options give the same bytes, whoever renders them and when."""
+"""The same input and options give the same bytes, in every process and at every time."""
 
 import json
 import os
@@ -37,8 +37,8 @@ def _sources() -> dict[str, BytesIO]:
         "wide gamut": as_file(gradient(90, 60), "PNG", icc_profile=rgb_profile(*DISPLAY_P3)),
         "translucent": as_file(translucent, "PNG"),
         "palette": as_file(photograph(300, 200).quantize(64), "PNG", transparency=3),
-        "deep grey": as_file(Image.linear_gradient("L").convert("I;16"), "PNG"),
-        "inks": as_file(inks, "JPEG", icc_profile=cmyk_profile()),
+        "16 bits": as_file(Image.linear_gradient("L").convert("I;16"), "PNG"),
+        "cmyk": as_file(inks, "JPEG", icc_profile=cmyk_profile()),
         "moving gif": as_file(frames[0], "GIF", **moving),
         "moving webp": as_file(frames[0], "WEBP", **moving),
         "tiff": as_file(gradient(90, 60), "TIFF"),
@@ -55,7 +55,7 @@ def _recipes() -> list[Recipe]:
 
 
 def print_digests() -> None:
-    """Render everything and print what came out of each."""
+    """Render everything and print the digests."""
     recipes, digests = _recipes(), {}
     for name, file in _sources().items():
         digests[f"{name}, source"] = sha256(file.getvalue()).hexdigest()
@@ -79,10 +79,10 @@ def _digests_of_a_process(hash_seed: str) -> dict[str, str]:
 
 
 def test_two_processes_write_the_same_bytes():
-    """Neither the order of a set nor the time of day gets into a file."""
+    """Neither the order of a set nor the current time is in a file."""
     first, begun_s = _digests_of_a_process("1"), int(time.time())
     while int(time.time()) == begun_s:
-        time.sleep(0.02)  # what writes the time writes seconds
+        time.sleep(0.02)  # files have the time in seconds
 
     second = _digests_of_a_process("2")
 

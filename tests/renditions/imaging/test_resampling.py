@@ -1,4 +1,4 @@
-"""Both sides of the seam do the same."""
+"""SIMD and Pillow give the same pixels."""
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
@@ -17,7 +17,7 @@ SIZES = [Size(320, 240), Size(100, 37), Size(1, 1), Size(900, 700)]
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "RGBa"])
 @pytest.mark.parametrize("box", BOXES)
 def test_pillow_and_simd_agree(mode, box, monkeypatch):
-    """Where there is no wheel, pictures are the same to a few levels."""
+    """On platforms without SIMD, values differ by no more than the tolerance."""
     picture = photograph(640, 480)
     if mode == "RGBa":
         picture.putalpha(Image.linear_gradient("L").resize(picture.size))
@@ -35,8 +35,7 @@ def test_pillow_and_simd_agree(mode, box, monkeypatch):
         assert max(high for low, high in difference.extrema) <= resampling.TOLERANCE
 
 
-def test_alpha_is_premultiplied_on_both_sides(monkeypatch):
-    """Either way a picture comes out of its alpha as it went in."""
+def test_both_premultiply_alpha(monkeypatch):
     picture = four_corners(40, 40, [(200, 100, 50, alpha) for alpha in (40, 90, 180, 250)])
     fast = to_working_mode(picture.copy())
     monkeypatch.setattr(resampling, "simd", None)
@@ -46,18 +45,17 @@ def test_alpha_is_premultiplied_on_both_sides(monkeypatch):
     assert max(ImageStat.Stat(ImageChops.difference(fast, slow)).mean) <= 1
 
 
-@pytest.mark.parametrize("seam", ["simd", "Pillow"])
-def test_a_box_may_miss_the_edge_by_the_last_digit(seam, monkeypatch):
+@pytest.mark.parametrize("resizer", ["simd", "Pillow"])
+def test_a_box_may_be_outside_by_a_rounding_error(resizer, monkeypatch):
     """49 px times 7/49 is a little more than 7."""
-    if seam == "Pillow":
+    if resizer == "Pillow":
         monkeypatch.setattr(resampling, "simd", None)
     box = (0, 0, 7.000000000000001, 7.000000000000001)
 
     assert resampling.resample(four_corners(7, 7), box, Size(3, 3)).size == (3, 3)
 
 
-def test_a_copy_is_a_copy():
-    """A rendition at the size of its level is a picture of its own."""
+def test_the_result_shares_no_pixels():
     picture = four_corners(40, 40)
     copy = resampling.resample(picture, (0, 0, 40, 40), Size(40, 40))
     copy.paste(0, (0, 0, 40, 40))

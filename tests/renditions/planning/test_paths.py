@@ -119,10 +119,10 @@ def test_no_two_originals_share_a_rendition(a, b):
     path_a = sized_path(name_a, Size(1, 1), key_a, layout(), output_a)
     path_b = sized_path(name_b, Size(1, 1), key_b, layout(), output_b)
 
-    assert (path_a == path_b) == (a == b) or {name_a, name_b} in inherited_twins(a, b)
+    assert (path_a == path_b) == (a == b) or {name_a, name_b} in colliding_names(a, b)
 
 
-def inherited_twins(a, b):
+def colliding_names(a, b):
     """Return the names that the old scheme cannot keep apart: `a` counts as `a.jpg`."""
     return [{a[0], f"{a[0]}.jpg"}, {b[0], f"{b[0]}.jpg"}]
 

@@ -1,4 +1,4 @@
-"""Save what is in pictures/, show every page of it, and write down what was seen."""
+"""Save the files in pictures/, render every page, and print the results as JSON."""
 
 import json
 import os

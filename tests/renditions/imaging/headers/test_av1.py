@@ -1,4 +1,4 @@
-"""The size that an AVIF is decoded to, which is not the one that its boxes tell."""
+"""The size that an AVIF is decoded to; the size in its boxes may be wrong."""
 
 import struct
 from io import BytesIO
@@ -18,8 +18,8 @@ from tests.renditions.imaging.pictures import as_file, photograph, render
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 @pytest.mark.parametrize("sides", [(1, 1), (7, 300), (64, 64), (641, 427)])
 @pytest.mark.parametrize("moving", [False, True])
-def test_the_header_says_what_is_decoded(mode, sides, moving):
-    """Whatever the picture, with alpha or without, and all frames of it."""
+def test_the_header_has_the_decoded_size(mode, sides, moving):
+    """With and without alpha, still and animated."""
     frames = [photograph(640, 430).resize(sides).convert(mode).rotate(turn) for turn in (0, 90)]
     options = {"save_all": True, "append_images": frames[1:]} if moving else {}
 
@@ -30,8 +30,8 @@ def test_the_header_says_what_is_decoded(mode, sides, moving):
     assert (header.size, header.fault) == (Size(*sides), None)
 
 
-def test_a_picture_larger_than_its_box_says_is_refused():
-    """3.5 KB that said 16 x 16 px were 266 megapixels to the decoder, and half a gigabyte."""
+def test_a_picture_larger_than_in_its_box_is_refused():
+    """The boxes of a file of 3.5 KB stated 16 x 16 px. The decoder made 266 megapixels of it."""
     data = as_file(photograph(300, 200), "AVIF", speed=10).getvalue()
     small = data.replace(struct.pack(">2I", 300, 200), struct.pack(">2I", 16, 16))
     assert len(small) == len(data)
@@ -45,30 +45,29 @@ def _unit(kind: int, bits: str) -> bytes:
     return bytes([kind << 3 | 2, len(data)]) + data
 
 
-# 64 x 48 px, in 16 bits each, not a still picture, nothing special.
-_MOVING = "00000" + "00" + f"{0:022b}" + f"{15:04b}{15:04b}{63:016b}{47:016b}" + "0" * 40
+# 64 x 48 px, 16 bits for each side, not a still picture, no optional parts.
+_ANIMATED = "00000" + "00" + f"{0:022b}" + f"{15:04b}{15:04b}{63:016b}{47:016b}" + "0" * 40
 _KEY_FRAME_OF_ITS_OWN_SIZE = "0" + "00" + "1" + "0" + "1"
 
 
 @pytest.mark.parametrize(
     ("units", "size"),
     [
-        ([(1, _MOVING)], Size(64, 48)),
-        ([(1, _MOVING), (6, "00010000000000")], Size(64, 48)),
+        ([(1, _ANIMATED)], Size(64, 48)),
+        ([(1, _ANIMATED), (6, "00010000000000")], Size(64, 48)),
         (
-            [(1, _MOVING), (6, _KEY_FRAME_OF_ITS_OWN_SIZE + f"{59_999:016b}{29_999:016b}")],
+            [(1, _ANIMATED), (6, _KEY_FRAME_OF_ITS_OWN_SIZE + f"{59_999:016b}{29_999:016b}")],
             Size(60_000, 30_000),
         ),
-        ([(1, _MOVING), (3, "0" + "01" + "1" + "1" + "0" + "1")], Size(65_536, 65_536)),
+        ([(1, _ANIMATED), (3, "0" + "01" + "1" + "1" + "0" + "1")], Size(65_536, 65_536)),
         (
-            [(1, _MOVING), (1, "00011" + "0" * 5 + f"{15:04b}{3:04b}{9999:016b}{9:04b}")],
+            [(1, _ANIMATED), (1, "00011" + "0" * 5 + f"{15:04b}{3:04b}{9999:016b}{9:04b}")],
             Size(10_000, 48),
         ),
     ],
     ids=["sequence", "frame", "frame of another size", "frame of any size", "another sequence"],
 )
-def test_every_unit_counts(units, size):
-    """A frame may be larger than its sequence, and a later sequence larger than the first."""
+def test_the_largest_size_counts(units, size):
     data = b"".join(_unit(*unit) for unit in units)
     frames = FrameSizes()
 
@@ -76,8 +75,8 @@ def test_every_unit_counts(units, size):
     assert frames.size == size
 
 
-def test_units_are_read_no_further_than_allowed():
-    """Ten million of two bytes each would keep us busy for a minute."""
+def test_the_number_of_units_is_limited():
+    """Ten million units of two bytes would take a minute."""
     data = b"\x7a\0" * 1000
 
     assert FrameSizes().add(BytesIO(data), 0, len(data), 99) == 100
@@ -86,8 +85,7 @@ def test_units_are_read_no_further_than_allowed():
 @pytest.mark.parametrize(
     "data", [b"", b"\n", b"\n\xff", b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff", b"\x0e\1"]
 )
-def test_units_that_break_off_have_no_size(data):
-    """What can't be followed ends the walk, and is for the decoder to refuse."""
+def test_incomplete_units_have_no_size(data):
     frames = FrameSizes()
     frames.add(BytesIO(data), 0, len(data), 99)
 
@@ -95,8 +93,8 @@ def test_units_that_break_off_have_no_size(data):
 
 
 @pytest.mark.parametrize("name", [b"stco", b"co64"])
-def test_samples_are_where_their_tables_say(name):
-    """Two chunks of two samples, and one of one."""
+def test_the_locations_of_samples(name):
+    """Two chunks of two samples, and one chunk of one."""
     width = ">I" if name == b"stco" else ">Q"
     bodies = {
         b"stsz": struct.pack(">8I", 0, 0, 5, 10, 20, 30, 40, 50),
@@ -108,6 +106,6 @@ def test_samples_are_where_their_tables_say(name):
         tables[kind] = len(data) + 8
         data += box(kind, body)
 
-    places = list(sample_locations(BytesIO(data), tables))
+    locations = list(sample_locations(BytesIO(data), tables))
 
-    assert places == [(100, 10), (110, 20), (200, 30), (230, 40), (300, 50)]
+    assert locations == [(100, 10), (110, 20), (200, 30), (230, 40), (300, 50)]

@@ -1,4 +1,4 @@
-"""What is counted before anybody decodes, in files of every format."""
+"""What is counted before a decoder runs, for each format."""
 
 import struct
 import zlib
@@ -24,7 +24,7 @@ def _metadata_bytes(file: BytesIO) -> int:
 
 
 def _exif(kind: int, count: int, data: bytes) -> bytes:
-    """Return EXIF with one tag that nobody knows, big-endian, its data behind it."""
+    """Return big-endian EXIF with one unknown tag, followed by its data."""
     entry = struct.pack(">2H2I", 60_000, kind, count, 26)
     return (
         b"Exif\0\0" + struct.pack(">2sH2I", b"MM", 42, 8, 0)[:8] + b"\0\1" + entry + bytes(4) + data
@@ -36,7 +36,7 @@ def _exif(kind: int, count: int, data: bytes) -> bytes:
     ("kind", "value", "cost"), [(7, b"\1", 1), (4, b"\0\0\0\1", 32), (5, b"\0\0\0\1" * 2, 512)]
 )
 def test_exif_costs_what_it_becomes(format_name, kind, value, cost):
-    """Text stays text, a number becomes an object and a fraction several of them."""
+    """Text stays text, a number becomes an object, a fraction becomes several."""
     none = _metadata_bytes(as_file(four_corners(30, 20), format_name))
     file = as_file(four_corners(30, 20), format_name, exif=_exif(kind, 5000, value * 5000))
 
@@ -47,7 +47,6 @@ def test_exif_costs_what_it_becomes(format_name, kind, value, cost):
 
 @pytest.mark.parametrize("format_name", ["WEBP", "AVIF", "TIFF"])
 def test_xmp_is_counted(format_name):
-    """Whatever the format keeps it in."""
     options = (
         {"tiffinfo": {700: bytes(50_000)}} if format_name == "TIFF" else {"xmp": bytes(50_000)}
     )
@@ -57,7 +56,7 @@ def test_xmp_is_counted(format_name):
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
 def test_a_broken_directory_costs_nothing(format_name):
-    """A number of values that can't be is not taken at its word: that picture is only careless."""
+    """An impossible number of values is ignored; the picture itself is good."""
     exif = _exif(5, 2**31, b"")
     file = as_file(four_corners(30, 20), format_name, exif=exif)
 
@@ -65,8 +64,8 @@ def test_a_broken_directory_costs_nothing(format_name):
     assert render(file, Recipe()).size == Size(30, 20)
 
 
-def test_data_that_is_claimed_again_and_again_costs_nothing():
-    """Pillow gives up on a directory that claims more than there is; the picture is whole."""
+def test_entries_with_more_data_than_the_file_cost_nothing():
+    """Pillow stops reading such a directory; the picture itself is good."""
     entries = b"".join(struct.pack(">2H2I", 60_000 + i, 7, 30_000, 8) for i in range(2000))
     exif = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", 2000) + entries + bytes(34_000)
     segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
@@ -78,7 +77,7 @@ def test_data_that_is_claimed_again_and_again_costs_nothing():
 
 @pytest.mark.parametrize("format_name", WITH_EXIF)
 def test_an_ordinary_photograph_is_far_from_the_limit(format_name):
-    """Orientation, camera, place, comment and a profile are next to nothing."""
+    """It has orientation, camera, location, comment and a profile."""
     exif = Image.Exif()
     exif[0x0112], exif[0x010F], exif[0x011A] = 6, "camera", 72.0
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
@@ -90,15 +89,15 @@ def test_an_ordinary_photograph_is_far_from_the_limit(format_name):
 
 
 def test_an_ordinary_animation_is_far_from_the_limit():
-    """A hundred frames with alpha, in the boxes that a film has too."""
+    """It has a hundred frames with alpha."""
     frames = [four_corners(30, 20, [(*colour, 9 + i) for colour in CORNERS]) for i in range(100)]
     options = {"save_all": True, "append_images": frames[1:], "duration": 40, "speed": 10}
 
     assert _metadata_bytes(as_file(frames[0], "AVIF", **options)) < 160_000
 
 
-def test_a_place_beyond_every_file_is_no_place():
-    """Offsets of 15 bytes, as the tables of an AVIF allow: nobody's `seek` takes them."""
+def test_an_offset_too_large_to_seek_is_ignored():
+    """The tables of an AVIF allow offsets of 15 bytes."""
     item = box(b"infe", struct.pack(">I2H4sB", 2 << 24, 1, 0, b"Exif", 0))
     place = b"\xff\0" + struct.pack(">4H", 1, 1, 0, 1) + b"\xff" * 30
     boxes = box(b"iinf", struct.pack(">IH", 0, 1) + item) + box(b"iloc", bytes(4) + place)
@@ -109,8 +108,8 @@ def test_a_place_beyond_every_file_is_no_place():
         render(BytesIO(data), Recipe())
 
 
-def test_a_segment_ends_where_it_says():
-    """What lies behind a segment that is too short for EXIF is not EXIF."""
+def test_exif_is_read_only_inside_its_segment():
+    """A segment that is too short has no EXIF, even if EXIF follows it."""
     exif = _exif(5, 5000, bytes(40_000))
     start, rest = b"\xff\xd8\xff\xe1\0\2", as_file(four_corners(30, 20), "JPEG").getvalue()[2:]
 
@@ -120,8 +119,8 @@ def test_a_segment_ends_where_it_says():
 
 
 @pytest.mark.parametrize("format_name", [*WITH_EXIF, "GIF", "BMP"])
-def test_no_noise_in_a_header_stops_the_count(format_name):
-    """What can't be followed ends the walk, and is for the decoder to refuse."""
+def test_damage_in_a_header_raises_nothing(format_name):
+    """The decoder decides whether it is a picture."""
     data = as_file(four_corners(30, 20), format_name, exif=_exif(5, 9, bytes(72))).getvalue()
     for i in range(400):
         broken = bytearray(data)
@@ -151,30 +150,29 @@ def _png_with(*chunks: tuple[bytes, bytes]) -> BytesIO:
     ],
 )
 def test_texts_cost_what_they_become(chunk, becomes):
-    """Deflated ones grow a thousandfold, and one letter may make all others wide."""
+    """Deflated texts grow a thousandfold. One wide character makes all others as wide."""
     none = _metadata_bytes(_png_with())
 
     assert becomes <= _metadata_bytes(_png_with(chunk)) - none < becomes + 2000
 
 
 def test_large_xmp_is_within_the_limit():
-    """Editors write ten megabytes of history into a picture that they saved often."""
+    """Image editors write ten megabytes of history into a picture."""
     xmp = (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + b"<li/>" * 2_000_000)
 
     assert probe(_png_with(xmp), Limits()).size == Size(8, 8)
 
 
 @pytest.mark.parametrize("name", [b"eXIf", b"iTXt", b"IDAT", b"prIv"])
-def test_a_block_longer_than_the_file_is_refused(name):
-    """45 bytes that said 4 GB were a lack of memory, which is tried again and again."""
+def test_a_chunk_longer_than_the_file_is_refused(name):
+    """45 bytes that stated 4 GB caused a MemoryError, which is retried."""
     data = png().replace(b"\0\0\0\0IEND", b"\xff\xff\xff\xf0" + name)
 
     with pytest.raises(SourceUnreadable, match=r"4,294,967,280 bytes is longer"):
         probe(BytesIO(data), Limits())
 
 
-def test_numbers_of_colours_without_colours_are_refused():
-    """A PNG with a palette that has none."""
+def test_a_missing_palette_is_refused():
     data = as_file(Image.new("P", (8, 8)), "PNG").getvalue().replace(b"PLTE", b"puTE")
 
     with pytest.raises(SourceUnreadable, match="palette is missing"):
@@ -183,16 +181,16 @@ def test_numbers_of_colours_without_colours_are_refused():
 
 @pytest.mark.parametrize("height", [1500, -1500])
 @pytest.mark.parametrize(("compression", "cost"), [(0, 0), (1, 12_000_000), (2, 12_000_000)])
-def test_runs_of_a_bmp_cost_their_pixels_and_bytes(height, compression, cost):
-    """Pillow decodes them in Python; 16 MB took five seconds."""
+def test_run_length_encoding_costs_pixels_and_bytes(height, compression, cost):
+    """Pillow decodes it in Python: 16 MB took five seconds."""
     header = struct.pack("<I2i2H6I", 40, 2000, height, 1, 8, compression, 0, 0, 0, 0, 0)
     data = b"BM" + bytes(12) + header + bytes(46)
 
     assert _metadata_bytes(BytesIO(data)) == (cost + 800 if cost else 0)
 
 
-def test_what_lies_behind_a_webp_is_not_counted():
-    """Cameras and messengers append what they like."""
+def test_bytes_after_a_webp_are_ignored():
+    """Cameras and messengers append data."""
     data = as_file(four_corners(30, 20), "WEBP").getvalue()
     behind = b"EXIF\xf0\xff\xff\xff" + bytes(20_000)
 
@@ -202,8 +200,8 @@ def test_what_lies_behind_a_webp_is_not_counted():
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True])
-def test_a_tiff_says_its_size(order, big):
-    """In either byte order, and in the format for large files."""
+def test_the_size_of_a_tiff(order, big):
+    """In both byte orders, and in BigTIFF."""
     options = {"big_tiff": True} if big else {}
     picture = Image.new("I;16B" if order == ">" else "L", (300, 200))
 

@@ -1,4 +1,4 @@
-"""Which profiles LittleCMS gets to see."""
+"""Which profiles LittleCMS may read."""
 
 import struct
 from io import BytesIO
@@ -49,8 +49,8 @@ ORDINARY = {
 
 
 @pytest.mark.parametrize("name", ORDINARY)
-def test_an_ordinary_profile_means_the_same_as_before(name):
-    """What LittleCMS isn't shown, it didn't look at."""
+def test_an_ordinary_profile_gives_the_same_colours_as_before(name):
+    """LittleCMS needs none of the tags that are removed."""
     data, mode = ORDINARY[name]
     picture = Image.effect_noise((64, 64), 90).convert("RGB").convert(mode)
     picture = picture if mode != "RGB" else four_corners(64, 64)
@@ -69,8 +69,8 @@ def _transformed(picture: Image.Image, profile: bytes) -> bytes:
     return ImageCms.profileToProfile(picture, opened, srgb, outputMode="RGB").tobytes()
 
 
-def test_a_display_is_read_by_its_table():
-    """Colours are what the table says: the first channel is lightness here."""
+def test_the_table_of_a_display_profile_is_used():
+    """In this table the first channel is lightness."""
     for table, version in ((table_of_16_bits(), 2), (table_of_version_4(), 4)):
         file = as_file(four_corners(40, 40), "PNG", icc_profile=display_profile(table, version))
 
@@ -80,7 +80,7 @@ def test_a_display_is_read_by_its_table():
         assert corners[0][0] > corners[1][0] + 100
 
 
-UNREASONABLE = {
+UNSAFE = {
     "a table that is not there": display_profile(table_of_16_bits(points=255)),
     "a table of another space": display_profile(cmyk_profile()[-2000:]),
     "too long": rgb_profile(*DISPLAY_P3) + bytes(MAX_BYTES),
@@ -90,17 +90,16 @@ UNREASONABLE = {
 }
 
 
-@pytest.mark.parametrize("name", UNREASONABLE)
-def test_an_unreasonable_profile_counts_as_none(name):
-    """It is neither asked nor embedded."""
-    assert read_profile(UNREASONABLE[name]) is None
+@pytest.mark.parametrize("name", UNSAFE)
+def test_an_unsafe_profile_counts_as_none(name):
+    """It is neither applied nor embedded."""
+    assert read_profile(UNSAFE[name]) is None
 
-    file = as_file(four_corners(40, 40), "WEBP", icc_profile=UNREASONABLE[name], lossless=True)
+    file = as_file(four_corners(40, 40), "WEBP", icc_profile=UNSAFE[name], lossless=True)
     assert near(corners_of(read(render(file, Recipe(format="png")))), CORNERS, by=1)
 
 
-def test_a_colour_space_of_no_letters_is_no_error():
-    """One byte of a working profile is changed, its name of the space."""
+def test_a_colour_space_that_is_not_ascii_is_no_error():
     profile = bytearray(rgb_profile(*DISPLAY_P3))
     profile[16] = 0xFF
     file = as_file(four_corners(40, 40), "JPEG", icc_profile=bytes(profile))
@@ -110,8 +109,8 @@ def test_a_colour_space_of_no_letters_is_no_error():
     assert near(corners_of(image), CORNERS, by=14)
 
 
-def test_nothing_of_a_profile_stays_in_memory():
-    """A worker that has seen a thousand cameras remembers a few, and of those the way only."""
+def test_profiles_do_not_stay_in_memory():
+    """Only a few transforms stay, by the digest of their profile."""
     picture = Image.new("RGB", (2, 2), (90, 90, 90))
     for i in range(40):
         red, green, blue, gamma = ADOBE_RGB

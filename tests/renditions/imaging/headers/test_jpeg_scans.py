@@ -1,4 +1,4 @@
-"""Where a JPEG ends, and which of its restart markers are there."""
+"""Where a JPEG ends, and whether restart markers are missing."""
 
 import re
 
@@ -13,7 +13,7 @@ from tests.renditions.imaging.pictures import as_file, photograph
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("blocks", [0, 1, 2, 7, 5000])
 def test_restart_markers_are_counted_scan_by_scan(progressive, subsampling, mode, blocks):
-    """Of a scan with one component there are as many as it has blocks, whatever its sampling."""
+    """In a scan with one component, they are counted by blocks; its sampling does not matter."""
     picture = photograph(109, 83).convert(mode)
     options = {"progressive": progressive, "subsampling": subsampling}
     data = as_file(picture, "JPEG", restart_marker_blocks=blocks, **options).getvalue()
@@ -27,7 +27,6 @@ def test_restart_markers_are_counted_scan_by_scan(progressive, subsampling, mode
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xda\0\x08\1"])
-def test_what_has_no_end_has_none(data):
-    """And nothing that stops the search for it."""
+def test_data_without_an_end_marker(data):
     assert end_of_image_offset(data) is None
     assert not lacks_restart_markers(data, len(data))
