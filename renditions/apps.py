@@ -18,6 +18,9 @@ class RenditionsConfig(AppConfig):
         from . import checks
 
         autodiscover()
+        if apps.is_installed("rest_framework"):
+            # A ModelSerializer knows the field of a focal point from then on.
+            from . import serializers  # noqa: F401
         if apps.is_installed("drf_spectacular"):
             from . import openapi  # noqa: F401
         register(checks.check_settings)

@@ -14,7 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from . import conf
 from .engine.warming import WarmReport, warm
 from .files import StoredName, VersatileImageFieldFile, VersatileImageFileDescriptor
-from .forms import SizedImageCenterpointClickDjangoAdminField, VersatileImageFormField
+from .forms import (
+    PPOIFormField,
+    SizedImageCenterpointClickDjangoAdminField,
+    VersatileImageFormField,
+)
 from .imaging.geometry import CENTRE
 from .placeholder import PlaceholderImage, publish_once
 from .planning.keys import RenditionKeySet
@@ -178,7 +182,7 @@ class VersatileImageField(models.ImageField):
         return file
 
 
-class _StoredPPOI(tuple[float, float]):
+class _StoredPPOI(PPOI):
     """A focal point from a column. It is never rounded, because file names contain its text."""
 
 
@@ -232,7 +236,10 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
             return point
         # The text also holds "0." twice, and one "x".
         digits = (self.max_length - 5) // 2
-        return round(point[0], digits), round(point[1], digits)
+        return PPOI.at(round(point[0], digits), round(point[1], digits))
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": PPOIFormField, **kwargs})
 
     def get_prep_value(self, value: Any) -> Any:
         return ppoi_text(value) if isinstance(value, tuple) else value

@@ -12,7 +12,7 @@ from django.utils.translation import gettext, gettext_lazy
 from . import conf
 from .errors import RenditionError, SourceRefused
 from .imaging.sources import probe
-from .ppoi import CENTRE_TEXT, parse_ppoi, ppoi_text
+from .ppoi import CENTRE_TEXT, PPOI, parse_ppoi, ppoi_text
 from .widgets import (
     SizedImageCenterpointClickBootstrap3Widget,
     SizedImageCenterpointClickDjangoAdminWidget,
@@ -53,6 +53,18 @@ class VersatileImageFormField(forms.ImageField):
             raise ValidationError(refusal_text(error), code="invalid_image") from error
         file.seek(0)
         return super().to_python(data)
+
+
+class PPOIFormField(forms.CharField):
+    """A focal point as a text like `0.25x0.75`; cleaned data is a `PPOI`, or None if empty."""
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values:
+            return None
+        return parse_ppoi(value)
+
+    def prepare_value(self, value: Any) -> Any:
+        return str(PPOI(value)) if isinstance(value, tuple) else value
 
 
 class SizedImageCenterpointMixIn:

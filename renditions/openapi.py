@@ -6,6 +6,20 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.settings import spectacular_settings
 
 
+class FocalPoint(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Describes a focal point as a text of two numbers."""
+
+    target_class = "renditions.serializers.PPOISerializerField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {
+            "type": "string",
+            "pattern": r"^[0-9.]+x[0-9.]+$",
+            "example": "0.25x0.75",
+        }
+
+
 class RenditionUrls(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Describes requests as a file, and responses as an object with a URL for each name.
 

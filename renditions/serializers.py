@@ -3,13 +3,40 @@
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.fields import ImageField
 
 from . import conf
+from .fields import PPOIField
 from .files import VersatileImageMixIn
 from .forms import VersatileImageFormField
 from .planning.keys import RenditionKeySet
 from .planning.plans import validated
+from .ppoi import PPOI, parse_ppoi
+
+
+class PPOISerializerField(serializers.Field[PPOI, Any, str, Any]):
+    """A focal point as `0.25x0.75`; it accepts a pair of numbers, too.
+
+    A `ModelSerializer` uses it for each PPOIField.
+    """
+
+    def to_internal_value(self, data: Any) -> PPOI:
+        try:
+            # JSON has no tuples.
+            return parse_ppoi(tuple(data) if isinstance(data, list) else data)
+        except DjangoValidationError as error:
+            raise ValidationError(error.messages, code="invalid_ppoi") from error
+
+    def to_representation(self, value: PPOI) -> str:
+        return str(PPOI(value))
+
+
+# DRF looks up the class of a model field and then its bases: without this a focal point would be
+# any text, and a wrong one an error of the server when it is assigned.
+serializers.ModelSerializer.serializer_field_mapping[PPOIField] = PPOISerializerField
 
 
 class VersatileImageFieldSerializer(ImageField):

@@ -4,8 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from renditions.ppoi import parse_ppoi, ppoi_text
-from renditions.serializers import VersatileImageFieldSerializer
+from renditions.serializers import PPOISerializerField, VersatileImageFieldSerializer
 
 from .models import Photo
 from .progress import KEY_SET, progress_of
@@ -41,16 +40,6 @@ class PhotoSerializer(serializers.ModelSerializer):
                 for rendition in progress.failed
             ],
         }
-
-
-class PPOISerializerField(serializers.Field):
-    """A focal point as `0.25x0.75`."""
-
-    def to_internal_value(self, data: Any) -> tuple[float, float]:
-        return parse_ppoi(data)
-
-    def to_representation(self, value: tuple[float, float]) -> str:
-        return ppoi_text(value)
 
 
 class UploadSerializer(serializers.Serializer):
