@@ -126,8 +126,8 @@ class FilteredFile(RenditionFile):
         self._filter = filter_name
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not registry.has_sizer(name):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if is_of_class(self, name) or name.startswith("_") or not registry.has_sizer(name):
+            return object.__getattribute__(self, name)  # raises the error that Python had
         return sizes_of(self._picture, name, self._filter)
 
 
@@ -147,6 +147,14 @@ class Filters:
         if name.startswith("_"):
             raise AttributeError(name)
         return self[name]
+
+
+def is_of_class(thing: object, name: str) -> bool:
+    """Whether the class of `thing` defines `name`.
+
+    If a property raises AttributeError, Python calls `__getattr__` with the name of the property.
+    """
+    return any(name in vars(each) for each in type(thing).__mro__)
 
 
 def sizes_of(picture: Picture, sizer: str, filter_name: str | None = None) -> Any:

@@ -13,10 +13,16 @@ from django.utils.translation import gettext_lazy as _
 
 from . import conf
 from .engine.warming import WarmReport, warm
-from .files import StoredName, VersatileImageFieldFile, VersatileImageFileDescriptor
+from .files import (
+    StoredName,
+    VersatileImageFieldFile,
+    VersatileImageFileDescriptor,
+    shares_point,
+)
 from .forms import (
     PPOIFormField,
     SizedImageCenterpointClickDjangoAdminField,
+    UnmovedPoint,
     VersatileImageFormField,
 )
 from .imaging.geometry import CENTRE
@@ -152,14 +158,17 @@ class VersatileImageField(models.ImageField):
         file, ppoi = data
         if file is not None:
             super().save_form_data(instance, file)
-        if ppoi and file is not False and self.ppoi_field:
+        # The form has the point once for each picture that shares it. Only the one that was moved
+        # counts.
+        is_moved = ppoi and not isinstance(ppoi, UnmovedPoint)
+        if is_moved and file is not False and self.ppoi_field:
             setattr(instance, self.ppoi_field, ppoi)
 
     def formfield(self, **kwargs: Any) -> Any:
         """Return a form field. With a PPOI field, it also sets the focal point."""
         if not self.ppoi_field:
             return super().formfield(**{"form_class": VersatileImageFormField, **kwargs})
-        if kwargs.get("widget") is AdminFileWidget:
+        if kwargs.get("widget") is AdminFileWidget and "form_class" not in kwargs:
             # This is the default of the admin for image fields, and not a choice of the project.
             del kwargs["widget"]
         defaults = {"form_class": SizedImageCenterpointClickDjangoAdminField, **kwargs}
@@ -176,7 +185,7 @@ class VersatileImageField(models.ImageField):
             # Pages will show the placeholder, and they may not be allowed to create it.
             if self.publish_placeholder():
                 self.warm_placeholder(self.declared_key_set())
-            if self.ppoi_field:
+            if self.ppoi_field and not shares_point(self, model_instance):
                 # A focal point belongs to one picture: the next one starts at the centre.
                 setattr(model_instance, self.ppoi_field, None)
         return file

@@ -3,18 +3,21 @@
 import posixpath
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from django.core.files.base import File
+from django.core.files.images import get_image_dimensions
 from django.core.files.storage import Storage
 from django.db import models
 from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDescriptor
 
 from . import conf
-from .accessors import Filters, Picture, RenditionFile, sizes_of
+from .accessors import Filters, Picture, RenditionFile, is_of_class, sizes_of
 from .engine import removal
 from .engine.warming import WarmReport
+from .errors import RenditionError
 from .imaging.geometry import FocalPoint
+from .imaging.sources import upright_size_of
 from .planning.keys import RenditionKey, RenditionKeySet
 from .planning.plans import Original, RenditionPlan, plan_key, plan_key_set
 from .planning.registry import registry
@@ -84,6 +87,10 @@ class VersatileImageMixIn(Base):
         # As plain text, so that `other.image = image.name` is an assignment.
         super().__init__(instance, field, None if name is None else str(name))
         self.was_assigned = bool(name) and not isinstance(name, StoredName)
+        # django-cleanup replaces the instance by a stand-in later, which has no focal point.
+        point = getattr(instance, "__dict__", {}).get(self.field.ppoi_field)
+        if isinstance(point, PPOI):
+            self._ppoi_value = point
 
     @property
     def url(self) -> str:
@@ -103,10 +110,11 @@ class VersatileImageMixIn(Base):
     def ppoi(self) -> PPOI:
         """The focal point: shares of the width and the height from the top left, 0-1.
 
-        If the field has a PPOI field, this is always the value of that field on the instance.
+        If the field has a PPOI field, this is the value of that field on the instance. A stand-in
+        for the instance has no value: then it is the last one of the instance.
         """
         if self.field.ppoi_field:
-            point: PPOI = getattr(self.instance, self.field.ppoi_field)
+            point: PPOI = getattr(self.instance, self.field.ppoi_field, self._ppoi_value)
             return point
         return self._ppoi_value
 
@@ -136,9 +144,29 @@ class VersatileImageMixIn(Base):
         return Filters(self.picture)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not registry.has_sizer(name):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if is_of_class(self, name) or name.startswith("_") or not registry.has_sizer(name):
+            return object.__getattribute__(self, name)  # raises the error that Python had
         return sizes_of(self.picture, name)
+
+    def _get_image_dimensions(self) -> tuple[int | None, int | None]:
+        """Return the width and the height of the upright picture; None: it is no picture."""
+        if not hasattr(self, "_dimensions_cache"):
+            self._dimensions_cache = self._read_dimensions()
+        return self._dimensions_cache
+
+    def _read_dimensions(self) -> tuple[int | None, int | None]:
+        was_closed = self.closed
+        self.open()
+        position = self.tell()
+        try:
+            return upright_size_of(cast("BinaryIO", self)).as_tuple
+        except RenditionError:
+            self.seek(0)
+            return get_image_dimensions(self)
+        finally:
+            self.seek(position)
+            if was_closed:
+                self.close()
 
     def rendition(self, key: RenditionKey) -> RenditionFile:
         """Return one rendition. An access to its URL may make the file: see `RenditionFile`."""
@@ -285,8 +313,21 @@ class VersatileImageFileDescriptor(ImageFileDescriptor):
         ppoi = _ppoi_of(value)
         super().__set__(instance, value)
         ppoi_field: str | None = getattr(self.field, "ppoi_field", None)
-        if ppoi_field and (ppoi or (had_picture and not value)):
+        is_cleared = had_picture and not value
+        if ppoi_field and (ppoi or (is_cleared and not shares_point(self.field, instance))):
             setattr(instance, ppoi_field, ppoi)
+
+
+def shares_point(field: Any, instance: models.Model) -> bool:
+    """Whether another picture of `instance` has the focal point of `field`.
+
+    The fields of all languages share one with django-modeltranslation.
+    """
+    return any(
+        getattr(instance, other.name)
+        for other in instance._meta.concrete_fields
+        if other.name != field.name and getattr(other, "ppoi_field", None) == field.ppoi_field
+    )
 
 
 def _is_of_row(value: VersatileImageMixIn, row: models.Model) -> bool:

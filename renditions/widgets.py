@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
-from django.forms.widgets import ClearableFileInput, HiddenInput, MultiWidget, Select
+from django.forms.widgets import ClearableFileInput, HiddenInput, MultiWidget, Select, Widget
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -59,7 +59,9 @@ class SizedImageCenterpointWidgetMixIn:
     """For a MultiWidget of a file input and an input for the text of a focal point."""
 
     def decompress(self, value: Any) -> list[Any]:
-        return [value, ppoi_text(value.ppoi)] if value else [None, None]
+        # An empty picture may share its focal point with another picture.
+        point = ppoi_text(value.ppoi) if isinstance(value, VersatileImageMixIn) else None
+        return [value or None, point]
 
 
 class _PointSelect(Select):
@@ -112,11 +114,18 @@ class VersatileImagePPOIClickWidget(SizedImageCenterpointWidgetMixIn, MultiWidge
         widgets: Any = None,
         attrs: dict[str, Any] | None = None,
         image_preview_template: str | None = None,
+        file_widget: Widget | type[Widget] | None = None,
     ) -> None:
-        preview = ClearableFileInputWithImagePreview(attrs={"class": "file-chooser"})
-        if image_preview_template:
-            preview.template_name = image_preview_template
-        super().__init__((preview, HiddenInput(attrs={"class": "ppoi-input"})), attrs)
+        """Take the arguments of a widget.
+
+        Args:
+            image_preview_template: Replaces the template of file input and picture.
+            file_widget: A file input of the project. The picture and the point are shown below it.
+        """
+        file = file_widget or ClearableFileInputWithImagePreview(attrs={"class": "file-chooser"})
+        if image_preview_template and isinstance(file, ClearableFileInputWithImagePreview):
+            file.template_name = image_preview_template
+        super().__init__((file, HiddenInput(attrs={"class": "ppoi-input"})), attrs)
         # The previews below the picture. A model field sets its own sizes.
         self.crops: tuple[Size, ...] = DEFAULT_CROPS
 
@@ -131,9 +140,14 @@ class VersatileImagePPOIClickWidget(SizedImageCenterpointWidgetMixIn, MultiWidge
         # Django sets it only on the outer widget.
         file["required"] = context["widget"]["required"]
         file["has_point"] = True
+        shows_picture = isinstance(self.widgets[0], ClearableFileInputWithImagePreview)
+        if not shows_picture:
+            picture = value[0] if isinstance(value, list) else value
+            file["preview_url"] = preview_url(picture)
         context["widget"] |= {
             "file": file,
             "point": point,
+            "shows_picture": shows_picture,
             "crops": self.crops,
             "container_class": self.container_class,
         }

@@ -1,9 +1,11 @@
 """The table of formats: what each can hold and which options its encoder gets. One row each."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from PIL import Image
 
 from renditions.errors import UnknownFormat
 
@@ -163,6 +165,23 @@ def format_named(name: str) -> Format:
     if row is None:
         raise UnknownFormat(f"Got {name!r}. Known: {', '.join(_BY_NAME)}.")
     return row
+
+
+def extensions_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the extensions under which a picture in one of the formats `names` is uploaded.
+
+    Pillow knows more extensions than the table, for example `apng`. The pictures in an MPO file
+    are JPEGs.
+    """
+    rows = [format_named(name) for name in names]
+    from_table = [extension for row in rows for extension in row.extensions]
+    names_of_pillow = {row.name for row in rows} | {"MPO" for row in rows if row.name == "JPEG"}
+    from_pillow = [
+        extension.lstrip(".")
+        for extension, name in sorted(Image.registered_extensions().items())
+        if name in names_of_pillow
+    ]
+    return tuple(dict.fromkeys([*from_table, *from_pillow]))
 
 
 def format_for_extension(extension: str) -> Format | None:

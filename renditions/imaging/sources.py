@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from renditions import errors
 
-from .formats import Format, format_named
+from .formats import FORMATS, Format, format_named
 from .geometry import Size
 from .headers import Frames, Header, lacks_scanlines, read_header, survey_frames
 from .integrity import (
@@ -48,6 +48,16 @@ class Limits:
     max_metadata_bytes: int = 16_000_000  # EXIF, XMP, profiles and comments
     max_decode_bytes: int = 370_000_000  # peak memory of the decoder
     formats: tuple[str, ...] = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
+
+
+_UNLIMITED = 1 << 62
+_ANY_SIZE = Limits(
+    max_pixels=_UNLIMITED,
+    max_side=_UNLIMITED,
+    max_file_bytes=_UNLIMITED,
+    max_decode_bytes=_UNLIMITED,
+    formats=tuple(row.name for row in FORMATS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,15 @@ def probe(file: BinaryIO, limits: Limits) -> SourceInfo:
         SourceRefused: the subclass says which limit it breaks.
     """
     return open_source(file, limits).info
+
+
+def upright_size_of(file: BinaryIO) -> Size:
+    """Return the size of a picture in any format of the table, however large it is.
+
+    Raises:
+        SourceUnreadable, SourceRefused: it is no picture, or its header is too long.
+    """
+    return probe(file, _ANY_SIZE).size
 
 
 def check_integrity(file: BinaryIO, limits: Limits) -> SourceInfo:

@@ -53,6 +53,19 @@ class Album(models.Model):
         return str(self.pk)
 
 
+class Brochure(models.Model):
+    """A picture in two languages, and one focal point for both."""
+
+    title = models.CharField(max_length=20, blank=True)
+    cover_en = VersatileImageField(
+        upload_to="brochures", blank=True, ppoi_field="ppoi", warm="hero"
+    )
+    cover_de = VersatileImageField(
+        upload_to="brochures", blank=True, ppoi_field="ppoi", warm="hero"
+    )
+    ppoi = PPOIField()
+
+
 class Author(Person):
     """The same rows under another class."""
 

@@ -14,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import connection, models
 from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
+from PIL import Image
 
 from renditions.accessors import InvalidFilter, MalformedSizedImageKey
 from renditions.compat.datastructures import FilteredImage, FilterLibrary, SizedImage
@@ -27,6 +28,7 @@ from tests.app.models import Card
 from tests.conftest import four_corners
 
 from .conftest import CountingStorage, close_to, opened
+from .imaging.pictures import with_orientation
 
 pytestmark = pytest.mark.django_db
 
@@ -585,6 +587,121 @@ def test_sides_are_kept_beside_the_picture(card, picture):
     assert (card.width, card.height) == (30, 40)
     card.save()
     assert (fresh(card).width, fresh(card).height) == (30, 40)
+
+
+def turned(orientation, width=320, height=200, file_format="JPEG"):
+    """A file whose picture is stored in `orientation`."""
+    image = Image.new("RGB", (width, height), "red")
+    file = with_orientation(image, orientation, file_format)
+    return ContentFile(file.getvalue(), name=f"turned.{file_format.lower()}")
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize(("orientation", "size"), [(1, (320, 200)), (3, (320, 200)),
+                                                   (5, (200, 320)), (6, (200, 320))])  # fmt: skip
+def test_sides_are_those_of_the_upright_picture(card, orientation, size, file_format):
+    """In the columns, before and after the save: a page reserves the space that it needs."""
+    card.image = turned(orientation, file_format=file_format)
+    assert (card.image.width, card.image.height) == size
+    assert (card.width, card.height) == size
+    card.save()
+
+    saved = fresh(card)
+    assert (saved.width, saved.height) == size
+    assert (saved.image.width, saved.image.height) == size
+
+
+@pytest.mark.parametrize("limit", ["MAX_PIXELS", "MAX_SIDE", "MAX_FILE_BYTES"])
+def test_sides_are_known_above_a_limit(card, configure, limit):
+    """Code can save such a picture, and Django tells its size."""
+    configure(**{limit: 100})
+    card.image = turned(6)
+
+    assert (card.width, card.height) == (200, 320)
+
+
+def test_sides_of_what_is_no_picture_are_unknown(card):
+    """As in Django."""
+    card.image = ContentFile(b"no picture", name="a.jpg")
+
+    assert (card.width, card.height) == (None, None)
+
+
+def test_asking_for_the_sides_leaves_the_file_as_it_was(card):
+    """An upload stays open and can be read from its start, a stored file is closed again."""
+    file = turned(6)
+    file.read(10)
+    card.image = file
+    assert card.image.width == 200
+    assert (file.closed, file.tell()) == (False, 0)
+    card.save()
+
+    saved = fresh(card)
+    assert saved.image.width == 200
+    assert saved.image.closed
+
+
+# ---- errors inside properties -------------------------------------------------------------------
+
+
+def test_an_error_in_a_property_is_told(card):
+    """`__getattr__` must not say that the property is missing."""
+
+    class Broken(VersatileImageFieldFile):
+        @property
+        def broken(self):
+            return self.instance.no_such_thing
+
+    image = Broken(card, Card._meta.get_field("image"), "cards/a.jpg")
+
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        _ = image.broken
+    with pytest.raises(AttributeError, match="has no attribute 'unknown'"):
+        _ = image.unknown
+
+
+def test_an_error_in_a_storage_is_told(card, field_storage, tmp_path):
+    """Also where a rendition is asked for."""
+
+    class Broken(CountingStorage):
+        def url(self, name):
+            return self.no_such_thing
+
+    field_storage("image", Broken(tmp_path / "media"))
+    image = fresh(card).image
+
+    for access in (lambda: image.url, lambda: image.crop["10x10"].url,
+                   lambda: image.filters.invert.url):  # fmt: skip
+        with pytest.raises(AttributeError, match="no_such_thing"):
+            access()
+
+
+# ---- a file object without its instance ---------------------------------------------------------
+
+
+class StandIn:
+    """What django-cleanup gives a file object for an instance."""
+
+
+@pytest.mark.parametrize("stand_in", [StandIn(), None])
+def test_a_file_with_a_stand_in_deletes_its_renditions(card, configure, stand_in):
+    """A receiver of `cleanup_pre_delete` does so before the original is deleted."""
+    configure(ON_DEMAND=True)
+    card.ppoi = (0.2, 0.8)
+    card.save()
+    image = fresh(card).image
+    renditions = [image.crop["10x10"], image.filters.invert, image.filters.invert.crop["10x10"]]
+    assert all(default_storage.exists(rendition.name) for rendition in renditions)
+
+    file = VersatileImageFieldFile(card, image.field, image.name)
+    file.instance = stand_in
+    file.delete_all_created_images()
+
+    assert not any(default_storage.exists(rendition.name) for rendition in renditions)
+    assert file.ppoi == (0.2, 0.8)
+    if stand_in is not None:
+        file.delete(save=False)
+        assert not default_storage.exists("cards/a.jpg")
 
 
 def test_serialized_data_is_text(card):

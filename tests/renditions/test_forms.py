@@ -365,6 +365,215 @@ def test_the_preview_has_a_widget_of_its_own(card):
     assert "ppoi-point" not in html
 
 
+# ---- an add form --------------------------------------------------------------------------------
+
+
+def test_the_point_survives_an_add_form_that_comes_back():
+    """A browser does not send the file again, but the person chooses the same picture again."""
+    form = post(title="", files={"image_0": upload()}, image_1="0.2x0.8")
+
+    assert not form.is_valid()
+    assert 'value="0.2x0.8"' in str(form["image"])
+
+
+@pytest.mark.parametrize("data", [b"no picture", b""])
+def test_the_point_survives_a_file_that_is_refused(data):
+    form = post(files={"image_0": upload(data=data)}, image_1="0.2x0.8")
+
+    assert not form.is_valid()
+    assert 'value="0.2x0.8"' in str(form["image"])
+
+
+def test_a_point_without_a_picture_is_no_change():
+    """An extra row of an inline that came back with a point can still be left empty."""
+    form = CardForm(data={"image_1": "0.2x0.8"}, empty_permitted=True, use_required_attribute=False)
+
+    assert form.changed_data == []
+
+
+# ---- widgets of a project -----------------------------------------------------------------------
+
+FILE_WIDGETS = [
+    forms.FileInput,
+    forms.ClearableFileInput,
+    forms.ClearableFileInput(attrs={"class": "mine"}),
+    AdminFileWidget(attrs={"class": "mine"}),
+    type("MyAdminFileWidget", (AdminFileWidget,), {}),
+]
+
+
+def with_widget_in_meta(widget):
+    class WithWidget(forms.ModelForm):
+        class Meta:
+            model = Card
+            fields = ("title", "image")
+            widgets = {"image": widget}
+
+    return WithWidget
+
+
+def with_widget_in_field(widget):
+    class WithWidget(forms.ModelForm):
+        image = VersatileImagePPOIClickField(widget=widget)
+
+        class Meta:
+            model = Card
+            fields = ("title", "image")
+
+    return WithWidget
+
+
+@pytest.mark.parametrize("widget", FILE_WIDGETS)
+@pytest.mark.parametrize("form_with", [with_widget_in_meta, with_widget_in_field])
+def test_a_file_widget_of_the_project_gets_a_point_beside_it(card, widget, form_with):
+    """It is the file part of the widget that sets the point."""
+    form_class = form_with(widget)
+    html = str(form_class(instance=card)["image"])
+    assert html.count('type="file"') == 1
+    assert "ppoi-point" in html
+    assert not isinstance(widget, forms.Widget) or 'class="mine"' in html
+
+    form = post(card, form_class, files={"image_0": upload()}, image_1="0.25x0.75")
+
+    assert form.is_valid(), form.errors
+    saved = form.save()
+    assert (saved.image.name, saved.ppoi) == ("cards/new.jpg", (0.25, 0.75))
+
+
+def test_a_widget_that_is_set_later_takes_a_file(card):
+    """Without a point: a form of the project may set any widget on the finished field."""
+
+    class Later(CardForm):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.fields["image"].widget = forms.ClearableFileInput()
+            self.fields["back"].widget = forms.ClearableFileInput()
+
+    assert "cards/a.jpg" in str(Later(instance=card)["image"])
+    form = post(card, Later, title="")
+    assert form.changed_data == ["title"]
+    assert "cards/a.jpg" in str(form["image"])
+    form = post(card, Later, files={"image": upload(), "back": upload("b.jpg")})
+
+    assert form.is_valid(), form.errors
+    saved = form.save()
+    assert (saved.image.name, saved.ppoi) == ("cards/new.jpg", (0.5, 0.5))
+    form = post(card, Later, **{"back-clear": "on"})
+    assert form.is_valid(), form.errors
+    assert form.save().back.name == ""
+
+
+def test_a_widget_of_two_parts_stays_as_it_is():
+    """Such as one of ours, or one that a project wrote for the old package."""
+    field = Card._meta.get_field("image")
+
+    for widget in (VersatileImagePPOISelectWidget, VersatileImagePPOISelectWidget()):
+        assert type(field.formfield(widget=widget).widget) is VersatileImagePPOISelectWidget
+
+
+# ---- messages of a project ----------------------------------------------------------------------
+
+OWN_MESSAGES = {
+    "required": "We need a portrait.",
+    "invalid_image": "That is 100% not a portrait.",
+    "empty": "Nothing in there.",
+    "missing": "Where is it?",
+    "max_length": "Too long a name.",
+    "contradiction": "Which one?",
+}
+
+
+class InMeta(forms.ModelForm):
+    class Meta:
+        model = Card
+        fields = ("title", "image", "note")
+        error_messages = {"image": OWN_MESSAGES, "note": OWN_MESSAGES}
+
+
+class Declared(forms.ModelForm):
+    image = VersatileImagePPOIClickField(error_messages=OWN_MESSAGES, max_length=100)
+    note = VersatileImageFormField(required=False, error_messages=OWN_MESSAGES, max_length=100)
+
+    class Meta:
+        model = Card
+        fields = ("title", "image", "note")
+
+
+class SetLater(CardForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name in ("image", "note"):
+            self.fields[name].error_messages = {
+                **self.fields[name].error_messages,
+                **OWN_MESSAGES,
+            }
+
+
+@pytest.mark.parametrize("form_class", [InMeta, Declared, SetLater])
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ({}, "required"),
+        ({"image_0": upload(data=b"no picture"), "note": upload(data=b"no")}, "invalid_image"),
+        ({"image_0": upload(data=b""), "note": upload(data=b"")}, "empty"),
+        ({"image_0": upload(f"{'a' * 120}.jpg"), "note": upload(f"{'a' * 120}.jpg")}, "max_length"),
+    ],
+)
+def test_the_messages_of_a_project_hold(form_class, files, code):
+    """With a focal point and without."""
+    for file in files.values():
+        file.seek(0)
+    form = post(form=form_class, files=files)
+
+    assert form.errors["image"] == [OWN_MESSAGES[code]]
+    assert "note" not in files or form.errors["note"] == [OWN_MESSAGES[code]]
+
+
+def test_a_contradiction_is_told_in_the_words_of_the_project(card):
+    card.title = "one"
+
+    class Own(forms.ModelForm):
+        class Meta:
+            model = Card
+            fields = ("title", "back")
+            error_messages = {"back": OWN_MESSAGES}
+
+    card.back = card.image.name
+    card.save()
+    form = post(card, Own, files={"back_0": upload()}, **{"back_0-clear": "on"})
+
+    assert form.errors["back"] == ["Which one?"]
+
+
+def test_each_field_can_tell_its_messages():
+    """As Django's own: something that reads them finds every code of an image."""
+    field = Card._meta.get_field("image").formfield()
+
+    assert set(forms.ImageField().error_messages) <= set(field.error_messages)
+
+
+@pytest.mark.parametrize("name", ["image", "note"])
+def test_the_allowed_types_are_those_of_the_setting(configure, name):
+    """The names of files, too: Django lists every format that Pillow knows."""
+    configure(FORMATS=["PNG", "JPEG"])
+    key = "image_0" if name == "image" else name
+    form = post(files={key: upload("a.gif")})
+
+    [text] = form.errors[name]
+    assert "“gif”" in text
+    allowed = text.rpartition(":")[2].strip(" .").split(", ")
+    assert {"png", "jpg", "jpeg"} <= set(allowed)
+    assert not {"gif", "bmp", "pdf", "webp", "eps"} & set(allowed)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "A.JPEG", "a.jfif", "a.png", "a.mpo"])
+def test_a_usual_name_of_an_accepted_format_is_accepted(name):
+    """The content was looked at already."""
+    form = post(files={"image_0": upload(name)})
+
+    assert form.is_valid(), form.errors
+
+
 # ---------------------------------------------------------------- nine points
 
 

@@ -78,7 +78,7 @@
         const step = event.shiftKey ? LEAP : STEP;
         this.move(this.point.x + move[0] * step, this.point.y + move[1] * step);
       });
-      this.file.addEventListener("change", () => this.fileChosen());
+      this.file?.addEventListener("change", () => this.fileChosen()); // a project's may be no file
     }
 
     moveToPointer(event) {
@@ -125,7 +125,8 @@
       }
     }
 
-    /* A chosen file is another picture, so its focal point starts at the centre. */
+    /* A chosen file is another picture, so its focal point starts at the centre. An add form that
+       comes back with an error has lost its file: the user chooses it again, and the point stays. */
     fileChosen() {
       if (this.preview) {
         URL.revokeObjectURL(this.preview);
@@ -134,8 +135,9 @@
       const [file] = this.file.files;
       if (file) {
         this.preview = URL.createObjectURL(file);
-        this.point = CENTRE;
-        this.input.value = CENTRE_TEXT;
+        const text = this.saved.source ? CENTRE_TEXT : this.saved.text || CENTRE_TEXT;
+        this.point = parse(text);
+        this.input.value = text;
         this.picture.src = this.preview;
       } else if (this.saved.source) {
         this.point = parse(this.saved.text || CENTRE_TEXT);
