@@ -38,6 +38,9 @@ class JobTarget:
     object_pk: str
     field_name: str
 
+    def __str__(self) -> str:
+        return f"{self.model_label}.{self.field_name} #{self.object_pk}"
+
 
 # ---- declared fields ---------------------------------------------------------------------------
 
