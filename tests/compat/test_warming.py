@@ -81,7 +81,10 @@ def test_an_old_sizer_knows_its_picture_when_a_file_is_compared(tmp_path, regist
     disk.save("a b.jpg", ContentFile(four_corners(320, 200)))
     keys = RenditionKeySet.parse([("halved", "halved__60x30")])
     [plan] = plan_key_set(Original("", "disk", "a b.jpg", FocalPoint(0.5, 0.5)), keys, conf.style)
-    disk.save(plan.path.replace(" ", ""), ContentFile(four_corners(30, 15)))
+    warm(disk, [plan])
+    with disk.open(plan.path) as file:
+        disk.save(plan.path.replace(" ", ""), ContentFile(file.read()))
+    disk.delete(plan.path)
     Halved.seen = []
 
     assert ExistingFiles(disk, "a b.jpg").adopt(plan) is Verdict.ADOPTED
