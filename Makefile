@@ -1,21 +1,22 @@
-# Everything here needs Python 3.11 or newer and make, nothing else; uv is used where it is installed.
+# Everything here needs only Python 3.11 or newer, and make. If uv is installed, it is used.
 
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 UV := $(shell command -v uv 2>/dev/null)
 
-# Absolute, but not resolved: a virtual environment is found by the path of its interpreter.
+# An absolute path, but not resolved: Python finds its virtual environment by this path.
 RUN := $(abspath $(VENV))/bin/python
 export PORT DEMO_DIR REDIS_URL
 
-# A file's tests share servers and workers, so they stay together. They wait more than they compute.
+# Tests of one file share servers and workers, so one process runs them. Tests wait more than they
+# compute, so there may be more processes than cores.
 PARALLEL ?= --numprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos lint format messages install clean distclean bench measure corpus
 
-help:  ## Say what there is to make
+help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## Run the whole service here: http://127.0.0.1:8000/ (PORT=, DEMO_DIR=, REDIS_URL=)
@@ -24,25 +25,25 @@ demo: $(VENV)/.demo  ## Run the whole service here: http://127.0.0.1:8000/ (PORT
 test: $(VENV)/.dev  ## Run all tests (ARGS= for pytest)
 	$(RUN) -m pytest $(PARALLEL) $(ARGS)
 
-chaos: $(VENV)/.dev  ## Prove that nothing is lost: real processes and faults (ARGS='--seed 1 --fault kills')
+chaos: $(VENV)/.dev  ## Inject faults into real processes; nothing may be lost (ARGS='--seed 1 --fault kills')
 	$(RUN) -m tests.chaos $(ARGS)
 
-corpus: $(VENV)/.dev  ## Render bombs and all of Pillow's own test pictures
+corpus: $(VENV)/.dev  ## Render decompression bombs, and all test pictures of Pillow
 	$(RUN) -m tests.corpus $(ARGS)
 
-bench:  ## Measure speed, memory and likeness beside other packages (ARGS=--quick)
+bench:  ## Compare speed, memory and quality with other packages (ARGS=--quick)
 	@$(MAKE) --no-print-directory VENV=.venv-bench measure
 
 measure: $(VENV)/.bench
 	$(RUN) -m benchmarks $(ARGS)
 
-lint: $(VENV)/.dev  ## Check style, types and the walls between the packages
+lint: $(VENV)/.dev  ## Check style, types, and which package may import which
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 
-format: $(VENV)/.dev  ## Let ruff put the style right
+format: $(VENV)/.dev  ## Correct the style with ruff
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
@@ -51,20 +52,20 @@ messages: $(VENV)/.dev  ## Update and compile the translations; list the texts t
 
 install: $(VENV)/.dev  ## Install everything for development into .venv
 
-clean:  ## Remove what was built and cached, and what the demo kept
+clean:  ## Remove build files, caches and the files of the demo
 	rm -rf build dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
-distclean: clean  ## Remove the virtual environment, too
+distclean: clean  ## Also remove the virtual environments
 	rm -rf $(VENV) .venv-bench
 
-# One stamp for each extra: it is as old as the installation for this pyproject.toml. What is
-# installed for development holds what the demo needs.
+# Each extra has a stamp file. If pyproject.toml is newer, the extra is installed again. The extra
+# `dev` contains the extra `demo`.
 $(VENV)/.dev: pyproject.toml
 	$(call install,dev)
 	@touch $(VENV)/.dev $(VENV)/.demo
 
-# Apart from the rest: the package that ours stands in for is in it.
+# In its own environment, because it contains django-versatileimagefield, which this package replaces.
 $(VENV)/.bench: pyproject.toml
 	$(call install,bench)
 	@touch $@
@@ -79,9 +80,9 @@ define install
 endef
 else
 define install
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; say where: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed. Give its path: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) (once; takes a minute)"
+	@echo "Installing into $(VENV). This is done once, and takes about a minute."
 	@$(RUN) -m pip install -qq --disable-pip-version-check --editable '.[$(1)]'
 endef
 endif

@@ -13,6 +13,7 @@ from PIL import Image
 
 from renditions.planning.registry import Registry
 from renditions.registry import registry as registered
+from tests.app.models import Card
 from tests.service import processes, servers
 from workers.conf import CELERY
 
@@ -57,6 +58,18 @@ def registry() -> Iterator[Registry]:
     before = registered.snapshot()
     yield registered
     registered.restore(before)
+
+
+@pytest.fixture
+def on_demand(configure) -> None:
+    """Let an access to `url` or `name` make the rendition."""
+    configure(ON_DEMAND=True)
+
+
+@pytest.fixture
+def card(db, picture: Callable[..., ContentFile]) -> Card:
+    """Return a saved card with a picture of 320x200 at `cards/a.jpg`."""
+    return Card.objects.create(title="one", image=picture("a.jpg"))
 
 
 @pytest.fixture(autouse=True)

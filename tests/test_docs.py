@@ -115,9 +115,16 @@ def test_every_python_example_compiles(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_to_a_file_works(page):
-    """Each page or picture that a page links to exists."""
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+    """Each page, picture and heading that a page links to exists."""
+    for target, anchor in re.findall(r"\]\(([^)#:]+)(?:#([^)]*))?\)", page.read_text()):
         assert (page.parent / target).exists(), target
+        assert not anchor or anchor in anchors(page.parent / target), anchor
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchor of each heading, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

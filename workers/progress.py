@@ -152,22 +152,24 @@ def _progress(
             path=status.plan.path,
             url=image.storage.url(status.plan.path),
             is_made=status.is_made,
-            **_reason_and_detail(status, job),
+            reason=reason,
+            detail=detail,
         )
         for (name, key), status in zip(named, statuses, strict=True)
+        for reason, detail in [_reason_and_detail(status, job)]
     )
     return Progress(image.instance, _state(job, renditions), renditions)
 
 
-def _reason_and_detail(status: RenditionStatus, job: WarmJob | None) -> dict[str, str]:
+def _reason_and_detail(status: RenditionStatus, job: WarmJob | None) -> tuple[str, str]:
     if status.is_made:
-        return {"reason": "", "detail": ""}
-    if job is None:
-        return {"reason": status.reason or gettext(NOT_DUE), "detail": ""}
-    failure = job.failure_of(status.plan.path)
-    if failure is None:
-        return {"reason": "", "detail": ""}
-    return {"reason": failure.translated_headline, "detail": failure.detail}
+        return "", ""
+    if job:
+        failure = job.failure_of(status.plan.path)
+        return (failure.translated_headline, failure.detail) if failure else ("", "")
+    if status.record and status.reason:
+        return status.reason, status.record.detail
+    return gettext(NOT_DUE), ""
 
 
 def _state(job: WarmJob | None, renditions: Iterable[RenditionProgress]) -> ProgressState:

@@ -45,7 +45,7 @@ class JobTarget:
     field_name: str
 
     def __str__(self) -> str:
-        return f"{self.model_label}.{self.field_name} of {self.object_pk}"
+        return f"{self.model_label}.{self.field_name} #{self.object_pk}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,11 +150,12 @@ class ExistingFiles:
             return probe(cast("BinaryIO", file), conf.limits())
 
     def _rendered(self, plan: RenditionPlan) -> bytes:
+        recipe = plan.recipe.bind(self.original, self.storage)
         with (
             self.storage.open(self.original, "rb") as file,
-            open_picture(cast("BinaryIO", file), [plan.recipe], conf.limits()) as picture,
+            open_picture(cast("BinaryIO", file), [recipe], conf.limits()) as picture,
         ):
-            return picture.render(plan.recipe).data
+            return picture.render(recipe).data
 
 
 def _compare(found: SourceInfo, plan: RenditionPlan, original: SourceInfo) -> Verdict:

@@ -129,7 +129,7 @@ def test_no_title_is_too_long_for_a_page(page: Page, tmp_path: Path, width: int,
 def test_no_language_is_too_long_for_a_page(
     page: Page, gallery: Gallery, tmp_path: Path, width: int, language: str
 ):
-    """Pages are in the language of the browser, and none scrolls sideways because of it."""
+    """Pages are in the language of the browser, and no text makes a page scroll sideways."""
     whole = four_corners(90, 60)
     contents = {"done": whole, "failed": whole[: len(whole) // 2]}
     addresses = {"gallery": "/"}

@@ -8,6 +8,7 @@ from django.core.files.storage import FileSystemStorage
 from renditions import conf
 from renditions.compat.datastructures import FilteredImage, SizedImage
 from renditions.engine import warming
+from renditions.engine.adoption import ExistingFiles, Verdict
 from renditions.engine.warming import warm
 from renditions.imaging.geometry import FocalPoint
 from renditions.planning.keys import RenditionKeySet
@@ -71,3 +72,21 @@ def test_old_sizers_and_filters_work_beside_new_ones(tmp_path, registry, monkeyp
     assert len(decodes) == 1
     assert Halved.seen == [("p/a.jpg", disk, (0.25, 0.75), (320, 200))] * 2
     assert Marked.seen == [("p/a.jpg", "L", 3)]
+
+
+def test_an_old_sizer_knows_its_picture_when_a_file_is_compared(tmp_path, registry):
+    """A file at a path without spaces is adopted only if it shows what the sizer makes."""
+    registry.register_sizer("halved", Halved)
+    disk = FileSystemStorage(tmp_path)
+    disk.save("a b.jpg", ContentFile(four_corners(320, 200)))
+    keys = RenditionKeySet.parse([("halved", "halved__60x30")])
+    [plan] = plan_key_set(Original("", "disk", "a b.jpg", FocalPoint(0.5, 0.5)), keys, conf.style)
+    warm(disk, [plan])
+    with disk.open(plan.path) as file:
+        disk.save(plan.path.replace(" ", ""), ContentFile(file.read()))
+    disk.delete(plan.path)
+    Halved.seen = []
+
+    assert ExistingFiles(disk, "a b.jpg").adopt(plan) is Verdict.ADOPTED
+
+    assert [seen[:2] for seen in Halved.seen] == [("a b.jpg", disk)]

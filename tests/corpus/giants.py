@@ -9,12 +9,10 @@ from typing import Any
 
 from PIL import Image
 
-from renditions.compat.adapters import LegacySizer
-from renditions.compat.datastructures import SizedImage
-from renditions.imaging.formats import Encoding, format_named
-from renditions.imaging.geometry import Size
+from renditions.imaging.formats import Encoding, Format, format_named
+from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.recipes import Recipe
-from renditions.imaging.sizers import Thumbnail
+from renditions.imaging.sizers import FileSizer, Thumbnail
 from renditions.imaging.sources import Limits
 
 from .runner import ANIMATED, STILL
@@ -106,24 +104,21 @@ def _all_frames(*formats: str, side: int | None = None) -> list[Recipe]:
     return [Recipe(sizer, size, format=name, encoding=keep) for name in formats]
 
 
-class _OldThumbnail(SizedImage):
-    """Like the thumbnail of django-versatileimagefield, which needs another copy."""
+class _FileThumbnail(FileSizer):
+    """Makes its own file, as sizers for django-versatileimagefield do, and needs another copy."""
 
-    filename_key = "old"
+    filename_key = "file"
 
-    def process_image(
-        self, image: Image.Image, image_format: str, save_kwargs: Any, width: int, height: int
-    ) -> BytesIO:
+    def make_file(
+        self, image: Image.Image, size: Size, ppoi: FocalPoint, row: Format, encoding: Encoding
+    ) -> bytes:
         buffer = BytesIO()
-        image.thumbnail((width, height))
-        image.save(buffer, **save_kwargs)
-        return buffer
+        image.thumbnail(size.as_tuple)
+        image.save(buffer, row.name)
+        return buffer.getvalue()
 
 
-_OLD = [
-    Recipe(LegacySizer(_OldThumbnail, "old"), Size(300, 300)),
-    Recipe(LegacySizer(_OldThumbnail, "old"), Size(100, 100)),
-]
+_FILES = [Recipe(_FileThumbnail(), Size(side, side)) for side in (300, 100)]
 
 GIANTS = {
     "jpeg": Giant(_giant("JPEG", subsampling=0)),
@@ -143,8 +138,10 @@ GIANTS = {
     "png, 16 bits, one transparent": Giant(_one_transparent("I;16", b"\0\3")),
     "png, palette": Giant(_giant("PNG", "P", compress_level=1)),
     "png, 16 bits": Giant(_giant("PNG", "I;16", compress_level=1)),
-    "jpeg, old sizers": Giant(_giant("JPEG"), [*_OLD, *STILL]),
-    "png, transparent, old sizers": Giant(_giant("PNG", "RGBA", compress_level=1), _OLD, TWICE_MB),
+    "jpeg, file sizers": Giant(_giant("JPEG"), [*_FILES, *STILL]),
+    "png, transparent, file sizers": Giant(
+        _giant("PNG", "RGBA", compress_level=1), _FILES, TWICE_MB
+    ),
     "gif": Giant(_giant("GIF", "P")),
     "webp": Giant(_giant("WEBP", method=0)),
     "webp, transparent": Giant(_giant("WEBP", "RGBA", method=0)),

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from io import BytesIO
 
 import pytest
-from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from PIL import Image
 
@@ -32,18 +31,6 @@ class CountingStorage(FileSystemStorage):
     listdir = _counted("listdir")
     size = _counted("size")
     get_modified_time = _counted("get_modified_time")
-
-
-@pytest.fixture
-def on_demand(configure) -> None:
-    """Let an access to `url` or `name` make the rendition."""
-    configure(ON_DEMAND=True)
-
-
-@pytest.fixture
-def card(db, picture: Callable[..., ContentFile]) -> Card:
-    """Return a saved card with a picture of 320x200 at `cards/a.jpg`."""
-    return Card.objects.create(title="one", image=picture("a.jpg"))
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def test_adopt_adopts_good_files(rendered, capsys):
         "__sized__/people/a-crop-c0-5__0-5-40x40-70.jpg: refused: damaged or incomplete\n"
     )
     assert known(rendered) == 3
-    # The tests' cache is in this process.
+    # The cache of the tests is local to this process.
     assert "Configure a shared cache first" in output.err
 
 

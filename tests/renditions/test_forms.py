@@ -46,7 +46,7 @@ def post(card=None, form=CardForm, files=None, **data):
 
 
 def test_a_new_upload_comes_with_its_point():
-    """As a tuple of both."""
+    """The cleaned data is a tuple of both."""
     form = post(files={"image_0": upload()}, image_1="0.25x0.75")
 
     assert form.is_valid(), form.errors
@@ -58,15 +58,14 @@ def test_a_new_upload_comes_with_its_point():
 
 
 def test_a_new_upload_needs_no_point():
-    """Then it is the centre."""
+    """Without one, the point is the centre."""
     form = post(files={"image_0": upload()})
 
     assert form.is_valid(), form.errors
     assert form.save().ppoi == (0.5, 0.5)
 
 
-def test_nothing_new_changes_nothing(card):
-    """The file stays, and is not saved again."""
+def test_an_unchanged_form_saves_no_file_again(card):
     form = post(card, image_0="", image_1="0.5x0.5")
 
     assert form.is_valid(), form.errors
@@ -75,8 +74,7 @@ def test_nothing_new_changes_nothing(card):
     assert form.save().image.name == "cards/a.jpg"
 
 
-def test_a_point_alone_is_taken(card):
-    """The file stays."""
+def test_a_point_can_change_without_a_new_file(card):
     form = post(card, image_1="0.25x0.25")
 
     assert form.changed_data == ["image"]
@@ -85,7 +83,7 @@ def test_a_point_alone_is_taken(card):
 
 
 def test_a_picture_can_be_cleared(card, picture):
-    """If it need not be there; its point goes, too."""
+    """If the field is optional, the file and its point are cleared."""
     card.back = picture("b.jpg")
     card.back.ppoi = (0, 0)
     card.save()
@@ -99,14 +97,14 @@ def test_a_picture_can_be_cleared(card, picture):
 
 
 def test_a_required_picture_is_required():
-    """Where there is none yet, and only there."""
+    """It must be sent only if the row has none yet."""
     form = post(image_1="0.5x0.5")
 
     assert form.errors["image"] == ["This field is required."]
 
 
 def test_a_required_picture_cannot_be_cleared(card):
-    """The box is not shown, and of no effect."""
+    """The form shows no checkbox, and ignores one that is sent."""
     form = post(card, **{"image_0-clear": "on"})
 
     assert "ppoi-clear" not in str(form["image"])
@@ -114,8 +112,7 @@ def test_a_required_picture_cannot_be_cleared(card):
     assert form.save().image.name == "cards/a.jpg"
 
 
-def test_clearing_and_choosing_contradict_each_other(card, picture):
-    """As in Django."""
+def test_clearing_and_choosing_together_is_an_error(card, picture):
     card.back = picture("b.jpg")
     card.save()
     form = post(card, files={"back_0": upload()}, **{"back_0-clear": "on"})
@@ -124,8 +121,7 @@ def test_clearing_and_choosing_contradict_each_other(card, picture):
 
 
 @pytest.mark.parametrize("point", ["1.5x0", "nowhere", "0.5"])
-def test_a_wrong_point_is_an_error(card, point):
-    """Of the form, not of the page."""
+def test_an_invalid_point_is_an_error_of_the_form(card, point):
     form = post(card, image_1=point)
 
     assert "is not a focal point" in form.errors["image"][0]
@@ -141,14 +137,14 @@ def test_a_wrong_point_is_an_error(card, point):
     ],
 )
 def test_an_upload_that_is_no_picture_is_an_error(data, message):
-    """With the reason, whatever it is called."""
+    """The error gives the reason, whatever the name of the file is."""
     form = post(files={"image_0": upload("a.jpg", data)})
 
     assert message in form.errors["image"][0]
 
 
 def test_a_form_shows_no_words_of_a_decoder():
-    """An editor is told what to do; the words of the decoder are for logs and the admin."""
+    """An editor reads what to do; the words of the decoder are for logs and the admin."""
     data = b"\x89PNG\r\n\x1a\n" + b"\xff\xff\xff\xf0IDAT"
 
     form = post(files={"image_0": upload("a.png", data)})
@@ -157,7 +153,7 @@ def test_a_form_shows_no_words_of_a_decoder():
 
 
 def test_an_upload_above_a_limit_is_refused(configure):
-    """Before anything is saved."""
+    """It is refused before it is saved."""
     configure(MAX_PIXELS=4999)
 
     form = post(files={"image_0": upload(), "note": upload()})
@@ -166,8 +162,8 @@ def test_an_upload_above_a_limit_is_refused(configure):
     assert "the limit is 4,999" in form.errors["note"][0]
 
 
-def test_a_form_that_comes_back_shows_where_the_point_was_put(card):
-    """And the picture that there is."""
+def test_a_form_with_errors_keeps_the_new_point(card):
+    """It shows the current picture."""
     form = post(card, title="", image_1="0.25x0.75")
 
     assert not form.is_valid()
@@ -176,8 +172,8 @@ def test_a_form_that_comes_back_shows_where_the_point_was_put(card):
     assert "/media/__sized__/cards/a-thumbnail-300x300-70.jpg" in html
 
 
-def test_a_form_that_lost_its_file_shows_the_one_before(card):
-    """A browser sends a chosen file only once, and the point was for that."""
+def test_a_form_with_errors_shows_the_current_picture_and_point_after_an_upload(card):
+    """A browser does not send a chosen file again, and the new point belonged to it."""
     card.ppoi = (0, 0)
     card.save()
 
@@ -189,15 +185,15 @@ def test_a_form_that_lost_its_file_shows_the_one_before(card):
 
 
 def test_an_empty_form_has_not_changed():
-    """Extra rows of an inline are left alone."""
+    """Extra rows of an inline are not saved."""
     form = CardForm(data={"image_0": "", "image_1": "0.5x0.5", "back_1": ""}, empty_permitted=True,
                     use_required_attribute=False)  # fmt: skip
 
     assert form.changed_data == []
 
 
-def test_asking_what_changed_opens_no_file(card, field_storage, tmp_path):
-    """It may be missing."""
+def test_has_changed_opens_no_file(card, field_storage, tmp_path):
+    """The file may be missing."""
     default_storage.delete("cards/a.jpg")
     storage = field_storage("image", CountingStorage(tmp_path / "media"))
 
@@ -209,8 +205,7 @@ def test_asking_what_changed_opens_no_file(card, field_storage, tmp_path):
     assert form.save().ppoi == (0.25, 0.25)
 
 
-def test_a_disabled_field_takes_nothing(card):
-    """Whatever is sent."""
+def test_a_disabled_field_ignores_what_is_sent(card):
     form = post(card, files={"image_0": upload()}, image_1="0.25x0.25")
     form.fields["image"].disabled = True
 
@@ -223,7 +218,7 @@ def test_a_disabled_field_takes_nothing(card):
 @pytest.mark.parametrize("content", [None, b"", b"no picture"])
 @pytest.mark.parametrize("form", [CardForm, SelectForm])
 def test_a_lost_or_broken_picture_breaks_no_form(card, content, form):
-    """It can still be replaced."""
+    """The picture can still be replaced."""
     default_storage.delete("cards/a.jpg")
     if content is not None:
         default_storage.save("cards/a.jpg", ContentFile(content))
@@ -231,9 +226,7 @@ def test_a_lost_or_broken_picture_breaks_no_form(card, content, form):
     assert "cards/a.jpg" in str(form(instance=Card.objects.get()))
 
 
-def test_a_storage_without_addresses_breaks_no_form(card, field_storage, tmp_path):
-    """Then there is nothing to show."""
-
+def test_a_storage_without_urls_breaks_no_form(card, field_storage, tmp_path):
     class Private(CountingStorage):
         def url(self, name):
             raise ValueError("no address")
@@ -244,8 +237,7 @@ def test_a_storage_without_addresses_breaks_no_form(card, field_storage, tmp_pat
     assert 'type="file"' in str(form["image"])
 
 
-def test_saving_form_data_of_old(card):
-    """Every shape that the inherited package took."""
+def test_form_data_of_the_old_package_can_be_saved(card):
     field = Card._meta.get_field("image")
 
     field.save_form_data(card, None)
@@ -271,7 +263,7 @@ def test_saving_form_data_of_old(card):
     ],
 )
 def test_each_form_field_has_its_widget(card, field, widget):
-    """And works in a form that a project wrote by hand."""
+    """It also works in a form without a model."""
 
     class ByHand(forms.ModelForm):
         image = field(label="A picture")
@@ -288,7 +280,7 @@ def test_each_form_field_has_its_widget(card, field, widget):
 
 
 def test_a_model_field_chooses_its_form_field():
-    """With a focal point beside it or without; the admin's default does not hide it."""
+    """It depends on the PPOI field, and the default of the admin does not override it."""
     with_point, without = Card._meta.get_field("image"), Card._meta.get_field("note")
 
     assert type(with_point.formfield()) is SizedImageCenterpointClickDjangoAdminField
@@ -300,8 +292,8 @@ def test_a_model_field_chooses_its_form_field():
     assert type(own) is forms.ImageField
 
 
-def test_crops_are_those_of_the_fields_key_set():
-    """Or three shapes, where it declares none."""
+def test_the_previews_are_the_crops_of_the_declared_key_sets():
+    """A field that declares none shows three shapes."""
     declared = Person._meta.get_field("headshot").formfield().widget
     undeclared = Card._meta.get_field("image").formfield().widget
 
@@ -335,13 +327,13 @@ class Plain(forms.Form):
     [(CardForm, {"image"}), (ByHand, {"image"}), (Strict, {"image", "back"}), (Lax, set()),
      (Plain, {"image"})],
 )  # fmt: skip
-def test_what_is_required_is_what_the_model_says(form, required):
-    """Unless the form says something else."""
+def test_the_model_decides_whether_the_picture_is_required(form, required):
+    """A form can override it."""
     assert set(form(data={"title": "one"}).errors) == required
 
 
-def test_nothing_in_the_page_is_inline(card):
-    """So it works under a strict Content-Security-Policy."""
+def test_the_page_has_no_inline_script_or_style(card):
+    """So it works with a strict Content-Security-Policy."""
     html = CardForm(instance=card).as_p()
 
     assert "<script" not in html
@@ -350,15 +342,14 @@ def test_nothing_in_the_page_is_inline(card):
     assert " on" not in html.replace(" one", "")
 
 
-def test_a_name_cannot_break_out_of_the_page(card):
-    """Whatever an upload is called."""
+def test_the_name_of_an_upload_is_escaped(card):
     card.image.name = 'cards/"><script>alert(1)</script>.jpg'
 
     assert "<script>" not in str(CardForm(instance=card)["image"])
 
 
-def test_the_preview_has_a_widget_of_its_own(card):
-    """For projects that build their own."""
+def test_the_preview_has_its_own_widget(card):
+    """A project can build a widget with it."""
     html = ClearableFileInputWithImagePreview().render("image", card.image)
 
     assert "a-thumbnail-300x300-70.jpg" in html
@@ -577,7 +568,7 @@ def test_a_usual_name_of_an_accepted_format_is_accepted(name):
 # ---------------------------------------------------------------- nine points
 
 
-def test_nine_points_are_named_by_what_they_are(card):
+def test_the_nine_points_have_the_right_names(card):
     """x comes first: from the left, then from the top."""
     html = str(SelectForm(instance=card)["image"])
 
@@ -587,7 +578,7 @@ def test_nine_points_are_named_by_what_they_are(card):
 
 
 def test_a_chosen_point_is_saved(card):
-    """Without any JavaScript."""
+    """It needs no JavaScript."""
     form = post(card, SelectForm, image_1="0.0x1.0")
 
     assert form.is_valid(), form.errors
@@ -595,7 +586,7 @@ def test_a_chosen_point_is_saved(card):
 
 
 def test_a_point_that_is_none_of_the_nine_is_not_lost(card):
-    """A save that changes something else keeps it."""
+    """A save that changes another field keeps it."""
     card.ppoi = (0.3, 0.7)
     html = str(SelectForm(instance=card)["image"])
 
@@ -603,5 +594,4 @@ def test_a_point_that_is_none_of_the_nine_is_not_lost(card):
 
 
 def test_without_a_picture_the_centre_is_chosen():
-    """An empty form."""
     assert '<option value="0.5x0.5" selected>' in str(SelectForm()["image"])

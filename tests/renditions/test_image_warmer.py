@@ -25,7 +25,6 @@ def person(picture):
 
 
 def test_an_instance_is_warmed(person):
-    """Everything of the set is there afterwards, and nothing failed."""
     made, failed = VersatileImageFieldWarmer(person, "headshot", "headshot").warm()
 
     assert (made, failed) == (6, [])
@@ -33,22 +32,21 @@ def test_an_instance_is_warmed(person):
     assert opened(default_storage, person.headshot.crop["40x40"].name).size == (40, 40)
 
 
-def test_what_was_made_before_counts(person):
-    """The second time nothing is made, and the answer is the same."""
+def test_existing_renditions_are_counted(person):
+    """The second run makes nothing and returns the same numbers."""
     warmer = VersatileImageFieldWarmer(person, THREE, "headshot")
 
     assert warmer.warm() == warmer.warm() == (3, [])
 
 
 def test_two_names_of_one_key_count_twice(person):
-    """One file, two entries."""
+    """There is one file for two entries."""
     pairs = [("a", "60x30"), ("b", "crop__60x30")]
 
     assert VersatileImageFieldWarmer(person, pairs, "headshot").warm() == (2, [])
 
 
-def test_the_instance_is_taken_as_it_is(person):
-    """With the focal point that it has now, saved or not."""
+def test_an_unsaved_focal_point_is_used(person):
     person.headshot.ppoi = (0, 0)
 
     VersatileImageFieldWarmer(person, THREE, "headshot").warm()
@@ -57,7 +55,6 @@ def test_the_instance_is_taken_as_it_is(person):
 
 
 def test_a_queryset_is_warmed(picture):
-    """All of it."""
     people = [Person.objects.create(headshot=picture(f"{name}.jpg")) for name in "abc"]
 
     made, failed = VersatileImageFieldWarmer(Person.objects.all(), THREE, "headshot").warm()
@@ -66,8 +63,7 @@ def test_a_queryset_is_warmed(picture):
     assert all(default_storage.exists(p.headshot.crop["60x30"].name) for p in people)
 
 
-def test_a_queryset_is_walked_in_constant_memory(picture, monkeypatch):
-    """It is never held as a whole."""
+def test_a_queryset_is_read_in_chunks(picture, monkeypatch):
     monkeypatch.setattr("renditions.image_warmer.CHUNK_ROWS", 2)
     for name in "abcde":
         Person.objects.create(headshot=picture(f"{name}.jpg"))
@@ -79,7 +75,7 @@ def test_a_queryset_is_walked_in_constant_memory(picture, monkeypatch):
 
 
 def test_blank_pictures_and_null_relations_are_skipped(picture):
-    """They are no failures, and raise nothing."""
+    """They are not failures."""
     person = Person.objects.create()
     Article.objects.create(author=None, lead=picture("a.jpg"))
     Article.objects.create(author=person)
@@ -90,8 +86,7 @@ def test_blank_pictures_and_null_relations_are_skipped(picture):
     assert VersatileImageFieldWarmer(articles, THREE, "lead").warm() == (3, [])
 
 
-def test_a_dotted_path_leads_across_relations(person):
-    """To the picture of another instance."""
+def test_a_dotted_name_follows_relations(person):
     article = Article.objects.create(author=person)
 
     assert VersatileImageFieldWarmer(article, THREE, "author.headshot").warm() == (3, [])
@@ -99,7 +94,7 @@ def test_a_dotted_path_leads_across_relations(person):
 
 
 def test_a_failure_names_the_rendition(person, picture):
-    """Its path on the storage; the other pictures go on."""
+    """It has the path on the storage, and the other pictures are still made."""
     bad = Person.objects.create(headshot=ContentFile(b"no picture", "bad.jpg"))
     Person.objects.create(headshot=picture("c.jpg"))
 
@@ -109,8 +104,8 @@ def test_a_failure_names_the_rendition(person, picture):
     assert failed == [bad.headshot.crop["60x30"].name, bad.headshot.thumbnail["9x9"].name]
 
 
-def test_reports_say_why(person):
-    """One for each picture."""
+def test_reports_give_the_reasons(person):
+    """There is one report for each picture."""
     default_storage.delete(person.headshot.name)
 
     [report] = VersatileImageFieldWarmer(person, THREE, "headshot").reports()
@@ -119,8 +114,7 @@ def test_reports_say_why(person):
     assert "The original file is missing. people/a.jpg" in str(next(iter(report.failures.values())))
 
 
-def test_force_makes_again(person):
-    """What is there, too."""
+def test_force_renders_existing_renditions_again(person):
     VersatileImageFieldWarmer(person, THREE, "headshot").warm()
 
     warmer = VersatileImageFieldWarmer(person, THREE, "headshot", force=True)
@@ -130,7 +124,7 @@ def test_force_makes_again(person):
 
 @pytest.mark.parametrize("subject", [["invalid"], None, "x", Person, Person.objects, (1,)])
 def test_only_instances_and_querysets_are_warmed(subject):
-    """A manager or a list is a mistake that is named."""
+    """A manager or a list is refused with a message that names the remedy."""
     with pytest.raises(ValueError, match="QuerySet"):
         VersatileImageFieldWarmer(subject, THREE, "headshot")
 
@@ -144,15 +138,13 @@ def test_only_instances_and_querysets_are_warmed(subject):
         ([("a", "nope__1x1")], InvalidSizeKey),
     ],
 )
-def test_a_wrong_set_is_found_before_any_picture(person, key_set, error):
-    """Once, not once per picture."""
+def test_a_wrong_key_set_is_found_before_the_first_picture(person, key_set, error):
     with pytest.raises(error):
         VersatileImageFieldWarmer(person, key_set, "headshot")
 
 
 @pytest.mark.parametrize("path", ["name", "nope"])
-def test_a_path_to_no_picture_is_an_error(person, path):
-    """It is a mistake in the call, not a failed picture."""
+def test_a_name_of_another_field_is_an_error(person, path):
     with pytest.raises((ValueError, AttributeError), match=path):
         VersatileImageFieldWarmer(person, THREE, path).warm()
 
@@ -167,8 +159,8 @@ def test_a_path_to_no_picture_is_an_error(person, path):
         (0, 0, "#" * 50 + "] 0/0 (100%)"),
     ],
 )
-def test_the_bar_is_fifty_wide(start, end, bar):
-    """And drawn in place."""
+def test_the_bar_is_fifty_characters_wide(start, end, bar):
+    """It is drawn over itself."""
     out = StringIO()
 
     cli_progress_bar(start, end, out=out)
@@ -177,7 +169,7 @@ def test_the_bar_is_fifty_wide(start, end, bar):
 
 
 def test_progress_is_drawn_on_standard_output(picture, capsys):
-    """Up to the end, blank pictures included, and then a new line."""
+    """It counts empty pictures, too, and ends with a new line."""
     for name in "abcd":
         Person.objects.create(headshot=picture(f"{name}.jpg") if name != "c" else "")
 
@@ -193,28 +185,26 @@ def test_progress_is_drawn_on_standard_output(picture, capsys):
     assert drawn.endswith("\n")
 
 
-def test_nothing_is_drawn_of_nothing(capsys):
-    """Not even the end of a line."""
+def test_an_empty_queryset_draws_nothing(capsys):
     VersatileImageFieldWarmer(Person.objects.none(), THREE, "headshot", verbose=True).warm()
 
     assert capsys.readouterr().out == ""
 
 
-def test_nothing_is_drawn_unless_asked(person, capsys):
-    """Workers have no terminal."""
+def test_progress_is_drawn_only_if_verbose(person, capsys):
     VersatileImageFieldWarmer(person, THREE, "headshot").warm()
 
     assert capsys.readouterr().out == ""
 
 
-def test_a_quiet_run_counts_nothing(person, django_assert_num_queries):
-    """A COUNT over millions is paid for by the bar only."""
+def test_a_quiet_run_needs_no_count_query(person, django_assert_num_queries):
+    """A COUNT of millions of rows is expensive."""
     with django_assert_num_queries(1):
         VersatileImageFieldWarmer(Person.objects.all(), THREE, "headshot").warm()
 
 
 def test_the_renditions_of_a_placeholder_are_made_once(picture):
-    """For all blank pictures together."""
+    """All empty pictures share them."""
     for _ in range(3):
         Card.objects.create(image=picture("a.jpg"))
 
@@ -224,8 +214,7 @@ def test_the_renditions_of_a_placeholder_are_made_once(picture):
     assert default_storage.exists("__sized__/__placeholder__/placeholder-crop-c0-5__0-5-60x30.png")
 
 
-def test_related_pictures_cost_no_query_each_if_selected(person):
-    """`select_related` is respected."""
+def test_select_related_saves_a_query_for_each_picture(person):
     for _ in range(3):
         Article.objects.create(author=person)
     queryset = Article.objects.select_related("author")

@@ -20,7 +20,7 @@ STORAGE = "__placeholder__/stamps/none.png"
 
 @pytest.fixture
 def stamp():
-    """The original of the placeholder that comes from a storage."""
+    """The original of the placeholder that is on a storage."""
     default_storage.save("stamps/none.png", ContentFile(four_corners(30, 30, "PNG")))
 
 
@@ -48,8 +48,8 @@ def stamp():
     ],
 )
 @pytest.mark.parametrize("on_demand", [True, False])
-def test_a_placeholder_stands_in_for_an_empty_picture(stamp, configure, access, url, on_demand):
-    """Under the same names whether it is made now or not."""
+def test_a_placeholder_is_shown_for_an_empty_picture(stamp, configure, access, url, on_demand):
+    """The URLs are the same with and without creation on demand."""
     configure(ON_DEMAND=on_demand)
     card = Card(back="", stamp="")
 
@@ -59,7 +59,6 @@ def test_a_placeholder_stands_in_for_an_empty_picture(stamp, configure, access, 
 
 @pytest.mark.usefixtures("on_demand")
 def test_renditions_of_a_placeholder_show_it(stamp):
-    """In their sizes."""
     card = Card()
 
     assert opened(default_storage, card.back.crop["30x10"].name).size == (30, 10)
@@ -68,13 +67,12 @@ def test_renditions_of_a_placeholder_show_it(stamp):
 
 @pytest.mark.parametrize("value", [None, ""])
 @pytest.mark.usefixtures("on_demand")
-def test_none_is_as_empty_as_an_empty_text(value):
-    """NULL in the database, too."""
+def test_null_is_an_empty_picture(value):
     assert Card(back=value).back.url == f"/media/{DISC}"
 
 
-def test_a_save_puts_the_placeholder_where_pages_will_look(stamp, picture):
-    """Pages that make nothing on demand ask nobody whether it is there."""
+def test_a_save_publishes_the_placeholder(stamp, picture):
+    """Pages without creation on demand do not check whether it exists."""
     Card.objects.create(image=picture("a.jpg"))
 
     with default_storage.open(DISC) as file:
@@ -83,7 +81,6 @@ def test_a_save_puts_the_placeholder_where_pages_will_look(stamp, picture):
 
 
 def test_a_save_makes_the_declared_renditions_of_the_placeholder(picture, monkeypatch):
-    """Pages will ask for them, too."""
     monkeypatch.setattr(Card._meta.get_field("back"), "warm", ("hero",))
 
     Card.objects.create(image=picture("a.jpg"))
@@ -92,8 +89,7 @@ def test_a_save_makes_the_declared_renditions_of_the_placeholder(picture, monkey
     assert opened(default_storage, path).size == (60, 40)
 
 
-def test_a_placeholder_is_put_there_once(stamp, picture):
-    """Later saves find it."""
+def test_a_placeholder_is_published_once(stamp, picture):
     Card.objects.create(image=picture("a.jpg"))
     before = default_storage.get_modified_time(DISC)
     Card.objects.create(image=picture("b.jpg"))
@@ -104,7 +100,7 @@ def test_a_placeholder_is_put_there_once(stamp, picture):
 
 @pytest.mark.usefixtures("on_demand")
 def test_a_lost_placeholder_breaks_neither_page_nor_save(picture, caplog):
-    """It is logged, and tried again."""
+    """It is logged, and the next call tries again."""
     card = Card.objects.create(image=picture("a.jpg"))
 
     assert card.stamp.url == f"/media/{STORAGE}"
@@ -116,40 +112,38 @@ def test_a_lost_placeholder_breaks_neither_page_nor_save(picture, caplog):
     assert default_storage.exists(STORAGE)
 
 
-def test_a_picture_of_its_own_hides_the_placeholder(picture):
-    """It is for empty ones only."""
+def test_a_picture_replaces_the_placeholder(picture):
     card = Card.objects.create(image=picture("a.jpg"), back=picture("b.jpg"))
 
     assert card.back.url == "/media/cards/b.jpg"
 
 
-def test_an_empty_picture_is_empty_all_the_same():
-    """Templates and serializers can tell."""
+def test_a_picture_with_a_placeholder_is_still_empty():
+    """Templates and serializers can check it."""
     assert not Card().back
     assert Card().back.name in (None, "")
 
 
 def test_without_a_placeholder_there_is_no_url():
-    """As in Django."""
+    """The error is the same as Django's."""
     with pytest.raises(ValueError, match="no file"):
         Card().note.url  # noqa: B018
 
 
 def test_the_folder_is_a_setting(configure):
-    """Read when it is used."""
     configure(PLACEHOLDER_DIRNAME="none")
 
     assert Card().back.url == "/media/none/placeholder.png"
 
 
-def test_nothing_is_read_before_it_is_needed():
-    """A missing file is no reason not to start."""
+def test_the_file_is_not_read_at_start_up():
+    """A missing file does not stop the project."""
     OnDiscPlaceholderImage("/nowhere/a.png")
     OnStoragePlaceholderImage("nowhere/a.png")
 
 
 class Drawn(PlaceholderImage):
-    """Written for the package of old."""
+    """A placeholder class written for the old package."""
 
     def setup(self):
         self.file = ContentFile(four_corners(30, 30, "PNG"))
@@ -157,8 +151,8 @@ class Drawn(PlaceholderImage):
         super().setup()
 
 
-def test_a_placeholder_of_old_is_set_up_once(monkeypatch):
-    """By the method that its class has for that, when it is needed."""
+def test_a_placeholder_class_of_the_old_package_is_set_up_once(monkeypatch):
+    """Its method `setup` is called when the file is needed."""
     field = Card._meta.get_field("note")
     monkeypatch.setattr(field, "placeholder_image", Drawn())
 
@@ -172,8 +166,7 @@ def test_a_placeholder_of_old_is_set_up_once(monkeypatch):
     assert field.placeholder_image.file is file
 
 
-def test_the_file_can_be_had(tmp_path):
-    """With its name."""
+def test_image_data_is_the_file_with_its_name(tmp_path):
     (tmp_path / "a.png").write_bytes(b"x")
 
     data = OnDiscPlaceholderImage(str(tmp_path / "a.png")).image_data
@@ -183,7 +176,7 @@ def test_the_file_can_be_had(tmp_path):
 
 @pytest.mark.usefixtures("on_demand")
 def test_deleting_the_renditions_of_an_empty_picture_leaves_the_placeholders(stamp):
-    """They are everybody's."""
+    """All empty pictures share them."""
     card = Card()
     name = card.back.crop["9x9"].name
 

@@ -45,7 +45,7 @@ def make_app(folder, settings, name, module, text):
     for loaded in [loaded for loaded in sys.modules if loaded.split(".")[0] == name]:
         del sys.modules[loaded]
     try:
-        # Alone: `renditions` itself would discover it at once.
+        # Without `renditions`, whose start-up would import the module already.
         settings.INSTALLED_APPS = [name]
     finally:
         sys.path.remove(str(folder))

@@ -38,15 +38,14 @@ class CardSerializer(serializers.ModelSerializer):
         fields = ("title", "image", "back", "note")
 
 
-def test_a_picture_is_its_urls_by_name(card):
-    """In the order of the set."""
+def test_a_picture_is_read_as_urls_by_name(card):
+    """They have the order of the key set."""
     data = CardSerializer(card).data
 
     assert list(data["image"].items()) == list(URLS.items())
 
 
-def test_urls_are_absolute_where_there_is_a_request(card):
-    """As clients want them."""
+def test_urls_are_absolute_if_there_is_a_request(card):
     request = APIRequestFactory().get("/api/")
 
     data = CardSerializer(card, context={"request": request}).data
@@ -54,8 +53,7 @@ def test_urls_are_absolute_where_there_is_a_request(card):
     assert data["image"]["full"] == "http://testserver/media/cards/a.jpg"
 
 
-def test_a_blank_picture_is_its_placeholder_or_nothing(card):
-    """No exception, no null."""
+def test_an_empty_picture_gives_its_placeholder_or_an_empty_object(card):
     data = CardSerializer(card).data
 
     assert data["note"] == {}
@@ -65,7 +63,7 @@ def test_a_blank_picture_is_its_placeholder_or_nothing(card):
 
 
 def test_an_upload_is_saved(picture):
-    """A view that writes with the serializer it reads with loses no picture."""
+    """One serializer can read and write."""
     serializer = CardSerializer(data={"title": "two", "image": picture("b.jpg")})
 
     assert serializer.is_valid(), serializer.errors
@@ -85,8 +83,8 @@ def test_an_upload_is_saved(picture):
         ({"image": ContentFile(b"x", "long-name.jpg")}, "max_length"),
     ],
 )
-def test_what_is_no_upload_is_refused(sent, code):
-    """With the code of the image field that it is."""
+def test_a_value_that_is_no_upload_is_refused(sent, code):
+    """The code is the one of Django REST framework's ImageField."""
 
     class Short(CardSerializer):
         image = VersatileImageFieldSerializer(sizes=PAIRS, max_length=8)
@@ -97,8 +95,8 @@ def test_what_is_no_upload_is_refused(sent, code):
     assert [error.code for error in serializer.errors["image"]] == [code]
 
 
-def test_it_is_an_image_field():
-    """For everything that knows those of Django REST framework, and with what they take."""
+def test_the_field_is_an_image_field():
+    """It accepts the arguments of Django REST framework's ImageField."""
     field = VersatileImageFieldSerializer(
         sizes="hero", required=False, allow_empty_file=True, use_url=False, write_only=True
     )
@@ -107,8 +105,7 @@ def test_it_is_an_image_field():
     assert (field.read_only, field.write_only, field.required) == (False, True, False)
 
 
-def test_it_may_be_read_only(card, picture):
-    """What a client sends is then not looked at."""
+def test_the_field_may_be_read_only(card, picture):
     sent = {"title": "two", "image": picture("b.jpg"), "note": picture("c.jpg")}
     serializer = CardSerializer(card, data=sent)
 
@@ -116,8 +113,8 @@ def test_it_may_be_read_only(card, picture):
     assert "note" not in serializer.validated_data
 
 
-def test_a_subclass_sees_what_it_shows(card):
-    """As pairs, by whatever way they were given, and through the method of old."""
+def test_a_subclass_of_the_old_package_works(card):
+    """It reads `sizes` as pairs and overrides `to_native`."""
 
     class Counted(VersatileImageFieldSerializer):
         def to_native(self, value):
@@ -136,14 +133,13 @@ def test_a_subclass_sees_what_it_shows(card):
         (("a", "crop__1x1"), InvalidSizeKeySet),
     ],
 )
-def test_a_wrong_set_is_found_when_the_serializer_is_written(sizes, error):
-    """Not when the first picture is shown."""
+def test_a_wrong_key_set_is_found_at_import(sizes, error):
     with pytest.raises(error):
         VersatileImageFieldSerializer(sizes=sizes)
 
 
-def test_a_serializer_may_be_imported_before_the_projects_sizers(monkeypatch):
-    """An app that is ready before this one may do so."""
+def test_a_serializer_may_be_imported_before_the_sizers_are_registered(monkeypatch):
+    """An app can import it in its own `ready`."""
     monkeypatch.setattr("renditions.serializers.apps.ready", False)
 
     field = VersatileImageFieldSerializer(sizes=[("a", "later__1x1")])
@@ -152,15 +148,13 @@ def test_a_serializer_may_be_imported_before_the_projects_sizers(monkeypatch):
         field.key_set()
 
 
-def test_a_set_is_read_when_it_is_used(card, configure):
-    """By its name."""
+def test_a_named_key_set_is_read_when_it_is_used(card, configure):
     configure(KEY_SETS={"hero": [("other", "url")]})
 
     assert list(CardSerializer(card).data["back"]) == ["other"]
 
 
-def test_the_old_functions_say_the_same(card):
-    """For those who call them."""
+def test_the_old_functions_return_the_same(card):
     assert build_versatileimagefield_url_set(card.image, PAIRS) == URLS
     request = APIRequestFactory().get("/")
     absolute = build_versatileimagefield_url_set(card.image, PAIRS, request=request)
@@ -171,7 +165,7 @@ def test_the_old_functions_say_the_same(card):
 
 
 def test_the_old_functions_keep_the_order(configure):
-    """Which they lost."""
+    """The old package lost it."""
     pairs = [(f"n{number}", f"thumbnail__{number}x9") for number in range(1, 30)]
     configure(KEY_SETS={"many": pairs})
 
@@ -190,7 +184,6 @@ urlpatterns = [path("cards/", CardList.as_view())]
 
 
 def test_the_browsable_api_shows_urls_and_asks_for_files(card, client, settings):
-    """Where they can be written."""
     settings.ROOT_URLCONF = __name__
 
     page = client.get("/cards/", HTTP_ACCEPT="text/html").content.decode()
@@ -213,7 +206,7 @@ def schemas_of_cards():
 
 @pytest.fixture
 def spectacular(settings):
-    """Install drf-spectacular; return its settings, which are afterwards what they were."""
+    """Install drf-spectacular and return its settings; both are restored after the test."""
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "drf_spectacular"]
     settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
     from drf_spectacular.settings import spectacular_settings
@@ -224,7 +217,7 @@ def spectacular(settings):
 
 @pytest.mark.usefixtures("spectacular")
 def test_the_schema_names_every_url():
-    """As an object, in the order of the set."""
+    """It is an object with the names of the key set."""
     card = schemas_of_cards()["Card"]["properties"]
 
     assert (card["image"]["type"], card["image"]["additionalProperties"]) == ("object", False)
@@ -236,7 +229,7 @@ def test_the_schema_names_every_url():
 
 
 def test_the_schema_of_a_request_asks_for_a_file(spectacular):
-    """Where requests have schemas of their own."""
+    """This needs COMPONENT_SPLIT_REQUEST."""
     spectacular.apply_patches({"COMPONENT_SPLIT_REQUEST": True})
 
     schemas = schemas_of_cards()

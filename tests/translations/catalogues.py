@@ -149,7 +149,7 @@ def extracted(room: str) -> Catalog:
 
 
 def sources(room: str, pattern: str) -> Iterator[Path]:
-    """Yield the files of a room; migrations hold copies of texts, which nobody sees."""
+    """Yield the files of a room; migrations hold copies of texts that are never shown."""
     for path in sorted((CHECKOUT / room).rglob(pattern)):
         if "migrations" not in path.parts:
             yield path

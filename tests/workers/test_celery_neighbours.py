@@ -184,7 +184,7 @@ def test_a_job_that_is_given_up_is_one_error(picture, caplog):
     work_owed()
 
     [error] = errors_of(caplog)
-    assert f"app.Person.headshot of {person.pk}" in error
+    assert f"app.Person.headshot #{person.pk}" in error
 
 
 def test_an_attempt_that_is_repeated_is_no_error(picture, caplog):

@@ -93,3 +93,21 @@ def test_all_imports_inside_the_package_are_relative():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 assert not (node.module or "").startswith("workers"), path
+
+
+def test_the_settings_follow_the_project_and_have_defaults(configure):
+    configure(WORKERS={"LEASE_S": 200})
+
+    assert conf.worker_settings().lease_s == 200
+    assert conf.worker_settings().max_attempts == 4
+
+    configure(WORKERS={})
+    assert conf.worker_settings().lease_s == 90
+
+
+@pytest.mark.parametrize("workers", [None, [], "fast"])
+def test_settings_of_the_wrong_type_are_the_defaults(configure, workers):
+    """A system check reports them; a running process does not fail."""
+    configure(WORKERS=workers)
+
+    assert conf.worker_settings().lease_s == 90

@@ -35,7 +35,7 @@ urlpatterns = [path("admin/", site.urls)]
 
 
 def strict(get_response):
-    """Send the policy with every page."""
+    """Send the Content-Security-Policy with every page."""
 
     def middleware(request):
         response = get_response(request)

@@ -17,13 +17,13 @@ from tests.conftest import four_corners
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SCREENSHOTS = Path(__file__).parents[3] / "var/screenshots"
-# The database is asked from inside the loop that drives the browser.
+# Playwright runs an event loop in this thread, where Django would refuse database queries.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 @pytest.fixture(scope="module")
 def browser():
-    """One browser for all tests: Debian's, or the one that playwright brings."""
+    """One browser for all tests: Debian's Chromium, or the one of playwright."""
     with sync_playwright() as playwright:
         path = CHROMIUM if Path(CHROMIUM).exists() else playwright.chromium.executable_path
         if not Path(path).exists():
@@ -89,7 +89,7 @@ def value(page):
 
 
 def at(page, x, y):
-    """Return where the share (x, y) of the picture is on the screen."""
+    """Return the position of the share (x, y) of the picture on the screen."""
     box = page.locator(".ppoi-picture").bounding_box()
     return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
@@ -104,7 +104,7 @@ def save(page):
 
 
 def test_a_click_sets_the_point(open_page, person):
-    """And saving keeps it."""
+    """A save keeps it."""
     page = open_page()
 
     page.mouse.click(*at(page, 0.25, 0.75))
@@ -117,7 +117,7 @@ def test_a_click_sets_the_point(open_page, person):
 
 
 def test_dragging_moves_the_point(open_page):
-    """No further than the edge, wherever the mouse goes."""
+    """It stays inside the picture, wherever the mouse moves."""
     page = open_page()
 
     page.mouse.move(*at(page, 0.5, 0.5))
@@ -132,7 +132,7 @@ def test_dragging_moves_the_point(open_page):
 
 
 def test_arrow_keys_move_the_point(open_page):
-    """By one in a hundred, with Shift by one in ten."""
+    """One press moves it by 0.01, with Shift by 0.1."""
     page = open_page()
     point(page).focus()
 
@@ -146,7 +146,7 @@ def test_arrow_keys_move_the_point(open_page):
 
 
 def test_a_finger_moves_the_point(open_page):
-    """Without scrolling the page away."""
+    """The page does not scroll meanwhile."""
     page = open_page(has_touch=True, is_mobile=True, viewport={"width": 400, "height": 800})
     page.locator(".ppoi-picture").scroll_into_view_if_needed()
 
@@ -158,8 +158,8 @@ def test_a_finger_moves_the_point(open_page):
     )
 
 
-def test_a_screen_reader_hears_where_the_point_is(open_page):
-    """Its name, its place, and each move."""
+def test_a_screen_reader_reads_the_position_of_the_point(open_page):
+    """It reads the name, the position and each move."""
     page = open_page()
 
     expect(point(page)).to_have_attribute("aria-valuetext", "50 % from the left, 50 % from the top")
@@ -170,7 +170,7 @@ def test_a_screen_reader_hears_where_the_point_is(open_page):
 
 
 def test_crops_follow_the_point(open_page):
-    """Those of the field's key set, in their shapes."""
+    """They have the sizes of the declared key sets."""
     page = open_page()
     crops = page.locator(".ppoi-crop")
     expect(crops).to_have_text(["120x60", "40x40", "30x30"])
@@ -188,7 +188,7 @@ def test_crops_follow_the_point(open_page):
 
 
 def shown_in(page, number):
-    """Return which share of the picture a crop shows."""
+    """Return the part of the picture that a crop shows, as shares."""
     return (
         page.locator(".ppoi-crop")
         .nth(number)
@@ -204,8 +204,7 @@ def shown_in(page, number):
     )
 
 
-def test_an_error_elsewhere_leaves_the_point(open_page):
-    """The form comes back with it."""
+def test_a_form_with_errors_keeps_the_point(open_page):
     page = open_page()
     page.mouse.click(*at(page, 0.2, 0.3))
     page.locator("#id_name").evaluate("field => field.value = 'x'.repeat(90)")
@@ -218,7 +217,7 @@ def test_an_error_elsewhere_leaves_the_point(open_page):
 
 
 def test_a_chosen_file_is_shown_at_once(open_page, person):
-    """With its own point, which begins at the centre."""
+    """Its point starts at the centre."""
     page = open_page()
     page.mouse.click(*at(page, 0.2, 0.3))
     page.locator("input[type=file]").set_input_files(
@@ -236,8 +235,8 @@ def test_a_chosen_file_is_shown_at_once(open_page, person):
     assert near(person.headshot.ppoi, (0.8, 0.1))
 
 
-def test_a_picture_can_be_taken_away(open_page, person):
-    """With Django's own box; then there is nothing to point at."""
+def test_a_picture_can_be_cleared(open_page, person):
+    """After the save, there is no point to set."""
     page = open_page()
 
     page.get_by_label("Clear").check()
@@ -250,7 +249,7 @@ def test_a_picture_can_be_taken_away(open_page, person):
 
 
 def test_an_empty_form_shows_the_picture_that_is_chosen(open_page):
-    """Before it is saved."""
+    """It is shown before the save."""
     page = open_page("/admin/app/person/add/")
     nothing_to_point_at(page)
 
@@ -262,8 +261,8 @@ def test_an_empty_form_shows_the_picture_that_is_chosen(open_page):
     expect(page.locator(".ppoi-crop").first).to_be_visible()
 
 
-def test_a_row_that_an_inline_adds_has_a_point_of_its_own(open_page):
-    """The admin copies a hidden template and says so."""
+def test_a_new_row_of_an_inline_has_its_own_point(open_page):
+    """The admin copies a hidden template and sends an event."""
     page = open_page()
     page.evaluate(
         """() => {
@@ -284,7 +283,7 @@ def test_a_row_that_an_inline_adds_has_a_point_of_its_own(open_page):
 
 
 @pytest.mark.parametrize("content", [None, b"no picture"])
-def test_a_broken_picture_is_said_to_be_broken(open_page, person, content):
+def test_a_message_replaces_a_broken_picture(open_page, person, content):
     """The rest of the form works."""
     default_storage.delete(person.headshot.name)
     if content:
@@ -301,7 +300,7 @@ def test_a_broken_picture_is_said_to_be_broken(open_page, person, content):
 
 
 def test_a_chosen_file_that_is_no_picture_has_no_point(open_page):
-    """A picture that is chosen after it has one again."""
+    """After that, a chosen picture has one again."""
     page = open_page()
     chooser = page.locator("input[type=file]")
 
@@ -318,13 +317,12 @@ def test_a_chosen_file_that_is_no_picture_has_no_point(open_page):
 
 
 def nothing_to_point_at(page):
-    """Neither point nor crops, nor a hint how to move it."""
+    """Assert that no point, no crops and no hint are visible."""
     for part in (".ppoi-point", ".ppoi-crops", ".ppoi-help"):
         expect(page.locator(part)).to_be_hidden()
 
 
-def test_nine_points_need_no_script(open_page, person):
-    """A choice in words."""
+def test_the_choice_of_nine_points_needs_no_script(open_page, person):
     card = Card.objects.create(title="one", image=ContentFile(four_corners(60, 40), "a.jpg"))
     page = open_page(f"/admin/app/card/{card.pk}/change/", java_script_enabled=False)
 
@@ -337,8 +335,8 @@ def test_nine_points_need_no_script(open_page, person):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1000, 400])
-def test_it_can_be_seen_in_both_themes(open_page, theme, width):
-    """Text stands out from what is behind it; the pictures are kept to be looked at."""
+def test_the_widget_is_readable_in_both_themes(open_page, theme, width):
+    """The contrast of text is sufficient in the light and the dark theme."""
     page = open_page(color_scheme=theme, viewport={"width": width, "height": 900})
     point(page).focus()
     page.keyboard.press("Shift+ArrowLeft")
@@ -356,7 +354,7 @@ def test_it_can_be_seen_in_both_themes(open_page, theme, width):
 
 
 def contrast(one, other):
-    """Return the ratio that WCAG 2.2 defines, 1-21."""
+    """Return the contrast ratio of WCAG 2.2, 1-21."""
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
