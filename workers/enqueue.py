@@ -5,6 +5,7 @@ The job row and the instance's row are written in one transaction.
 
 import functools
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from typing import Any
 
 from django.apps import apps
@@ -268,8 +269,9 @@ def settle_made(original: Original, **kwargs: Any) -> None:
         return
     using = router.db_for_write(apps.get_model(model_label))
     target = JobTarget(using, model_label, original.object_pk, field_name)
-    # A savepoint: a ledger that cannot be read must not break the transaction of a page.
-    with transaction.atomic(using=using):
+    # In a transaction of the project, a ledger that cannot be read must not break it.
+    is_inside = transaction.get_connection(using).in_atomic_block
+    with transaction.atomic(using=using) if is_inside else nullcontext():
         job = ledger.job_of(target)
         image = image_of(target) if job and job.state is JobState.FAILED else None
         if image and are_made(image.storage, image.plans(), Look.ORIGINAL):

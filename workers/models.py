@@ -61,10 +61,10 @@ class WarmRun(models.Model):
     )
     # Digest of what the field declared where the run was started, and when that process had
     # started: a worker of an older release must not call current what it does not know of.
-    declaration = models.CharField(max_length=24, blank=True, default="")
-    enqueuer_started_at = models.DateTimeField(null=True)
+    declaration = models.CharField(_("declaration"), max_length=24, blank=True, default="")
+    enqueuer_started_at = models.DateTimeField(_("start of the enqueuing process"), null=True)
     waits_for_release = models.BooleanField(
-        _("waits for a newer worker"),
+        _("waiting for a newer worker"),
         default=False,
         help_text=_("Only workers of an older release took it. Restart them."),
     )
@@ -196,7 +196,9 @@ class WarmJob(models.Model):
     failures = models.JSONField(_("failures"), default=list)
 
     # Version of the original on which the job gave up. Empty: there was no original to be read.
-    original_version = models.CharField(max_length=100, blank=True, default="")
+    original_version = models.CharField(
+        _("version of the original"), max_length=100, blank=True, default=""
+    )
 
     run = models.ForeignKey(
         WarmRun,
@@ -251,11 +253,13 @@ class Heartbeat(models.Model):
 
     SWEEP = "sweep"
 
-    name = models.CharField(max_length=50, primary_key=True)
-    beaten_at = models.DateTimeField()
+    name = models.CharField(_("name"), max_length=50, primary_key=True)
+    beaten_at = models.DateTimeField(_("seen at"))
 
     class Meta:
         app_label = "rendition_workers"
+        verbose_name = _("heartbeat")
+        verbose_name_plural = _("heartbeats")
 
     def __str__(self) -> str:
         return self.name

@@ -94,7 +94,7 @@ def warm(storage: Storage, plans: Sequence[RenditionPlan], *, force: bool = Fals
     has_rendered = bool(report.of(Result.CREATED, Result.FAILED))
     if has_rendered and report.made and _was_replaced(storage, plans, report):
         report = warm_once(storage, plans, force=True)
-    if report.made:
+    if report.of(Result.CREATED, Result.ADOPTED):
         renditions_made.send_robust(sender=None, original=plans[0].original)
     return report
 

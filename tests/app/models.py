@@ -57,12 +57,8 @@ class Brochure(models.Model):
     """A picture in two languages, and one focal point for both."""
 
     title = models.CharField(max_length=20, blank=True)
-    cover_en = VersatileImageField(
-        upload_to="brochures", blank=True, ppoi_field="ppoi", warm="hero"
-    )
-    cover_de = VersatileImageField(
-        upload_to="brochures", blank=True, ppoi_field="ppoi", warm="hero"
-    )
+    cover_en = VersatileImageField(upload_to="brochures", blank=True, ppoi_field="ppoi")
+    cover_de = VersatileImageField(upload_to="brochures", blank=True, ppoi_field="ppoi")
     ppoi = PPOIField()
 
 

@@ -126,10 +126,41 @@ def finality() -> None:
 
 
 def one_commit() -> None:
-    """A save outside of a transaction commits the picture before the ledger row."""
-    from workers import enqueue
+    """A save outside of a transaction commits the picture, and `post_save` writes the job."""
+    from workers import dispatch, enqueue
+    from workers.targets import warmed_fields
 
-    replace(enqueue, "_save_in_one_transaction", lambda: None)
+    def enqueue_in_post_save(
+        sender: Any, instance: Any, created: bool, using: str, update_fields: Any, **_: Any
+    ) -> None:
+        for field in warmed_fields(sender):
+            hint = enqueue._was_saved(field, update_fields) and enqueue.enqueue_saved(
+                instance, field, using, is_new=created, written=update_fields
+            )
+            if hint:
+                dispatch.send_after_commit(hint)
+
+    replace(enqueue, "_save_table_and_enqueue", lambda save_table: save_table)
+    replace(enqueue, "send_hints", enqueue_in_post_save)
+
+
+def narrow_transaction() -> None:
+    """The whole save of a warmed model is one transaction, with the receivers of the project."""
+    from django.db import models, router, transaction
+
+    from workers.targets import warmed_fields
+
+    save_base = models.Model.save_base
+
+    def save_base_in_atomic(self: Any, *args: Any, using: str | None = None, **more: Any) -> None:
+        using = using or router.db_for_write(type(self), instance=self)
+        if not warmed_fields(type(self)):
+            save_base(self, *args, using=using, **more)
+            return
+        with transaction.atomic(using=using, savepoint=False):
+            save_base(self, *args, using=using, **more)
+
+    replace(models.Model, "save_base", save_base_in_atomic)
 
 
 def after_commit() -> None:
@@ -209,6 +240,7 @@ GUARDS: dict[str, Callable[[], None]] = {
     "retry": retry,
     "finality": finality,
     "one-commit": one_commit,
+    "narrow-transaction": narrow_transaction,
     "after-commit": after_commit,
     "generation": generation,
     "lease": lease,

@@ -11,9 +11,18 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Heartbeat",
             fields=[
-                ("name", models.CharField(max_length=50, primary_key=True, serialize=False)),
-                ("beaten_at", models.DateTimeField()),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=50, primary_key=True, serialize=False, verbose_name="name"
+                    ),
+                ),
+                ("beaten_at", models.DateTimeField(verbose_name="seen at")),
             ],
+            options={
+                "verbose_name": "heartbeat",
+                "verbose_name_plural": "heartbeats",
+            },
         ),
         migrations.CreateModel(
             name="WarmRun",
@@ -48,14 +57,22 @@ class Migration(migrations.Migration):
                         verbose_name="state",
                     ),
                 ),
-                ("declaration", models.CharField(blank=True, default="", max_length=24)),
-                ("enqueuer_started_at", models.DateTimeField(null=True)),
+                (
+                    "declaration",
+                    models.CharField(
+                        blank=True, default="", max_length=24, verbose_name="declaration"
+                    ),
+                ),
+                (
+                    "enqueuer_started_at",
+                    models.DateTimeField(null=True, verbose_name="start of the enqueuing process"),
+                ),
                 (
                     "waits_for_release",
                     models.BooleanField(
                         default=False,
                         help_text="Only workers of an older release took it. Restart them.",
-                        verbose_name="waits for a newer worker",
+                        verbose_name="waiting for a newer worker",
                     ),
                 ),
                 (
@@ -226,7 +243,15 @@ class Migration(migrations.Migration):
                 ),
                 ("detail", models.TextField(blank=True, default="", verbose_name="detail")),
                 ("failures", models.JSONField(default=list, verbose_name="failures")),
-                ("original_version", models.CharField(blank=True, default="", max_length=100)),
+                (
+                    "original_version",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        max_length=100,
+                        verbose_name="version of the original",
+                    ),
+                ),
                 ("queued_at", models.DateTimeField(verbose_name="queued at")),
                 ("changed_at", models.DateTimeField(verbose_name="changed at")),
                 (
