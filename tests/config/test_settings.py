@@ -17,7 +17,7 @@ def django(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=CHECKOUT,
-        env=clean(DATABASE_URL="sqlite://:memory:", **variables),
+        env=clean(**{"DATABASE_URL": "sqlite://:memory:", **variables}),
         capture_output=True,
         text=True,
         check=False,
@@ -55,7 +55,7 @@ def test_compose_variables_are_settings():
 
 def test_defaults_are_safe_to_deploy(tmp_path):
     """With only a secret set, and after `migrate`, `check --deploy` finds nothing."""
-    variables = {"SECRET_KEY": "aBcDeF9-" * 10, "DEMO_DIR": str(tmp_path)}
+    variables = {"SECRET_KEY": "aBcDeF9-" * 10, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
     assert django("migrate", **variables).returncode == 0
     checked = django("check", "--deploy", "--fail-level", "INFO", **variables)
 
