@@ -12,7 +12,7 @@ RUN pip install '.[service,s3]' 'flower>=2.0'
 
 FROM python:3.13-slim
 
-# A fixed number, so that a volume keeps its owner.
+# A fixed user id, so that a volume keeps its owner when the image is rebuilt.
 RUN groupadd --gid 10001 app && useradd --uid 10001 --gid app --no-create-home app \
     && install -d -o app -g app /srv/media /srv/static
 COPY --from=build /venv /venv

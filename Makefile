@@ -65,7 +65,8 @@ $(VENV)/.dev: pyproject.toml
 	$(call install,dev)
 	@touch $(VENV)/.dev $(VENV)/.demo
 
-# In its own environment, because it contains django-versatileimagefield, which this package replaces.
+# In its own environment, because it contains django-versatileimagefield, which has the names that
+# the import alias of this package provides.
 $(VENV)/.bench: pyproject.toml
 	$(call install,bench)
 	@touch $@
