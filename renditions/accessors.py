@@ -10,6 +10,7 @@ from .engine.status import may_try_now
 from .engine.warming import warm
 from .imaging.geometry import FocalPoint, Size
 from .planning.keys import SEPARATOR, RenditionKey, parse_size
+from .planning.paths import filtered_path
 from .planning.plans import Original, RenditionPlan, check_names, plan_key
 from .planning.registry import registry
 from .ppoi import PPOI
@@ -64,7 +65,10 @@ class RenditionFile:
     def url(self) -> str:
         """URL for a browser. Without creation on demand, it costs no call to storage or cache."""
         plan = self._plan_after_creation()
-        return self.storage.url(plan.path) if plan else _placeholder_url(self._key.size)
+        if plan is None:
+            return _placeholder_url(self._key.size)
+        own_url = plan.own.url if plan.own else None
+        return self.storage.url(plan.path) if own_url is None else own_url
 
     def delete(self) -> None:
         """Delete the file and its record."""
@@ -102,6 +106,16 @@ class Sizes:
         self._sizer = sizer
         self._filter = filter_name
 
+    # A dict that stays empty stands here in django-versatileimagefield, and templates print it.
+    def __str__(self) -> str:
+        return "{}"
+
+    @property
+    def path(self) -> str:
+        """Path of the picture that is sized: the original or the filtered one."""
+        name = self.picture.original.name if self.picture.original else ""
+        return filtered_path(name, self._filter, conf.layout()) if name and self._filter else name
+
     def __getitem__(self, text: str) -> RenditionFile:
         size_text, separator, output = str(text).partition(SEPARATOR)
         size = parse_size(size_text)
@@ -126,9 +140,12 @@ class FilteredFile(RenditionFile):
         self._filter = filter_name
 
     def __getattr__(self, name: str) -> Any:
-        if is_of_class(self, name) or name.startswith("_") or not registry.has_sizer(name):
+        if is_of_class(self, name) or name.startswith("_"):
             return object.__getattribute__(self, name)  # raises the error that Python had
-        return sizes_of(self._picture, name, self._filter)
+        if registry.has_sizer(name):
+            return sizes_of(self._picture, name, self._filter)
+        path = self._picture.original.name if self._picture.original else ""
+        return getattr(registry.filter(self._filter).instance_for(path, self.storage), name)
 
 
 class Filters:
@@ -136,6 +153,10 @@ class Filters:
 
     def __init__(self, picture: Picture) -> None:
         self._picture = picture
+
+    # As of `Sizes`.
+    def __str__(self) -> str:
+        return "{}"
 
     def __getitem__(self, name: str) -> FilteredFile:
         if not registry.has_filter(name):

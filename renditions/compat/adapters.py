@@ -1,20 +1,33 @@
 """Adapters that turn old sizers and filters into new ones at registration.
 
-The rest of the product sees a `FileSizer` or `FileFilter`. It makes an instance of the old class
-for each picture and calls its methods. An old class with `same_as` is replaced by that class.
+The rest of the product sees a `FileSizer` or `FileFilter`, which makes an instance of the old class
+for each picture and calls its methods. A class that has an equal in the new style is that equal.
+
+Most classes only process a picture. Some also override a step around it: how the picture is read,
+how the file is named, how it is saved. Such a class does its own work: its methods call each other
+as under the old package, and the executor only gives it the decoded picture and publishes the file.
 """
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from django.core.files.storage import Storage
 from PIL import Image
 
 from renditions.accessors import Sizes
+from renditions.errors import RenderFailed
+from renditions.imaging.encoding import encode, fit
 from renditions.imaging.filters import AnyFilter, FileFilter
-from renditions.imaging.formats import Encoding, Format
+from renditions.imaging.formats import Encoding, Format, format_named
 from renditions.imaging.geometry import CENTRE, FocalPoint, Size
+from renditions.imaging.own_file import OwnFile
 from renditions.imaging.sizers import AnySizer, FileSizer
+from renditions.planning.keys import InvalidSizeKey
+from renditions.storage import storage_named
+
+from .stand_ins import PlanningStorage, WorkingStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +35,40 @@ class LegacySizer(FileSizer):
     """The sizer for a subclass of `SizedImage`."""
 
     cls: type[Any]
-    name: str  # registered name
-    path: str = ""  # of the original on `storage`; empty before `bind`
-    storage: Storage | None = None
+    name: str  # under which it is registered
+    path: str = ""  # of the picture that is sized; empty before `bind`
+    label: str = ""  # of its storage
+    storage: Storage | None = None  # None: the one that has the label
 
     @property
     def filename_pattern(self) -> str:
         pattern: str = self.cls.get_filename_key_regex()
         return pattern
 
+    @property
+    def names_own_files(self) -> bool:
+        return bool(self.cls.does_own_work())
+
     def key_in_filename(self, ppoi: FocalPoint) -> str:
-        key: str = self._old(ppoi).get_filename_key()
+        key: str = self._planning(ppoi).get_filename_key()
         return key
 
-    def bind(self, name: str, storage: Storage) -> "LegacySizer":
-        return replace(self, path=name, storage=storage)
+    def bind(self, name: str, storage: str) -> Self:
+        return replace(self, path=name, label=storage)
+
+    def on(self, storage: Storage) -> Self:
+        return replace(self, storage=storage)
+
+    def own_file(self, size: Size, ppoi: FocalPoint) -> OwnFile | None:
+        if not self.names_own_files:
+            return None
+        return _own_file(self.cls, self.path, lambda: self._planning(ppoi).own_answer(size))
 
     def accessor(self, sizes: Sizes) -> Any:
         """Return an instance of the old class that gets its renditions from `sizes`."""
         original = sizes.picture.original
         old = self.cls(
-            path_to_image=original.name if original else "",
+            path_to_image=sizes.path,
             storage=sizes.picture.storage,
             create_on_demand=sizes.picture.create_on_demand,
             ppoi=(original.ppoi if original else CENTRE).as_tuple,
@@ -57,22 +83,51 @@ class LegacySizer(FileSizer):
         row: Format,
         encoding: Encoding,
     ) -> bytes:
-        old = self._old(ppoi)
-        image, options = old.preprocess_with_settings(image, row, encoding)
-        file = old.process_image(
-            image=image,
-            image_format=row.name,
-            save_kwargs=options,
-            width=size.width,
-            height=size.height,
-        )
-        return _content(file)
+        with _working_storage(self, image, encoding) as storage:
+            own = self.own_file(size, ppoi)
+            old = self._old(ppoi, storage, create_on_demand=own is not None)
+            if own is not None:
+                return self._own_work(old, storage, own, size, image, encoding)
+            image, options = old.preprocess_with_settings(image, row, encoding)
+            file = old.process_image(
+                image=image,
+                image_format=row.name,
+                save_kwargs=options,
+                width=size.width,
+                height=size.height,
+            )
+            return _content(file)
 
-    def _old(self, ppoi: FocalPoint) -> Any:
+    def _own_work(
+        self,
+        old: Any,
+        storage: WorkingStorage,
+        own: OwnFile,
+        size: Size,
+        image: Image.Image,
+        encoding: Encoding,
+    ) -> bytes:
+        old.take(image, encoding)
+        storage.expect(own.path)
+        old.own_answer(size)
+        if storage.made is None and not storage.also_saved and not storage.was_bypassed():
+            # It has a memory of its own for the files that it made before.
+            old.create_resized_image(
+                path_to_image=self.path,
+                save_path_on_storage=own.path,
+                width=size.width,
+                height=size.height,
+            )
+        return _made(self.cls, storage)
+
+    def _planning(self, ppoi: FocalPoint) -> Any:
+        return self._old(ppoi, PlanningStorage(_storage_of(self)))
+
+    def _old(self, ppoi: FocalPoint, storage: Any, *, create_on_demand: bool = False) -> Any:
         return self.cls(
             path_to_image=self.path,
-            storage=self.storage,
-            create_on_demand=False,
+            storage=storage,
+            create_on_demand=create_on_demand,
             ppoi=ppoi.as_tuple,
         )
 
@@ -82,23 +137,45 @@ class LegacyFilter(FileFilter):
     """The filter for a subclass of `FilteredImage`."""
 
     cls: type[Any]
-    name: str  # registered name
-    path: str = ""  # of the original on `storage`; empty before `bind`
-    storage: Storage | None = None
+    name: str  # under which it is registered
+    path: str = ""  # of the original; empty before `bind`
+    label: str = ""  # of its storage
+    storage: Storage | None = None  # None: the one that has the label
 
-    def bind(self, name: str, storage: Storage) -> "LegacyFilter":
-        return replace(self, path=name, storage=storage)
+    def bind(self, name: str, storage: str) -> Self:
+        return replace(self, path=name, label=storage)
+
+    def on(self, storage: Storage) -> Self:
+        return replace(self, storage=storage)
+
+    def own_file(self) -> OwnFile | None:
+        if not self.cls.names_own_file():
+            return None
+        storage = PlanningStorage(_storage_of(self))
+        return _own_file(self.cls, self.path, lambda: self._old(storage))
+
+    def instance_for(self, name: str, storage: Storage) -> Any:
+        return replace(self, path=name)._old(storage)  # noqa: SLF001
 
     def make_file(self, image: Image.Image, row: Format, encoding: Encoding) -> bytes:
-        old = self.cls(
+        with _working_storage(self, image, encoding) as storage:
+            old = self._old(storage)
+            if self.cls.does_own_work():
+                old.take(image, encoding)
+                storage.expect(old.name)
+                old.create_filtered_image(path_to_image=self.path, save_path_on_storage=old.name)
+                return _made(self.cls, storage)
+            image, options = old.preprocess_with_settings(image, row, encoding)
+            # By position, because an old filter may have its own names for these arguments.
+            return _content(old.process_image(image, row.name, options))
+
+    def _old(self, storage: Any) -> Any:
+        return self.cls(
             path_to_image=self.path,
-            storage=self.storage,
+            storage=storage,
             create_on_demand=False,
             filename_key=self.name,
         )
-        image, options = old.preprocess_with_settings(image, row, encoding)
-        # By position, because an old filter may have its own names for these arguments.
-        return _content(old.process_image(image, row.name, options))
 
 
 def adapt_sizer(name: str, cls: type[Any]) -> AnySizer:
@@ -116,6 +193,57 @@ def adapt_filter(name: str, cls: type[Any]) -> AnyFilter:
 def _native_class(cls: type[Any]) -> Any:
     # Not inherited: a subclass may have changed any step.
     return vars(cls).get("same_as")
+
+
+def _own_file(cls: type[Any], path: str, ask: Callable[[], Any]) -> OwnFile:
+    """Return the file that an instance of `cls` names.
+
+    Raises:
+        InvalidSizeKey: it cannot name it without the picture.
+    """
+    try:
+        answer = ask()
+        name, url = answer.name, answer.url
+    # The class is a project's own and may raise anything.
+    except Exception as error:  # noqa: BLE001
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        if name and isinstance(name, str):
+            return OwnFile(name, url)
+        reason = f"The name is {name!r}."
+    raise InvalidSizeKey(
+        f"{cls.__name__} gives no file name for a rendition of {path!r}. {reason}"
+    ) from None
+
+
+def _storage_of(adapter: LegacySizer | LegacyFilter) -> Storage:
+    return storage_named(adapter.label) if adapter.storage is None else adapter.storage
+
+
+def _working_storage(
+    adapter: LegacySizer | LegacyFilter, image: Image.Image, encoding: Encoding
+) -> closing[WorkingStorage]:
+    def read_source() -> bytes:
+        row = format_named(image.format or "PNG")
+        return encode(fit(image, row, encoding.background), row, encoding)
+
+    return closing(WorkingStorage(_storage_of(adapter), adapter.path, read_source))
+
+
+def _made(cls: type[Any], storage: WorkingStorage) -> bytes:
+    """Return the wanted file.
+
+    Raises:
+        RenderFailed: the old class did not save it.
+    """
+    if storage.made is not None:
+        return storage.made
+    if storage.was_bypassed():
+        with storage.open(storage.wanted, "rb") as file:
+            data: bytes = file.read()
+        return data
+    others = f" It saved {', '.join(map(repr, storage.also_saved))}." if storage.also_saved else ""
+    raise RenderFailed(f"{cls.__name__} saved no file at {storage.wanted!r}.{others}")
 
 
 def _content(file: BinaryIO) -> bytes:

@@ -13,7 +13,20 @@ from renditions.planning.keys import RenditionKey
 from renditions.planning.paths import filtered_filename, filtered_path, sized_filename, sized_path
 from renditions.planning.plans import validated
 
-MIME_TYPE_TO_PIL_IDENTIFIER = {row.mime: row.name for row in FORMATS}
+# The old package knew more types than RENDITIONS["FORMATS"] can name.
+MIME_TYPE_TO_PIL_IDENTIFIER = {
+    "application/pdf": "PDF",
+    "image/dcx": "DCX",
+    "image/eps": "eps",
+    "image/pcd": "PCD",
+    "image/pcx": "PCX",
+    "image/psd": "PSD",
+    "image/x-ms-bmp": "BMP",
+    "image/x-ppm": "PPM",
+    "image/x-xbitmap": "XBM",
+    "image/x-xpm": "XPM",
+    **{row.mime: row.name for row in FORMATS},
+}
 
 
 def get_resized_filename(filename: str, width: int, height: int, filename_key: str) -> str:

@@ -150,7 +150,7 @@ class ExistingFiles:
             return probe(cast("BinaryIO", file), conf.limits())
 
     def _rendered(self, plan: RenditionPlan) -> bytes:
-        recipe = plan.recipe.bind(self.original, self.storage)
+        recipe = plan.recipe.on(self.storage)
         with (
             self.storage.open(self.original, "rb") as file,
             open_picture(cast("BinaryIO", file), [recipe], conf.limits()) as picture,
@@ -159,7 +159,7 @@ class ExistingFiles:
 
 
 def _compare(found: SourceInfo, plan: RenditionPlan, original: SourceInfo) -> Verdict:
-    if found.format != (plan.recipe.format or original.format):
+    if found.format != plan.format_for(original.format):
         return Verdict.WRONG_FORMAT
     wanted = plan.recipe.size_of(original.size)
     return Verdict.ADOPTED if wanted in (None, found.size) else Verdict.WRONG_SIZE

@@ -5,13 +5,17 @@ They are found by listing a folder and matching the file names.
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from django.core.files.storage import Storage
 
 from renditions import conf
 from renditions.errors import StorageRefused
-from renditions.planning.paths import split_extension
+from renditions.imaging.geometry import FocalPoint, Size
+from renditions.imaging.own_file import OwnFile
+from renditions.imaging.sizers import AnySizer
+from renditions.planning.keys import InvalidSizeKey
+from renditions.planning.paths import filtered_path, split_extension
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.planning.registry import registry
 from renditions.records import project_recorder
@@ -19,6 +23,9 @@ from renditions.storage import delete_file, storage_label
 
 # Inputs to find out whether the results of a FILENAME_PROCESSOR all have one length, as a digest.
 _SAMPLES = ("x", "thumbnail-1x1", "crop-c0-5__0-5-100x100-70")
+# Sizes and focal points whose numbers are found again in a file name.
+_PROBE_SIZES = Size(70001, 60013), Size(80021, 50023)
+_PROBE_POINTS = FocalPoint(0.7129, 0.3911), FocalPoint(0.2713, 0.8317)
 
 
 def prune(storage: Storage, plans: Iterable[RenditionPlan]) -> None:
@@ -39,12 +46,17 @@ def delete_sized(storage: Storage, original: Original) -> None:
     stem = re.escape(split_extension(filename)[0])
     pattern = _sized_pattern(stem, _suffix_pattern(filename), original)
     _delete_matching(storage, sized_folder(original.name), re.compile(pattern).fullmatch)
+    _delete_own(storage, original, original.name)
 
 
 def delete_filtered(storage: Storage, original: Original) -> None:
     """Delete the renditions of `original` that are filtered and not sized."""
     pattern = _filtered_pattern(original) + _extension_pattern(original)
     _delete_matching(storage, filtered_folder(original.name), re.compile(pattern).fullmatch)
+    for name in registry.filter_classes:
+        own = _own_or_none(registry.filter(name).bind(original.name, original.storage).own_file)
+        if own:
+            _delete_paths(storage, [own.path])
 
 
 def delete_filtered_sized(storage: Storage, original: Original) -> None:
@@ -52,6 +64,8 @@ def delete_filtered_sized(storage: Storage, original: Original) -> None:
     suffix = _extension_pattern(original) + r"(\.\w+)?"
     pattern = _sized_pattern(_filtered_pattern(original), suffix, original)
     _delete_matching(storage, filtered_sized_folder(original.name), re.compile(pattern).fullmatch)
+    for name in registry.filter_classes:
+        _delete_own(storage, original, filtered_path(original.name, name, conf.layout()))
 
 
 def delete_tagged(storage: Storage, name: str, folder: str, tag: re.Pattern[str]) -> None:
@@ -127,7 +141,69 @@ def _delete_matching(storage: Storage, folder: str, matches: Callable[[str], obj
         return
     except NotImplementedError as error:
         raise StorageRefused(f"{folder}: the storage cannot list files") from error
-    paths = [posixpath.join(folder, name) for name in names if matches(name)]
+    _delete_paths(storage, [posixpath.join(folder, name) for name in names if matches(name)])
+
+
+def _delete_paths(storage: Storage, paths: Collection[str]) -> None:
     for path in paths:
         delete_file(storage, path)
     project_recorder().delete(storage_label(storage), paths)
+
+
+def _delete_own(storage: Storage, original: Original, name: str) -> None:
+    """Delete the files of sizers that name them themselves.
+
+    Args:
+        name: Path of the picture that they sized: the original or a filtered one.
+    """
+    for sizer in registry.own_sizers():
+        bound = sizer.bind(name, original.storage)
+        pattern = _own_pattern(bound, original.ppoi)
+        folder = posixpath.dirname(_own_path(bound, _PROBE_SIZES[0], original.ppoi))
+        if pattern is None or folder == posixpath.dirname(original.name):
+            # Beside the originals, a pattern could match one of them.
+            _delete_paths(storage, _own_paths_in_key_sets(bound, original))
+        else:
+            matches = re.compile(pattern.rpartition("/")[2]).fullmatch
+            _delete_matching(storage, folder, matches)
+
+
+def _own_pattern(sizer: AnySizer, ppoi: FocalPoint) -> str | None:
+    """Return a pattern of all paths that `sizer` gives; None: its names hide the size."""
+    for points in (_PROBE_POINTS, (ppoi, ppoi)):
+        found = {
+            _without_numbers(_own_path(sizer, size, point), size, point)
+            for size, point in zip(_PROBE_SIZES, points, strict=True)
+        }
+        if len(found) == 1 and "" not in found:
+            return found.pop()
+    return None
+
+
+def _without_numbers(path: str, size: Size, ppoi: FocalPoint) -> str:
+    pattern = re.escape(path)
+    for part in ppoi.as_tuple:
+        pattern = pattern.replace(re.escape(str(part).replace(".", "-")), r"[\d-]+")
+    return pattern.replace(str(size.width), r"\d+").replace(str(size.height), r"\d+")
+
+
+def _own_path(sizer: AnySizer, size: Size, ppoi: FocalPoint) -> str:
+    own = _own_or_none(lambda: sizer.own_file(size, ppoi))
+    return own.path if own else ""
+
+
+def _own_or_none(ask: Callable[[], OwnFile | None]) -> OwnFile | None:
+    try:
+        return ask()
+    except InvalidSizeKey:
+        # It has no file that could be known.
+        return None
+
+
+def _own_paths_in_key_sets(sizer: AnySizer, original: Original) -> list[str]:
+    return [
+        plan.path
+        for name in conf.key_set_names()
+        for plan in plan_key_set(original, conf.key_set(name), conf.style)
+        if plan.recipe.sizer == sizer
+    ]

@@ -149,8 +149,7 @@ class _Attempt:
         self.recorder = project_recorder()
         self.source_version = ""
         self.outcomes: dict[RenditionPlan, Outcome] = {}
-        name = plans[0].original.name
-        self.recipes = {plan: plan.recipe.bind(name, storage) for plan in plans}
+        self.recipes = {plan: plan.recipe.on(storage) for plan in plans}
 
     def run(self, force: bool) -> WarmReport:
         with self._failing(self.plans, StorageFailed):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 from PIL import Image, ImageChops
 
 from .formats import Encoding, Format
+from .own_file import OwnFile
 
 
 class AnyFilter(ABC):
@@ -14,9 +15,24 @@ class AnyFilter(ABC):
     # False: it makes a whole file from the full-size picture, which it does not share.
     shares_decode: ClassVar[bool]
 
-    def bind(self, name: str, storage: Any) -> Self:
-        """Return the filter to use for the original `name` on `storage`."""
+    def own_file(self) -> OwnFile | None:
+        """Return the file of the filtered picture; None: it is named as those of all filters are.
+
+        Asked after `bind`, each time a rendition is planned: nothing is rendered or written here.
+        """
+        return None
+
+    def bind(self, name: str, storage: str) -> Self:
+        """Return the filter to use for the original `name` on the storage of this label."""
         return self
+
+    def on(self, storage: Any) -> Self:
+        """Return the filter to use with this storage object, right before it makes a file."""
+        return self
+
+    def instance_for(self, name: str, storage: Any) -> Any:
+        """Return an object whose attributes `image.filters.<name>` has too; mostly none."""
+        return None
 
 
 class Filter(AnyFilter):

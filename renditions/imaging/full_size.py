@@ -55,6 +55,7 @@ class FullSizePicture:
             image = unpremultiply(to_working_mode(image), grey=self._info.mode in GREYSCALE_MODES)
             image = before.apply(to_srgb(image, read_profile(self._info.icc_profile)))
             image.info = {}
+            image.format = self._info.format
         return sizer.make_file(image, size, ppoi, row, encoding)
 
     def _copy(self) -> Image.Image:

@@ -23,12 +23,12 @@ class Recipe:
         """Whether the rendition is cut from the picture that other recipes are cut from."""
         return all(part.shares_decode for part in (self.sizer, self.filter) if part)
 
-    def bind(self, name: str, storage: Any) -> Self:
-        """Return the recipe for the original `name` on `storage`."""
+    def on(self, storage: Any) -> Self:
+        """Return the recipe to use with this storage object."""
         return replace(
             self,
-            sizer=self.sizer and self.sizer.bind(name, storage),
-            filter=self.filter and self.filter.bind(name, storage),
+            sizer=self.sizer and self.sizer.on(storage),
+            filter=self.filter and self.filter.on(storage),
         )
 
     def cut(self, source: Size) -> Cut:

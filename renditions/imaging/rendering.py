@@ -196,7 +196,8 @@ class Picture:
             data = self._full_size.filtered(recipe.filter, row, recipe.encoding)
             if recipe.sizer is None:
                 return self._rendered(data)
-            rest = replace(recipe, filter=None)
+            # The name of the rendition says the format of the original, whatever the filter wrote.
+            rest = replace(recipe, filter=None, format=row.name)
             limits = replace(self._limits, formats=_ALL_FORMATS)
             with open_picture(BytesIO(data), [rest], limits) as filtered:
                 return filtered.render(rest)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from .formats import Encoding, Format
 from .geometry import Box, FocalPoint, Size, cover_box, fit_size
+from .own_file import OwnFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,31 @@ class AnySizer(ABC):
         """Return the part of the file name: the key, and everything that changes the cut."""
         return self.filename_key
 
-    def bind(self, name: str, storage: Any) -> Self:
-        """Return the sizer to use for the original `name` on `storage`.
+    @property
+    def names_own_files(self) -> bool:
+        """Whether `own_file` names the files, and their format with them."""
+        return False
+
+    def own_file(self, size: Size, ppoi: FocalPoint) -> OwnFile | None:
+        """Return the file of a rendition; None: it is named as those of all sizers are.
+
+        Asked after `bind`, each time a rendition is planned: nothing is rendered or written here.
+        """
+        return None
+
+    def bind(self, name: str, storage: str) -> Self:
+        """Return the sizer to use for one picture.
 
         A sizer is stateless and returns itself, unless it adapts code that needs to know.
+
+        Args:
+            name: Path of the picture that is sized: the original, or a filtered one.
+            storage: Label of its storage.
         """
+        return self
+
+    def on(self, storage: Any) -> Self:
+        """Return the sizer to use with this storage object, right before it makes a file."""
         return self
 
     def accessor(self, sizes: Any) -> Any:

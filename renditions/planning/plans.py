@@ -6,13 +6,14 @@ key, so no list of renditions is stored anywhere.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from renditions.errors import UnknownFormat
 from renditions.imaging.filters import AnyFilter
 from renditions.imaging.formats import Encoding, Format, format_for_extension, format_named
 from renditions.imaging.geometry import FocalPoint
+from renditions.imaging.own_file import OwnFile
 from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import AnySizer
 
@@ -40,6 +41,8 @@ class RenditionPlan:
     key: RenditionKey
     recipe: Recipe
     path: str  # on the storage of the original
+    # Set if the sizer or filter names its files itself. The URL in it may change at each planning.
+    own: OwnFile | None = field(default=None, compare=False)
 
     @property
     def storage(self) -> str:
@@ -54,6 +57,16 @@ class RenditionPlan:
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
         return digest.hexdigest()
 
+    def format_for(self, original: str) -> str:
+        """Return the format of the rendition, if `original` is the format of the original."""
+        if self.own is None:
+            return self.recipe.format or original
+        extension = split_extension(self.path)[1]
+        if extension.lower() == split_extension(self.original.name)[1].lower():
+            return original
+        row = format_for_extension(extension)
+        return row.name if row else original
+
     def _ppoi(self) -> str:
         # The path is not enough: a custom sizer can use the focal point without naming it there.
         uses_ppoi = self.recipe.sizer is not None and self.recipe.sizer.uses_ppoi
@@ -62,6 +75,9 @@ class RenditionPlan:
     def _encoding(self) -> str:
         """Return the options of this format only: the quality of another one changes nothing."""
         encoding = self.recipe.encoding
+        if self.own:
+            # It may be written in any format.
+            return repr(encoding)
         extension = split_extension(self.original.name)[1]
         row = (
             format_named(self.recipe.format)
@@ -92,13 +108,19 @@ def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPl
     """
     layout, encoding = style
     sizer, chosen_filter = _sizer(key), _filter(key)
-    output = format_named(key.format) if key.format else None
-    path = original.name
-    if key.filter:
+    output = _format(key)
+    path, own = original.name, None
+    if chosen_filter and key.filter:
+        chosen_filter = chosen_filter.bind(path, original.storage)
+        own = None if sizer else chosen_filter.own_file()
         path = filtered_path(path, key.filter, layout)
     if sizer and key.size:
+        sizer = sizer.bind(path, original.storage)
+        own = sizer.own_file(key.size, original.ppoi)
         extension = output.extensions[0] if output else None
-        path = sized_path(path, key.size, sizer.key_in_filename(original.ppoi), layout, extension)
+        if own is None:
+            in_filename = sizer.key_in_filename(original.ppoi)
+            path = sized_path(path, key.size, in_filename, layout, extension)
     recipe = Recipe(
         sizer=sizer,
         size=key.size,
@@ -107,7 +129,7 @@ def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPl
         format=output.name if output else None,
         encoding=encoding,
     )
-    return RenditionPlan(original, key, recipe, path)
+    return RenditionPlan(original, key, recipe, own.path if own else path, own)
 
 
 def plan_key_set(
@@ -166,6 +188,11 @@ def _filter(key: RenditionKey) -> AnyFilter | None:
 def _format(key: RenditionKey) -> Format | None:
     if key.format is None:
         return None
+    if key.sizer and registry.has_sizer(key.sizer) and registry.sizer(key.sizer).names_own_files:
+        raise InvalidSizeKey(
+            f"{str(key)!r}: the sizer {key.sizer!r} chooses the format of its files itself. "
+            "Remove the format from the key."
+        )
     try:
         return format_named(key.format)
     except UnknownFormat as error:

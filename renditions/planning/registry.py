@@ -169,6 +169,11 @@ class Registry:
                 return name
         raise NotRegistered(f"{classes[0]!r} is not registered. Call register_sizer first.")
 
+    def own_sizers(self) -> list[AnySizer]:
+        """Return the sizers that name their files themselves."""
+        sizers = (entry.instance for entry in self._sizers.values())
+        return [sizer for sizer in sizers if sizer.names_own_files]
+
     def filename_patterns(self) -> list[str]:
         """Return, for each sizer, the regular expression of its part of a file name."""
         return [entry.instance.filename_pattern for entry in self._sizers.values()]

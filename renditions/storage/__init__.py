@@ -4,6 +4,7 @@
 """
 
 import hashlib
+from weakref import WeakValueDictionary
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage, default_storage, storages
@@ -64,4 +65,17 @@ def storage_label(storage: Storage) -> str:
         # A custom storage is identified by its arguments; a digest, because they may hold secrets.
         arguments = repr(getattr(storage, "_constructor_args", ""))
         location = hashlib.blake2b(arguments.encode(), digest_size=8).hexdigest()
-    return f"{type(storage).__module__}.{type(storage).__qualname__}:{location}"
+    label = f"{type(storage).__module__}.{type(storage).__qualname__}:{location}"
+    _labelled[label] = storage
+    return label
+
+
+def storage_named(label: str) -> Storage:
+    """Return the storage that `storage_label` named in this process; else the default one."""
+    if label in storages.backends:
+        return storages[label]
+    return _labelled.get(label, default_storage)
+
+
+# Weak, because a project may make a storage for each request.
+_labelled: WeakValueDictionary[str, Storage] = WeakValueDictionary()

@@ -70,7 +70,10 @@ def test_old_sizers_and_filters_work_beside_new_ones(tmp_path, registry, monkeyp
     assert report.made == plans
     assert [opened(disk, plan.path).size for plan in plans] == list(sizes.values())
     assert len(decodes) == 1
-    assert Halved.seen == [("p/a.jpg", disk, (0.25, 0.75), (320, 200))] * 2
+    assert Halved.seen == [
+        (path, disk, (0.25, 0.75), (320, 200))
+        for path in ("p/a.jpg", "p/__filtered__/a__invert__.jpg")
+    ]
     assert Marked.seen == [("p/a.jpg", "L", 3)]
 
 

@@ -4,6 +4,8 @@ They take a whole picture and return a file. A new sizer returns only geometry, 
 only pixels: see `renditions.imaging.sizers` and `renditions.imaging.filters`.
 """
 
+from renditions.compat import checks  # noqa: F401
+
 from .filteredimage import FilteredImage, FilterLibrary
 from .sizedimage import SizedImage
 

@@ -1,16 +1,45 @@
 """The common base class of old sizers and filters."""
 
 from io import BytesIO
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, ClassVar, cast
 
 from django.core.files.storage import Storage
-from PIL import Image
+from django.core.files.uploadedfile import InMemoryUploadedFile
+from PIL import Image, ImageFile, ImageOps
 
 from renditions import conf
+from renditions.compat.functions import get_image_metadata_from_file
+from renditions.compat.live import reader
+from renditions.compat.stand_ins import WorkingStorage
+from renditions.errors import UnknownFormat
 from renditions.imaging.formats import Encoding, Format, format_named
+from renditions.imaging.modes import detach_from_file
+from renditions.imaging.orientation import ORIENTATION_TAG as EXIF_ORIENTATION_KEY
 from renditions.imaging.orientation import make_upright
 from renditions.imaging.sources import open_source, reading_pixels
 from renditions.storage import publish
+
+__all__ = [
+    "EXIF_ORIENTATION_KEY",
+    "JPEG_QUAL",
+    "VERSATILEIMAGEFIELD_LOSSLESS_WEBP",
+    "VERSATILEIMAGEFIELD_PROGRESSIVE_JPEG",
+    "WEBP_QUAL",
+    "Image",
+    "InMemoryUploadedFile",
+    "ProcessedImage",
+    "get_image_metadata_from_file",
+]
+
+__getattr__ = reader(
+    __name__,
+    (
+        "JPEG_QUAL",
+        "VERSATILEIMAGEFIELD_LOSSLESS_WEBP",
+        "VERSATILEIMAGEFIELD_PROGRESSIVE_JPEG",
+        "WEBP_QUAL",
+    ),
+)
 
 SaveOptions = dict[str, Any]
 # Options that the settings decide. Old code adds all others itself.
@@ -21,13 +50,25 @@ Processed = tuple[Image.Image, SaveOptions]
 class ProcessedImage:
     """A picture on a storage, and the steps to make a rendition from it.
 
-    A subclass may define `preprocess`, methods `preprocess_<FORMAT>`, and `process_image`. The
-    executor does not call `retrieve_image` and `save_image`: it reads and writes files itself.
+    Most subclasses define only `preprocess`, methods `preprocess_<FORMAT>` and `process_image`: the
+    executor reads the picture and saves the result. A subclass that overrides one of its
+    `STEPS_AROUND` does all of them itself.
 
     Args:
         path_to_image: Path on `storage`; empty if there is no picture.
         create_on_demand: Whether an access to a URL makes the rendition.
     """
+
+    # The methods that name, read and save files.
+    STEPS_AROUND: ClassVar[tuple[str, ...]] = ("retrieve_image", "save_image")
+
+    name: str | None = None
+    url: str | None = None
+
+    # What the executor gives to a subclass that does its own work. They are attributes of the class
+    # because a pickle of the old package has neither.
+    _image: Image.Image | None = None
+    _encoding: Encoding | None = None
 
     def __init__(
         self,
@@ -52,6 +93,9 @@ class ProcessedImage:
         Args:
             image_format: The format name of Pillow: `JPEG`.
         """
+        if isinstance(image, ImageFile.ImageFile):
+            # Opened by the subclass itself. What the executor gives is upright already.
+            image = ImageOps.exif_transpose(image)
         options: SaveOptions = {
             "format": image_format,
             "icc_profile": image.info.get("icc_profile"),
@@ -76,11 +120,23 @@ class ProcessedImage:
             return image, {**from_settings, **options}
         return image, {**options, **from_settings}
 
+    def take(self, image: Image.Image, encoding: Encoding) -> None:
+        """Return `image` from `retrieve_image`, and save as `encoding` says."""
+        self._image, self._encoding = image, encoding
+
+    def prepared(self, image: Image.Image, image_format: str) -> Processed:
+        """Return what `preprocess` does, with the options of the settings if they name any."""
+        try:
+            row = format_named(image_format)
+        except UnknownFormat:
+            return self.preprocess(image, image_format)
+        return self.preprocess_with_settings(image, row, self._encoding or conf.encoding())
+
     @classmethod
-    def _overrides(cls, method: str) -> bool:
-        """Whether a subclass has its own `method`."""
+    def _overrides(cls, method: str, base: "type[ProcessedImage] | None" = None) -> bool:
+        """Whether a subclass of `base` has its own `method`."""
         found: Any = getattr(cls, method, None)
-        return found is not None and found is not getattr(ProcessedImage, method, None)
+        return found is not None and found is not getattr(base or ProcessedImage, method, None)
 
     def preprocess_GIF(self, image: Image.Image, **kwargs: Any) -> Processed:  # noqa: N802
         """Keep the index of the transparent colour."""
@@ -111,16 +167,25 @@ class ProcessedImage:
         Raises:
             SourceUnreadable, SourceRefused: the file is not a picture, or it is above a limit.
         """
-        with self.storage.open(path_to_image, "rb") as file:
+        image, self._image = self._image, None
+        if image is None or path_to_image != self.path_to_image:
+            image = self._read(path_to_image)
+        row = format_named(image.format or "PNG")
+        return image, path_to_image.rsplit(".", 1)[-1], row.name, row.mime
+
+    def _read(self, path: str) -> Image.Image:
+        with self.storage.open(path, "rb") as file:
             source = open_source(cast("BinaryIO", file), conf.limits())
             with reading_pixels():
                 source.image.load()
-        row = format_named(source.info.format)
-        image = make_upright(source.image, source.info.orientation)
-        image.format = row.name
-        return image, path_to_image.rsplit(".", 1)[-1], row.name, row.mime
+        image = make_upright(detach_from_file(source.image), source.info.orientation)
+        image.format = source.info.format
+        return image
 
     def save_image(self, imagefile: BytesIO, save_path: str, file_ext: str, mime_type: str) -> None:
-        """Write `imagefile` to exactly `save_path`, by an atomic write."""
+        """Put `imagefile` at exactly `save_path`: the complete file or none."""
         imagefile.seek(0)
-        publish(self.storage, save_path, imagefile.read())
+        if isinstance(self.storage, WorkingStorage):
+            self.storage.save(save_path, imagefile)
+        else:
+            publish(self.storage, save_path, imagefile.read())

@@ -2,8 +2,13 @@
 
 from django.core.files.storage import Storage
 
+from renditions.compat.live import reader
 from renditions.records import project_recorder
 from renditions.storage import delete_file, storage_label
+
+__all__ = ["DeleteAndClearCacheMixIn", "cache"]
+
+__getattr__ = reader(__name__, ("cache",))
 
 
 class DeleteAndClearCacheMixIn:
