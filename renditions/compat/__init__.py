@@ -1,1 +1,3 @@
-"""All code that exists only for projects written for django-versatileimagefield."""
+"""Everything that exists only for code written for django-versatileimagefield."""
+
+default_app_config = "renditions.compat.apps.VersatileImageFieldConfig"

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from django.apps import AppConfig
+
 from renditions.apps import RenditionsConfig
 
-__all__ = [
-    "RenditionsConfig",
-]
+__all__ = ["AppConfig", "RenditionsConfig", "VersatileImageFieldConfig"]
 
 
 def __getattr__(name: str) -> Any:

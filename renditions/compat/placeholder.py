@@ -1,5 +1,8 @@
 """The names of the old package's `placeholder`."""
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
 from renditions.placeholder import (
     OnDiscPlaceholderImage,
     OnStoragePlaceholderImage,
@@ -7,7 +10,12 @@ from renditions.placeholder import (
 )
 
 __all__ = [
+    "ContentFile",
     "OnDiscPlaceholderImage",
     "OnStoragePlaceholderImage",
     "PlaceholderImage",
+    "default_storage",
+    "empty",
 ]
+
+empty = object()

@@ -12,11 +12,15 @@ from renditions.registry import (
     versatileimagefield_registry,
 )
 
+from .datastructures import FilteredImage, SizedImage
+
 __all__ = [
     "AlreadyRegistered",
+    "FilteredImage",
     "InvalidFilteredImageSubclass",
     "InvalidSizedImageSubclass",
     "NotRegistered",
+    "SizedImage",
     "UnallowedFilterName",
     "UnallowedSizerName",
     "VersatileImageFieldRegistry",

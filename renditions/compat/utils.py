@@ -1,5 +1,7 @@
 """The names of the old package's `utils`."""
 
+from django.core.exceptions import ImproperlyConfigured
+
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 
 from .functions import (
@@ -15,9 +17,17 @@ from .functions import (
     post_process_image_key,
     validate_versatileimagefield_sizekey_list,
 )
+from .live import reader
 
 __all__ = [
+    "IMAGE_SETS",
+    "JPEG_QUAL",
     "MIME_TYPE_TO_PIL_IDENTIFIER",
+    "VERSATILEIMAGEFIELD_FILTERED_DIRNAME",
+    "VERSATILEIMAGEFIELD_POST_PROCESSOR",
+    "VERSATILEIMAGEFIELD_SIZED_DIRNAME",
+    "WEBP_QUAL",
+    "ImproperlyConfigured",
     "InvalidSizeKey",
     "InvalidSizeKeySet",
     "build_versatileimagefield_url_set",
@@ -31,3 +41,15 @@ __all__ = [
     "post_process_image_key",
     "validate_versatileimagefield_sizekey_list",
 ]
+
+__getattr__ = reader(
+    __name__,
+    (
+        "IMAGE_SETS",
+        "JPEG_QUAL",
+        "VERSATILEIMAGEFIELD_FILTERED_DIRNAME",
+        "VERSATILEIMAGEFIELD_POST_PROCESSOR",
+        "VERSATILEIMAGEFIELD_SIZED_DIRNAME",
+        "WEBP_QUAL",
+    ),
+)

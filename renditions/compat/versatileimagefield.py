@@ -12,17 +12,25 @@ from renditions.imaging.filters import Invert
 from renditions.imaging.geometry import FocalPoint, Size, cover_box
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.ppoi import CENTRE_PPOI, PPOI
+from renditions.registry import versatileimagefield_registry
 
 from .datastructures import FilteredImage, SizedImage
 from .datastructures.base import SaveOptions
 
 __all__ = [
+    "ANTIALIAS",
+    "BytesIO",
     "CroppedImage",
+    "FilteredImage",
+    "Image",
+    "ImageOps",
     "InvertImage",
+    "SizedImage",
     "ThumbnailImage",
+    "versatileimagefield_registry",
 ]
 
-_RESAMPLING = Image.Resampling.LANCZOS
+ANTIALIAS = Image.Resampling.LANCZOS
 
 
 class CroppedImage(SizedImage):
@@ -41,7 +49,7 @@ class CroppedImage(SizedImage):
         """Crop `image` to the shape of `width` x `height`, and resize it to this size."""
         box = cover_box(Size(*image.size), Size(width, height), FocalPoint(*ppoi))
         return image.resize(
-            (width, height), _RESAMPLING, box=(box.left, box.top, box.right, box.bottom)
+            (width, height), ANTIALIAS, box=(box.left, box.top, box.right, box.bottom)
         )
 
     def process_image(
@@ -71,7 +79,7 @@ class ThumbnailImage(SizedImage):
         height: int,
     ) -> BytesIO:
         image = _without_palette(image)
-        image.thumbnail((width, height), _RESAMPLING)
+        image.thumbnail((width, height), ANTIALIAS)
         return _saved(image, save_kwargs)
 
 
