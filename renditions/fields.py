@@ -158,6 +158,9 @@ class VersatileImageField(models.ImageField):
         file, ppoi = data
         if file is not None:
             super().save_form_data(instance, file)
+        elif not getattr(instance, self.name):
+            # Not None: old code compares the name of an empty picture with "".
+            setattr(instance, self.name, "")
         # The form has the point once for each picture that shares it. Only the one that was moved
         # counts.
         is_moved = ppoi and not isinstance(ppoi, UnmovedPoint)

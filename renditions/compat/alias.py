@@ -6,6 +6,9 @@ It needs one line in a settings module:
 
 Old imports, `INSTALLED_APPS = ["versatileimagefield"]` and old migrations then use this code.
 Both names give the same module object, so no class exists twice.
+
+A script may import `versatileimagefield` before it imports the settings. For such scripts the same
+line is the content of a file `versatileimagefield.py` beside `manage.py`.
 """
 
 import sys
@@ -53,16 +56,28 @@ def install() -> None:
     """
     if any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
         return
-    real = PathFinder.find_spec(OLD)
-    # A folder without `__init__.py`, such as one of templates, has no origin.
-    if real is not None and real.origin is not None:
+    origin = _real_origin()
+    if origin is not None:
         raise BothInstalled(
-            f"{__name__} replaces {OLD!r}, but that package is installed in {real.origin}. "
+            f"{__name__} replaces {OLD!r}, but that package is installed in {origin}. "
             f"Uninstall it (pip uninstall django-versatileimagefield), or remove {__name__} from "
             "the settings.",
             name=OLD,
         )
     sys.meta_path.insert(0, _AliasFinder())
+    if OLD in sys.modules:
+        # The project's file `versatileimagefield.py` is being imported, and it imports this module.
+        # The import system returns what is in `sys.modules` afterwards.
+        sys.modules[OLD] = import_module(NEW)
+
+
+def _real_origin() -> str | None:
+    """Return where the package itself is installed: not a module, and not a folder of templates."""
+    for entry in sys.path:
+        spec = PathFinder.find_spec(OLD, [entry])
+        if spec and spec.origin and spec.submodule_search_locations:
+            return spec.origin
+    return None
 
 
 install()

@@ -180,3 +180,44 @@ def test_the_alias_works_beside_a_folder_of_the_same_name(tmp_path):
         cwd=tmp_path,
         check=True,
     )
+
+
+SCRIPT = """
+import os
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+from versatileimagefield.image_warmer import VersatileImageFieldWarmer
+import versatileimagefield.utils, sys
+import renditions.compat
+assert versatileimagefield is renditions.compat is sys.modules["versatileimagefield"]
+assert versatileimagefield.utils.JPEG_QUAL == 70
+import django; django.setup()
+from django.apps import apps
+from versatileimagefield.fields import VersatileImageField
+assert type(apps.get_model("app.Card")._meta.get_field("image")) is VersatileImageField
+"""
+ONE_LINE = "import renditions.compat.alias\n"
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_a_script_may_import_the_old_name_before_the_settings(tmp_path, as_file):
+    """With one line at its top, or with a file of this line beside `manage.py`."""
+    if as_file:
+        (tmp_path / "versatileimagefield.py").write_text(ONE_LINE)
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT if as_file else ONE_LINE + SCRIPT)
+
+    subprocess.run(
+        [sys.executable, script.name],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        check=True,
+    )
+
+
+@pytest.mark.parametrize("settings_module", ["", "tests.settings"])
+def test_no_module_needs_settings_to_be_imported(settings_module):
+    """Only to be used: a script may configure settings after its imports."""
+    modules = ", ".join(f"renditions.compat.{name}" for name in NAMES)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": settings_module}
+
+    subprocess.run([sys.executable, "-c", f"import {modules}"], env=environment, check=True)

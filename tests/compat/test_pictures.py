@@ -4,10 +4,13 @@ from io import BytesIO
 
 import pytest
 from django.core.files.storage import default_storage
+from django.forms import modelform_factory
+from django.template import Context, Template
 
 from renditions.accessors import MalformedSizedImageKey
 from renditions.compat.datastructures import FilteredImage, FilterLibrary, SizedImage
 from renditions.compat.versatileimagefield import CroppedImage, InvertImage, ThumbnailImage
+from tests.app.models import Person
 from tests.renditions.conftest import opened
 
 pytestmark = pytest.mark.django_db
@@ -77,3 +80,21 @@ def test_code_can_make_a_filter_library(card):
     library = FilterLibrary("cards/a.jpg", default_storage, None, (0.5, 0.5), False)
 
     assert library.invert.name == "cards/__filtered__/a__invert__.jpg"
+
+
+def test_a_template_shows_what_the_old_package_showed(card, registry):
+    """There these were empty dicts."""
+    registry.register_sizer("framed", Framed)
+
+    for path in ("crop", "filters", "framed", "filters.invert.crop", "filters.invert.framed"):
+        shown = Template(f"{{{{ image.{path} }}}}").render(Context({"image": card.image}))
+        assert shown == "{}", path
+
+
+def test_an_empty_picture_that_a_form_leaves_alone_has_an_empty_name():
+    person = Person(headshot=None)
+    form = modelform_factory(Person, fields=["name", "headshot"])({"name": "a"}, {}, instance=person)
+
+    assert form.is_valid()
+    assert form.instance.headshot.name == ""
+    assert form.save().headshot.name == ""

@@ -247,9 +247,12 @@ def test_only_imports_of_the_package_are_changed(tmp_path):
     assert module.read_text().splitlines() == list(lines.values())
 
 
-def test_the_alias_refuses_to_hide_the_installed_package(tmp_path):
+@pytest.mark.parametrize("imported", ["renditions.compat.alias", "versatileimagefield"])
+def test_the_alias_refuses_to_hide_the_installed_package(tmp_path, imported):
+    """Also if a file of the project installs the alias."""
+    (tmp_path / "versatileimagefield.py").write_text("import renditions.compat.alias")
     done = subprocess.run(
-        [sys.executable, "-c", "import renditions.compat.alias"],
+        [sys.executable, "-c", f"import {imported}"],
         env={**os.environ, "PYTHONPATH": f"{old_package.installed()}{os.pathsep}{ROOT}"},
         cwd=tmp_path,
         capture_output=True,

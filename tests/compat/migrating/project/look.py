@@ -41,6 +41,8 @@ seen = {
             person.headshot.filters.invert.letterbox["33x44"].name,
             str(person.headshot.thumbnail["33x44"]),
             person.badge.url,
+            str(person.headshot.crop),
+            str(person.headshot.filters.grey.letterbox),
         ]
         for person in people
     ],
