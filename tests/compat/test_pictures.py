@@ -93,7 +93,9 @@ def test_a_template_shows_what_the_old_package_showed(card, registry):
 
 def test_an_empty_picture_that_a_form_leaves_alone_has_an_empty_name():
     person = Person(headshot=None)
-    form = modelform_factory(Person, fields=["name", "headshot"])({"name": "a"}, {}, instance=person)
+    form = modelform_factory(Person, fields=["name", "headshot"])(
+        {"name": "a"}, {}, instance=person
+    )
 
     assert form.is_valid()
     assert form.instance.headshot.name == ""

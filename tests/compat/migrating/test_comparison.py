@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -66,20 +67,23 @@ def with_alias(project: Path) -> Path:
 
 
 def with_new_imports(project: Path) -> Path:
-    """Do step 6 of the how-to: one command, and the settings by hand."""
+    """Do step 6 of the how-to: one command, and the line of the alias by hand."""
     change_imports(project)
     settings = project / "shop/settings.py"
     text = re.sub(
         r"^import renditions.compat.alias.*\n", "", settings.read_text(), flags=re.MULTILINE
     )
-    settings.write_text(text.replace('"versatileimagefield",', '"renditions",'))
+    settings.write_text(text)
     return project
 
 
-def change_imports(project: Path) -> None:
-    """Run the command of the how-to."""
-    [command] = re.findall(r"^git grep .*$", GUIDE, re.MULTILINE)
-    subprocess.run(["bash", "-c", f"git init -q; git add .; {command}"], cwd=project, check=True)
+def change_imports(project: Path, *options: str) -> None:
+    """Run the command of the how-to that has these options besides `--write`."""
+    commands = re.findall(
+        r"^python (-m renditions.compat.rename \.(?: --back)?) --write$", GUIDE, re.MULTILINE
+    )
+    command = next(each for each in commands if ("--back" in options) == ("--back" in each))
+    run(project, *command.split(), "--write")
 
 
 def media(project: Path) -> dict[str, bytes]:
@@ -219,32 +223,32 @@ def test_new_imports_beside_old_migrations_propose_nothing(moved, tmp_path):
     run(project, "-c", CHECK_ALL)
 
 
-def test_only_imports_of_the_package_are_changed(tmp_path):
-    """Modules of the project may have the same name."""
-    lines = {
-        "from versatileimagefield.fields import A": "from renditions.compat.fields import A",
-        "    import versatileimagefield.fields": "    import renditions.compat.fields",
-        "x = versatileimagefield.fields.PPOIField()": "x = renditions.compat.fields.PPOIField()",
-        "y = 'versatileimagefield.processors.md5'": "y = 'renditions.compat.processors.md5'",
-        **{
-            line: line
-            for line in (
-                "from people import versatileimagefield",
-                "from . import versatileimagefield",
-                "from .versatileimagefield import Square",
-                "from people.versatileimagefield import Square",
-                "import people.versatileimagefield",
-                "people.versatileimagefield.fields()",
-                "import versatileimagefields",
-            )
-        },
-    }
-    module = tmp_path / "a.py"
-    module.write_text("\n".join(lines))
+def test_there_is_a_way_back(before, moved, tmp_path):
+    """After step 6 and its way back, the project runs on the old package, with the new database."""
+    project = tmp_path / "project"
+    shutil.copytree(moved[0], project)
+    with_new_imports(project)
+    change_imports(project, "--back")
 
-    change_imports(tmp_path)
+    assert sources(project) == sources(before[0])
+    assert json.loads(run(project, "look.py", old=True))["names"] == before[1]["names"]
 
-    assert module.read_text().splitlines() == list(lines.values())
+
+def sources(project):
+    return {path.relative_to(project): path.read_text() for path in sorted(project.rglob("*.py"))}
+
+
+def test_the_first_step_installs_this_package():
+    """And it removes nothing that the project may need."""
+    step = GUIDE.split("## 1.")[1].split("## 2.")[0]
+    [install] = re.findall(r'^pip install "/path/to/(.*)\[(.*)\]"$', step, re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert install[0] == project["name"]
+    assert install[1] in project["optional-dependencies"]
+    assert re.findall(r"^pip uninstall (.*)$", step, re.MULTILINE) == [
+        "-y django-versatileimagefield"
+    ]
 
 
 @pytest.mark.parametrize("imported", ["renditions.compat.alias", "versatileimagefield"])
