@@ -14,7 +14,8 @@ export PORT DEMO_DIR REDIS_URL
 PARALLEL ?= --numprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format messages install clean distclean bench measure corpus
+.PHONY: help demo test chaos lint format messages install clean distclean bench measure corpus \
+	neighbours meet
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,12 @@ chaos: $(VENV)/.dev  ## Inject faults into real processes; nothing may be lost (
 
 corpus: $(VENV)/.dev  ## Render decompression bombs, and all test pictures of Pillow
 	$(RUN) -m tests.corpus $(ARGS)
+
+neighbours:  ## Test with other packages in small projects (ARGS='cleanup wagtail -- -x')
+	@$(MAKE) --no-print-directory VENV=.venv-neighbours meet
+
+meet: $(VENV)/.neighbours
+	$(RUN) -m tests.neighbours $(ARGS)
 
 bench:  ## Compare speed, memory and quality with other packages (ARGS=--quick)
 	@$(MAKE) --no-print-directory VENV=.venv-bench measure
@@ -57,7 +64,7 @@ clean:  ## Remove build files, caches and the files of the demo
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean  ## Also remove the virtual environments
-	rm -rf $(VENV) .venv-bench
+	rm -rf $(VENV) .venv-bench .venv-neighbours
 
 # Each extra has a stamp file. If pyproject.toml is newer, the extra is installed again. The extra
 # `dev` contains the extra `demo`.
@@ -69,6 +76,11 @@ $(VENV)/.dev: pyproject.toml
 # the import alias of this package provides.
 $(VENV)/.bench: pyproject.toml
 	$(call install,bench)
+	@touch $@
+
+# In its own environment, because some of these packages change every model of a project.
+$(VENV)/.neighbours: pyproject.toml
+	$(call install,neighbours)
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml

@@ -224,6 +224,21 @@ class PPOIField(models.CharField):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.validators = [*self.validators, validate_ppoi]  # type: ignore[list-item]
 
+    def contribute_to_class(  # type: ignore[override]
+        self, cls: type[models.Model], name: str, **kwargs: Any
+    ) -> None:
+        super().contribute_to_class(cls, name, **kwargs)
+        # A history model of django-simple-history has a copy of each field, and this list of the
+        # fields themselves. The difference of two versions leaves out what is not editable.
+        tracked = getattr(cls, "tracked_fields", None)
+        if tracked:
+            self.editable = True
+            cls.tracked_fields = [self if field.name == name else field for field in tracked]  # type: ignore[attr-defined]
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "editable": False}
+
     def from_db_value(self, value: str | None, *args: Any) -> PPOI:
         """Return the tuple; NULL, an empty text and an invalid text give the centre.
 

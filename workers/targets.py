@@ -67,10 +67,23 @@ def warmed_fields(model: type[models.Model]) -> tuple[VersatileImageField, ...]:
     known, warmed = _warmed.get(model, (None, ()))
     if known is not fields:
         warmed = tuple(
-            field for field in fields if isinstance(field, VersatileImageField) and field.warm
+            field
+            for field in fields
+            if isinstance(field, VersatileImageField)
+            and field.warm
+            and not _is_translated(field, fields)
         )
         _warmed[model] = fields, warmed
     return warmed
+
+
+def _is_translated(field: VersatileImageField, fields: Iterable[object]) -> bool:
+    """Whether other fields hold the images of `field`, one for each language.
+
+    With django-modeltranslation the field itself is the one of the active language, which is
+    another one in the worker.
+    """
+    return any(getattr(other, "translated_field", None) is field for other in fields)
 
 
 _warmed: dict[type[models.Model], tuple[Any, tuple[VersatileImageField, ...]]] = {}

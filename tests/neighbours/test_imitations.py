@@ -3,6 +3,7 @@
 Each test names the package, and says what it imitates.
 """
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,16 +15,18 @@ from django.contrib.auth import get_user_model
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, models
+from django.db.models.options import Options
 from django.db.models.signals import post_save
 from django.test import RequestFactory
 
 from renditions.fields import PPOIField, VersatileImageField
-from tests.app.models import Brochure, Card, Person
+from tests.app.models import Article, Brochure, Card, Person
 from tests.conftest import four_corners
+from tests.neighbours.saves import assert_whole_or_nothing
+from workers.enqueue import enqueue_all
 from workers.models import WarmJob
+from workers.targets import warmed_fields
 from workers.testing import work_owed
-
-pytestmark = pytest.mark.django_db
 
 
 def upload(name: str = "new.jpg") -> SimpleUploadedFile:
@@ -33,6 +36,7 @@ def upload(name: str = "new.jpg") -> SimpleUploadedFile:
 # ---- django-cleanup -----------------------------------------------------------------------------
 
 
+@pytest.mark.django_db
 def test_a_replaced_original_takes_its_renditions_along(picture):
     """django-cleanup makes a file object of the old name, gives it a stand-in for its instance, and
     tells a receiver of the project before it deletes the file.
@@ -96,6 +100,7 @@ def late_model(transactional_db) -> Iterator[type[models.Model]]:
         model._meta.apps.clear_cache()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("is_inherited", [False, True])
 def test_a_field_that_comes_late_is_warmed(late_model, is_inherited):
     """django-modeltranslation adds fields to models when all models are prepared, in the `ready()`
@@ -111,6 +116,7 @@ def test_a_field_that_comes_late_is_warmed(late_model, is_inherited):
     instance.delete()
 
 
+@pytest.mark.django_db
 def test_clearing_one_language_keeps_the_point_of_the_others(picture):
     """django-modeltranslation gives the fields of all languages the options of the first one, so
     they share one focal point.
@@ -141,6 +147,7 @@ class BrochureForm(forms.ModelForm):
         fields = ("title", "cover_en", "cover_de")
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("moved", ["cover_en", "cover_de"])
 def test_a_shared_point_is_where_it_was_moved_to(picture, moved):
     """The form of a translated model has the point once for each language."""
@@ -156,6 +163,7 @@ def test_a_shared_point_is_where_it_was_moved_to(picture, moved):
     assert Brochure.objects.get().ppoi == (0.9, 0.1)
 
 
+@pytest.mark.django_db
 def test_a_second_language_takes_the_point_that_there_is(picture):
     """An upload for one more language does not move the point of the others."""
     brochure = Brochure.objects.create(cover_en=picture("en.jpg"), ppoi=(0.2, 0.8))
@@ -179,6 +187,76 @@ def sent_by_browser(form: forms.ModelForm) -> dict[str, str]:
     return {name: value for name, value in sent.items() if value is not None}
 
 
+@pytest.mark.django_db
+def test_a_field_that_others_translate_is_not_warmed(late_model):
+    """django-modeltranslation links the field of a language to the field that it translates. That
+    one shows the picture of the active language, which is another one in the worker.
+    """
+    image, late = (late_model._meta.get_field(name) for name in ("image", "image_de"))
+    image.warm = ("hero",)
+    late_model._meta._expire_cache()
+    assert warmed_fields(late_model) == (image, late)
+
+    late.translated_field = image
+    late_model._meta._expire_cache()
+
+    assert warmed_fields(late_model) == (late,)
+
+
+# ---- django-model-utils -------------------------------------------------------------------------
+
+
+def test_a_model_may_replace_how_it_is_saved(ledger_db, picture, monkeypatch):
+    """`FieldTracker` of django-model-utils replaces `save_base` on the class of the model."""
+    save_base = Person.save_base
+
+    def tracked(self: Person, *args: Any, **kwargs: Any) -> None:
+        save_base(self, *args, **kwargs)
+
+    monkeypatch.setattr(Person, "save_base", tracked)
+
+    assert_whole_or_nothing(
+        Person, ledger_db, lambda: Person(headshot=picture()).save(using=ledger_db)
+    )
+
+
+# ---- django-polymorphic -------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_base_queryset_may_return_children(picture):
+    """A queryset of django-polymorphic yields an instance of the class that each row is of."""
+    Person.objects.create(headshot=picture())
+    WarmJob.objects.all().delete()
+
+    class Polymorphic(models.QuerySet):
+        def iterator(self, chunk_size: int | None = None) -> Iterator[models.Model]:
+            return iter([Person.objects.get()])
+
+    assert enqueue_all(Polymorphic(Article)) == 1
+    assert WarmJob.objects.get().model_label == "app.Person"
+
+
+# ---- django-simple-history ----------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_history_shows_changes_of_the_point():
+    """django-simple-history copies each field into a history model, whose `tracked_fields` are the
+    fields themselves. The difference of two versions has those that are editable.
+    """
+    point = Card._meta.get_field("ppoi")
+    copied = copy.copy(point)
+    history = type("HistoricalCard", (), {"tracked_fields": [point], "_meta": Options(None)})
+
+    copied.contribute_to_class(history, "ppoi", private_only=True)
+
+    assert [field.editable for field in history.tracked_fields] == [True]
+    # A migration that was written before stays right, and a form has no field for the point.
+    assert copied.deconstruct() == point.deconstruct()
+    assert not point.editable
+
+
 # ---- django-unfold, and any admin with formfield_overrides --------------------------------------
 
 
@@ -186,6 +264,7 @@ class UnfoldImageWidget(AdminFileWidget):
     pass
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "overrides",
     [

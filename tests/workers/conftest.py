@@ -46,6 +46,8 @@ def migrated(alias: str, address: dict[str, Any]) -> BaseDatabaseWrapper:
     """Return a connection to a database with all tables."""
     connection = connection_to(alias, address)
     with registered(connection):
+        call_command("migrate", database=alias, verbosity=0)
+        # Tables of apps without migrations may refer to the others.
         call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
     return connection
 

@@ -1,0 +1,3 @@
+from tests.neighbours.settings import *
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.neighbours.dirtyfields.apps.ProjectConfig"]

@@ -1,0 +1,16 @@
+from django.db import models
+
+from renditions.fields import PPOIField, VersatileImageField
+
+
+class Page(models.Model):
+    title = models.CharField(max_length=80, blank=True)
+    image = VersatileImageField(upload_to="pages", blank=True, ppoi_field="ppoi", warm="headshot")
+    ppoi = PPOIField()
+
+    def __str__(self) -> str:
+        return str(self.title)
+
+
+class Article(Page):
+    lead = models.CharField(max_length=80, blank=True)

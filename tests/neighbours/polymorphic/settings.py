@@ -1,0 +1,3 @@
+from tests.neighbours.settings import *
+
+INSTALLED_APPS = ["polymorphic", *INSTALLED_APPS, "tests.neighbours.polymorphic.apps.ProjectConfig"]

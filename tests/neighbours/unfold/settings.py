@@ -1,0 +1,3 @@
+from tests.neighbours.settings import *
+
+INSTALLED_APPS = ["unfold", *INSTALLED_APPS, "tests.neighbours.unfold.apps.ProjectConfig"]
