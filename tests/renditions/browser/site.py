@@ -2,11 +2,12 @@
 
 from django import forms
 from django.contrib import admin
+from django.db.models import ImageField
 from django.urls import path
 
 from renditions.forms import VersatileImagePPOIClickField
 from renditions.widgets import VersatileImagePPOISelectWidget
-from tests.app.models import Card, Person
+from tests.app.models import Author, Card, Person
 
 POLICY = "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'"
 
@@ -25,11 +26,24 @@ class CardAdmin(admin.ModelAdmin):
     form = NinePoints
 
 
+class NotBad(forms.ModelForm):
+    def clean_name(self):
+        if self.cleaned_data["name"] == "bad":
+            raise forms.ValidationError("This name is taken.")
+        return self.cleaned_data["name"]
+
+
 class PersonAdmin(admin.ModelAdmin):
+    form = NotBad
     fields = ("name", "headshot")
 
 
+class AuthorAdmin(PersonAdmin):
+    formfield_overrides = {ImageField: {"widget": forms.ClearableFileInput}}
+
+
 site.register(Person, PersonAdmin)
+site.register(Author, AuthorAdmin)
 site.register(Card, CardAdmin)
 urlpatterns = [path("admin/", site.urls)]
 

@@ -261,6 +261,28 @@ def test_an_empty_form_shows_the_picture_that_is_chosen(open_page):
     expect(page.locator(".ppoi-crop").first).to_be_visible()
 
 
+@pytest.mark.parametrize("model", ["person", "author"])
+def test_the_point_survives_an_add_form_that_comes_back(open_page, tmp_path, model):
+    """The same file is chosen again, with our file input and with one of the project."""
+    chosen = tmp_path / "chosen.jpg"
+    chosen.write_bytes(four_corners(300, 300))
+    page = open_page(f"/admin/app/{model}/add/")
+    page.locator("input[name=name]").fill("bad")
+    page.locator("input[type=file]").set_input_files(chosen)
+    page.mouse.click(*at(page, 0.25, 0.75))
+    assert near(value(page), (0.25, 0.75))
+    save(page)
+    assert near(value(page), (0.25, 0.75))
+
+    page.locator("input[name=name]").fill("good")
+    page.locator("input[type=file]").set_input_files(chosen)
+    expect(page.locator(".ppoi-picture")).to_be_visible()
+    assert near(value(page), (0.25, 0.75))
+    save(page)
+
+    assert near(Person.objects.get(name="good").headshot.ppoi, (0.25, 0.75))
+
+
 def test_a_new_row_of_an_inline_has_its_own_point(open_page):
     """The admin copies a hidden template and sends an event."""
     page = open_page()
