@@ -70,6 +70,10 @@ class RenditionFile:
         own_url = plan.own.url if plan.own else None
         return self.storage.url(plan.path) if own_url is None else own_url
 
+    @property
+    def plan(self) -> RenditionPlan | None:
+        return self._plan
+
     def delete(self) -> None:
         """Delete the file and its record."""
         if self._plan:

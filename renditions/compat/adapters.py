@@ -1,15 +1,15 @@
 """Adapters that turn old sizers and filters into new ones at registration.
 
-The rest of the product sees a `FileSizer` or `FileFilter`, which makes an instance of the old class
-for each picture and calls its methods. A class that has an equal in the new style is that equal.
+The rest of the product sees a `FileSizer` or `FileFilter`. It makes an instance of the old class
+for each picture and calls its methods. An old class with `same_as` is replaced by that class.
 
-Most classes only process a picture. Some also override a step around it: how the picture is read,
-how the file is named, how it is saved. Such a class does its own work: its methods call each other
-as under the old package, and the executor only gives it the decoded picture and publishes the file.
+Most old classes only process a picture. Some override a step around it: how the picture is read, or
+how the file is named or saved. Such a class does its own work: its methods call each other as under
+the old package, and the executor only gives it the decoded picture and publishes the file.
 """
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Self
 
@@ -24,10 +24,13 @@ from renditions.imaging.formats import Encoding, Format, format_named
 from renditions.imaging.geometry import CENTRE, FocalPoint, Size
 from renditions.imaging.own_file import OwnFile
 from renditions.imaging.sizers import AnySizer, FileSizer
-from renditions.planning.keys import InvalidSizeKey
 from renditions.storage import storage_named
 
 from .stand_ins import PlanningStorage, WorkingStorage
+
+
+class NoOwnName(RenderFailed):
+    """A class that names its files gives no name before the file is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,10 @@ class LegacySizer(FileSizer):
     """The sizer for a subclass of `SizedImage`."""
 
     cls: type[Any]
-    name: str  # under which it is registered
+    name: str  # registered name
     path: str = ""  # of the picture that is sized; empty before `bind`
     label: str = ""  # of its storage
-    storage: Storage | None = None  # None: the one that has the label
+    storage: Storage | None = None  # None: the storage with this label
 
     @property
     def filename_pattern(self) -> str:
@@ -50,8 +53,26 @@ class LegacySizer(FileSizer):
         return bool(self.cls.does_own_work())
 
     def key_in_filename(self, ppoi: FocalPoint) -> str:
-        key: str = self._planning(ppoi).get_filename_key()
+        try:
+            key: str = self._planning(ppoi).get_filename_key()
+        # The class is a project's own and may raise anything. `manage.py check` reports it.
+        except Exception:  # noqa: BLE001
+            return getattr(self.cls, "filename_key", None) or self.name
         return key
+
+    def fault(self, size: Size, ppoi: FocalPoint) -> str | None:
+        """Return why the class cannot name a file before the file is made; None: it can."""
+        try:
+            if self.names_own_files:
+                self.own_file_or_error(size, ppoi)
+            else:
+                self._planning(ppoi).get_filename_key()
+        except NoOwnName as error:
+            return error.detail
+        except Exception as error:  # noqa: BLE001
+            reason = f"{type(error).__name__}: {error}"
+            return f"{self.cls.__name__} gives no key for file names. {reason}"
+        return None
 
     def bind(self, name: str, storage: str) -> Self:
         return replace(self, path=name, label=storage)
@@ -60,6 +81,17 @@ class LegacySizer(FileSizer):
         return replace(self, storage=storage)
 
     def own_file(self, size: Size, ppoi: FocalPoint) -> OwnFile | None:
+        # A save and a page go on without a name: `make_file` fails with the reason.
+        with suppress(NoOwnName):
+            return self.own_file_or_error(size, ppoi)
+        return None
+
+    def own_file_or_error(self, size: Size, ppoi: FocalPoint) -> OwnFile | None:
+        """Return what `own_file` does.
+
+        Raises:
+            NoOwnName: the class cannot name the file without the picture.
+        """
         if not self.names_own_files:
             return None
         return _own_file(self.cls, self.path, lambda: self._planning(ppoi).own_answer(size))
@@ -84,7 +116,7 @@ class LegacySizer(FileSizer):
         encoding: Encoding,
     ) -> bytes:
         with _working_storage(self, image, encoding) as storage:
-            own = self.own_file(size, ppoi)
+            own = self.own_file_or_error(size, ppoi)
             old = self._old(ppoi, storage, create_on_demand=own is not None)
             if own is not None:
                 return self._own_work(old, storage, own, size, image, encoding)
@@ -121,7 +153,13 @@ class LegacySizer(FileSizer):
         return _made(self.cls, storage)
 
     def _planning(self, ppoi: FocalPoint) -> Any:
-        return self._old(ppoi, PlanningStorage(_storage_of(self)))
+        """Return an instance that is only asked for names."""
+        storage = PlanningStorage(_storage_of(self))
+        try:
+            return self._old(ppoi, storage)
+        # Its `__init__` may read the picture. Names need only what the base class keeps.
+        except Exception:  # noqa: BLE001
+            return self.cls.without_own_init(self.path, storage, ppoi.as_tuple)
 
     def _old(self, ppoi: FocalPoint, storage: Any, *, create_on_demand: bool = False) -> Any:
         return self.cls(
@@ -137,10 +175,10 @@ class LegacyFilter(FileFilter):
     """The filter for a subclass of `FilteredImage`."""
 
     cls: type[Any]
-    name: str  # under which it is registered
+    name: str  # registered name
     path: str = ""  # of the original; empty before `bind`
     label: str = ""  # of its storage
-    storage: Storage | None = None  # None: the one that has the label
+    storage: Storage | None = None  # None: the storage with this label
 
     def bind(self, name: str, storage: str) -> Self:
         return replace(self, path=name, label=storage)
@@ -149,10 +187,31 @@ class LegacyFilter(FileFilter):
         return replace(self, storage=storage)
 
     def own_file(self) -> OwnFile | None:
+        with suppress(NoOwnName):
+            return self.own_file_or_error()
+        return None
+
+    def fault(self) -> str | None:
+        """Return why the class cannot name the file before the file is made; None: it can."""
+        try:
+            self.own_file_or_error()
+        except NoOwnName as error:
+            return error.detail
+        return None
+
+    def own_file_or_error(self) -> OwnFile | None:
+        """Return what `own_file` does.
+
+        Raises:
+            NoOwnName: the class cannot name the file without the picture.
+        """
         if not self.cls.names_own_file():
             return None
-        storage = PlanningStorage(_storage_of(self))
-        return _own_file(self.cls, self.path, lambda: self._old(storage))
+        real = _storage_of(self)
+        with suppress(NoOwnName):
+            return _own_file(self.cls, self.path, lambda: self._old(PlanningStorage(real)))
+        # Its `__init__` may read a file, such as a watermark, and the name comes after that.
+        return _own_file(self.cls, self.path, lambda: self._old(real))
 
     def instance_for(self, name: str, storage: Storage) -> Any:
         return replace(self, path=name)._old(storage)  # noqa: SLF001
@@ -199,7 +258,7 @@ def _own_file(cls: type[Any], path: str, ask: Callable[[], Any]) -> OwnFile:
     """Return the file that an instance of `cls` names.
 
     Raises:
-        InvalidSizeKey: it cannot name it without the picture.
+        NoOwnName: it cannot name it without the picture.
     """
     try:
         answer = ask()
@@ -211,9 +270,7 @@ def _own_file(cls: type[Any], path: str, ask: Callable[[], Any]) -> OwnFile:
         if name and isinstance(name, str):
             return OwnFile(name, url)
         reason = f"The name is {name!r}."
-    raise InvalidSizeKey(
-        f"{cls.__name__} gives no file name for a rendition of {path!r}. {reason}"
-    ) from None
+    raise NoOwnName(f"{cls.__name__} gives no file name for a rendition of {path!r}. {reason}")
 
 
 def _storage_of(adapter: LegacySizer | LegacyFilter) -> Storage:

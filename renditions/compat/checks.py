@@ -7,6 +7,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, register
 
 from renditions import conf
+from renditions.compat.adapters import LegacyFilter, LegacySizer
 from renditions.imaging.geometry import CENTRE
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey
 from renditions.planning.plans import Original, plan_key
@@ -46,15 +47,17 @@ def _faults() -> Iterator[tuple[object, str]]:
 
 
 def _fault(key: RenditionKey) -> str | None:
-    try:
-        first, second = (plan_key(_SAMPLE, key, conf.style(key)) for _ in range(2))
-    except InvalidSizeKey as error:
-        return str(error)
-    if first.path != second.path:
-        recipe = first.recipe
-        adapter: Any = recipe.sizer or recipe.filter
+    first, second = (plan_key(_SAMPLE, key, conf.style(key)) for _ in range(2))
+    adapter = first.recipe.sizer or first.recipe.filter
+    if isinstance(adapter, LegacySizer) and key.size:
+        fault = adapter.fault(key.size, CENTRE)
+    elif isinstance(adapter, LegacyFilter):
+        fault = adapter.fault()
+    else:
+        return None
+    if fault is None and first.path != second.path:
         return (
             f"{adapter.cls.__name__} gives another name each time: "
             f"{first.path!r}, then {second.path!r}."
         )
-    return None
+    return fault

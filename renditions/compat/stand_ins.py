@@ -1,4 +1,4 @@
-"""Storages that stand in for the real one while code written for the old package works."""
+"""Storages that replace the real one while code written for the old package runs."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -15,15 +15,18 @@ class NotWhilePlanning(Exception):
 
 
 class _StandIn:
-    """Everything that a subclass does not define is the real storage's own."""
+    """Delegates to the real storage everything that a subclass does not define."""
 
     def __init__(self, real: Storage) -> None:
         self._real = real
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_real":
+            # A copy has no attributes at first.
+            raise AttributeError(name)
         return getattr(self._real, name)
 
-    # `isinstance(self.storage, FileSystemStorage)` is as true as of the real one.
+    # `isinstance(self.storage, FileSystemStorage)` has the same answer for the real storage.
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         return self._real.__class__
@@ -55,9 +58,9 @@ class WorkingStorage(_StandIn):
     """Keeps the file that is to be made, so the executor publishes it completely or not at all.
 
     Args:
-        source: Path of the picture that is worked on. No storage has it if it is a filtered picture
-            that nothing has asked for.
-        read_source: Returns its file.
+        source: Path of the picture to work on. The real storage may not have it, because a filtered
+            picture is saved only when its own URL is used.
+        read_source: Returns the file of this picture.
     """
 
     def __init__(self, real: Storage, source: str, read_source: Callable[[], bytes]) -> None:

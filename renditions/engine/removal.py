@@ -12,9 +12,7 @@ from django.core.files.storage import Storage
 from renditions import conf
 from renditions.errors import StorageRefused
 from renditions.imaging.geometry import FocalPoint, Size
-from renditions.imaging.own_file import OwnFile
 from renditions.imaging.sizers import AnySizer
-from renditions.planning.keys import InvalidSizeKey
 from renditions.planning.paths import filtered_path, split_extension
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.planning.registry import registry
@@ -54,7 +52,7 @@ def delete_filtered(storage: Storage, original: Original) -> None:
     pattern = _filtered_pattern(original) + _extension_pattern(original)
     _delete_matching(storage, filtered_folder(original.name), re.compile(pattern).fullmatch)
     for name in registry.filter_classes:
-        own = _own_or_none(registry.filter(name).bind(original.name, original.storage).own_file)
+        own = registry.filter(name).bind(original.name, original.storage).own_file()
         if own:
             _delete_paths(storage, [own.path])
 
@@ -188,16 +186,8 @@ def _without_numbers(path: str, size: Size, ppoi: FocalPoint) -> str:
 
 
 def _own_path(sizer: AnySizer, size: Size, ppoi: FocalPoint) -> str:
-    own = _own_or_none(lambda: sizer.own_file(size, ppoi))
+    own = sizer.own_file(size, ppoi)
     return own.path if own else ""
-
-
-def _own_or_none(ask: Callable[[], OwnFile | None]) -> OwnFile | None:
-    try:
-        return ask()
-    except InvalidSizeKey:
-        # It has no file that could be known.
-        return None
 
 
 def _own_paths_in_key_sets(sizer: AnySizer, original: Original) -> list[str]:

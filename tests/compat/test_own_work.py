@@ -25,6 +25,8 @@ from renditions.storage import storage_label
 from tests.app.models import Card, Person
 from tests.conftest import four_corners
 from tests.renditions.conftest import opened
+from workers.models import WarmJob
+from workers.testing import work_owed
 
 
 def saved(image, **options):
@@ -182,7 +184,6 @@ def test_a_page_makes_it_where_renditions_are_made_on_demand(sizers, card, on_de
     answer = getattr(image, name)["40x30"]
 
     assert opened(default_storage, answer.name).size == SIZES.get(name, (40, 30))
-    assert conf.cache() is not None
     # The record answers now.
     assert VersatileImageFieldWarmer(card, key_set(f"{name}__40x30"), "image").warm() == (1, [])
 
@@ -196,6 +197,26 @@ def test_a_forced_run_makes_it_again(sizers, card, name):
 
     assert warmer.warm() == (1, [])
     assert opened(default_storage, plan.path).format == FORMATS.get(name, "JPEG")
+
+
+def test_a_worker_makes_them_all_and_commands_know_it(
+    sizers, filters, configure, picture, db, capsys
+):
+    """The plans of a save, of a worker, of the bulk command and of a page are the same."""
+    keys = [f"{name}__40x30" for name in NAMES] + ["filters__webp__url", "filters__shouting__url"]
+    configure(KEY_SETS={"headshot": list(zip(keys, keys, strict=True))})
+
+    person = Person.objects.create(headshot=picture("a.jpg"))
+    assert WarmJob.objects.count() == 1
+    work_owed()
+
+    assert not WarmJob.objects.exists()
+    images = [opened(default_storage, plan.path) for plan in person.headshot.plans()]
+    assert [image.format for image in images] == [
+        FORMATS.get(name, "JPEG") for name in [*NAMES, "webp", "shouting"]
+    ]
+    call_command("renditions", "warm", "app.Person.headshot", "--set", "headshot")
+    assert f"{len(keys)} current" in capsys.readouterr().out
 
 
 def test_a_template_shows_its_own_address(sizers, card):
@@ -312,6 +333,30 @@ def test_a_sizer_may_ask_for_its_url_when_it_is_made(registry, card, rf):
     assert Card().image.asking["9x9"].url == ""
 
 
+@pytest.mark.parametrize("base", [CroppedImage, WebP])
+def test_a_sizer_may_read_the_picture_when_it_is_made(registry, card, configure, base):
+    """A plan is made without the picture, so names come from the methods of the class alone."""
+
+    class Opening(base):
+        filename_key = "opening"
+
+        def __init__(self, path_to_image, storage, create_on_demand, ppoi=None):
+            super().__init__(path_to_image, storage, create_on_demand, ppoi)
+            with storage.open(path_to_image) as file:
+                self.original_size = Image.open(file).size
+
+    registry.register_sizer("opening", Opening)
+    keys = key_set("opening__40x30")
+    configure(KEY_SETS={"own": [("own", "opening__40x30")]})
+
+    assert check_own_names(None) == []
+    assert VersatileImageFieldWarmer(card, keys, "image").warm() == (1, [])
+    [plan] = card.image.plans(keys)
+    assert card.image.opening["40x30"].name == plan.path
+    assert opened(default_storage, plan.path).size == (40, 30)
+    assert card.image.opening.original_size == (320, 200)
+
+
 # --- Filters ---
 
 
@@ -385,6 +430,25 @@ def test_a_filters_own_attributes_are_those_of_its_class(filters, card):
         _ = card.image.filters.invert.nope
 
 
+def test_a_filter_may_read_a_file_when_it_is_made(registry, card):
+    class Watermarked(FilteredImage):
+        def __init__(self, path_to_image, storage, create_on_demand, filename_key):
+            super().__init__(path_to_image, storage, create_on_demand, filename_key)
+            with storage.open("mark.txt") as file:
+                self.name = f"marked/{file.read().decode()}/{path_to_image}"
+
+        def process_image(self, image, image_format, save_kwargs):
+            return saved(image, **save_kwargs)
+
+    default_storage.save("mark.txt", ContentFile(b"ours"))
+    registry.register_filter("marked", Watermarked)
+    key = key_set("filters__marked__url")
+
+    assert VersatileImageFieldWarmer(card, key, "image").warm() == (1, [])
+    assert card.image.filters.marked.name == "marked/ours/cards/a.jpg"
+    assert default_storage.exists("marked/ours/cards/a.jpg")
+
+
 # --- What cannot be honoured ---
 
 
@@ -417,7 +481,14 @@ class Random(WebP):
 _asked: list = []
 
 
-@pytest.mark.parametrize("cls", [ByContent, Nameless, Random])
+class KeyByContent(Plain):
+    filename_key = "keybycontent"
+
+    def get_filename_key(self):
+        return f"by-{self.storage.size(self.path_to_image)}"
+
+
+@pytest.mark.parametrize("cls", [ByContent, Nameless, Random, KeyByContent])
 def test_a_name_that_needs_the_picture_is_an_error(registry, configure, cls):
     name = cls.filename_key
     registry.register_sizer(name, cls)
@@ -444,6 +515,18 @@ def test_such_a_sizer_still_works_as_an_attribute(registry, card, on_demand):
 
     assert answer.name.endswith("-320x9-70.webp")
     assert opened(default_storage, answer.name).format == "WEBP"
+
+
+def test_such_a_key_breaks_no_save(registry, db, configure, picture):
+    """The job fails with the reason, even if the project silenced the check."""
+    registry.register_sizer("bycontent", ByContent)
+    configure(KEY_SETS={"headshot": [("a", "bycontent__9x9"), ("b", "crop__9x9")]})
+
+    Person.objects.create(headshot=picture("a.jpg"))
+    work_owed()
+
+    [job] = WarmJob.objects.all()
+    assert "ByContent gives no file name" in f"{job.headline} {job.detail}"
 
 
 def test_a_key_cannot_choose_the_format_of_such_a_sizer(sizers):

@@ -38,7 +38,7 @@ __getattr__ = reader(__name__, ("VERSATILEIMAGEFIELD_CACHE_LENGTH", "cache"))
 
 
 class SizedImageInstance(DeleteAndClearCacheMixIn, metaclass=ABCMeta):
-    """What a sizer that does its own work answers; pickles of the old package hold it, too."""
+    """The rendition that a sizer with its own work returns. Pickles of the old package have it."""
 
     def __init__(self, name: str, url: str | None, storage: Storage) -> None:
         self.name = name
@@ -54,11 +54,11 @@ SizedImageInstance.register(RenditionFile)
 
 
 class SizedImage(ProcessedImage, dict[str, Any]):
-    """Base of old sizers: `filename_key` and `process_image`.
+    """The base class for old sizers. A subclass defines `filename_key` and `process_image`.
 
-    `image.<name>` is an instance of it, from which sizes are asked: `image.<name>["400x400"]`.
-    Renditions are made by the same executor as all others. It is a dict, which stays empty, because
-    it is one in the old package: templates and old code see the same.
+    `image.<name>` is an instance, and `image.<name>["400x400"]` one of its renditions. The same
+    executor makes them as all others. It is a dict, as in the old package, and it stays empty:
+    templates and old code see the same.
     """
 
     STEPS_AROUND = (*ProcessedImage.STEPS_AROUND, "__getitem__", "create_resized_image")
@@ -70,13 +70,13 @@ class SizedImage(ProcessedImage, dict[str, Any]):
 
     ppoi: PPOI
     _sizes: Sizes | None = None
-    # True: a method of the subclass is working on a key, and asks for the steps of the old package.
+    # True: a method of the subclass works on a key, and the base class does as in the old package.
     _is_answering = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = cls.__getitem__
-        if own is not SizedImage.__getitem__ and not hasattr(own, "__wrapped__"):
+        if own is not SizedImage.__getitem__ and not hasattr(own, "uses_executor"):
             cls.__getitem__ = _made_by_executor(own)  # type: ignore[method-assign]
 
     def __init__(
@@ -94,6 +94,13 @@ class SizedImage(ProcessedImage, dict[str, Any]):
             raise NotImplementedError(
                 f"{type(self).__name__} must define filename_key or get_filename_key()."
             ) from None
+
+    @classmethod
+    def without_own_init(cls, path_to_image: str, storage: Storage, ppoi: PPOI) -> Self:
+        """Return an instance whose class's own `__init__` did not run."""
+        made = cls.__new__(cls)
+        SizedImage.__init__(made, path_to_image, storage, create_on_demand=False, ppoi=ppoi)
+        return made
 
     @classmethod
     def does_own_work(cls) -> bool:
@@ -201,7 +208,7 @@ class SizedImage(ProcessedImage, dict[str, Any]):
 def _made_by_executor(own: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
     """Return `own`, a `__getitem__`, so that the executor makes what it answers.
 
-    Pages, workers and the warmer then share the records of what is made and of what failed.
+    Pages, workers and the warmer then share the records of success and failure.
     """
 
     @wraps(own)
@@ -221,16 +228,20 @@ def _made_by_executor(own: Callable[[Any, str], Any]) -> Callable[[Any, str], An
             _ = rendition.name
         return answer
 
+    __getitem__.uses_executor = True  # type: ignore[attr-defined]
     return __getitem__
 
 
 def _rendition_of(sizer: SizedImage, key: str) -> RenditionFile | None:
     """Return the rendition that a rendition key with `key` means; None: no key can name it."""
+    sizes = sizer._bound_sizes()  # noqa: SLF001
     try:
-        sizes = sizer._bound_sizes()  # noqa: SLF001
-        return None if sizes is None else sizes[key]
+        rendition = sizes[key] if sizes else None
     except (MalformedSizedImageKey, InvalidSizeKey):
         return None
+    # Without a name of its own, the class has to make its file as under the old package.
+    has_no_name = rendition and rendition.plan and not rendition.plan.own
+    return None if has_no_name else rendition
 
 
 def _url_of(storage: Storage, name: str) -> str | None:
