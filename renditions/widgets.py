@@ -142,7 +142,7 @@ class VersatileImagePPOIClickWidget(SizedImageCenterpointWidgetMixIn, MultiWidge
         file["has_point"] = True
         shows_picture = isinstance(self.widgets[0], ClearableFileInputWithImagePreview)
         if not shows_picture:
-            picture = value[0] if isinstance(value, list) else value
+            picture = value[0] if isinstance(value, list | tuple) else value
             file["preview_url"] = preview_url(picture)
         context["widget"] |= {
             "file": file,
