@@ -20,7 +20,7 @@ from .service import Options, Service, prepared, report_of, seeded
 
 FAULTS = (
     "kills", "deploys", "poison", "broker", "cache", "storage", "s3", "database", "races",
-    "names", "clock",
+    "names", "clock", "receivers",
 )  # fmt: skip
 # In these, a process is stopped while it writes.
 INTERRUPTING = ("kills", "storage")

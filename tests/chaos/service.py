@@ -43,6 +43,7 @@ class Options:
     broker: tuple[str, ...] = ("--appendonly", "yes")
     cache: tuple[str, ...] = ()
     web: bool = False  # start a web server
+    atomic_requests: bool = False  # as in DATABASES
     disk_mb: int = 0  # put media on a disk of this size, if it can be mounted; 0: do not
     before_worker: tuple[str, ...] = ()  # the beginning of the workers' command
 
@@ -193,13 +194,15 @@ def prepared(database: str, options: Options, without: tuple[str, ...]) -> Itera
 
 
 def _database(kind: str, folder: Path, options: Options, stack: ExitStack) -> dict[str, Any]:
+    requests = {"ATOMIC_REQUESTS": options.atomic_requests}
     if kind == "postgres":
         address = stack.enter_context(postgres())
         # For root the server runs as another user. Some workers may do only what file modes allow,
         # and must reach its socket.
         Path(address["HOST"]).chmod(0o755)
-        return {**address, "NAME": "postgres", "OPTIONS": dict(options.database)}
+        return {**address, **requests, "NAME": "postgres", "OPTIONS": dict(options.database)}
     return {
+        **requests,
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(folder / "db.sqlite3"),
         "OPTIONS": {

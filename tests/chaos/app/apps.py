@@ -12,14 +12,15 @@ class ChaosConfig(AppConfig):
     label = "chaos"
 
     def ready(self) -> None:
-        """Register the trap sizer, attach the witness to a worker, and apply hooks and guards."""
+        """Register traps and receivers, attach the witness to a worker, apply hooks and guards."""
         from tests.chaos import guards, hooks, witness
         from tests.chaos.environment import Environment
 
-        from . import traps
+        from . import receivers, traps
 
         environment = Environment.of_this_process()
         traps.register()
+        receivers.connect(is_early=True)
         if os.environ.get(ROLE) == "worker":
             witness.attach(environment.witness)
         for name in environment.hooks:

@@ -25,6 +25,12 @@ class Neighbour(models.Model):
     image = VersatileImageField(upload_to="p", storage=elsewhere, warm="eight", max_length=500)
 
 
+class Label(models.Model):
+    """A row of the project that has nothing to do with pictures."""
+
+    name = models.CharField(max_length=50, unique=True)
+
+
 class Trap(models.Model):
     """A picture that harms the process that renders it."""
 

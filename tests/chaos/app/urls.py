@@ -1,4 +1,4 @@
-"""A page with pictures, an upload, the files, and the admin."""
+"""A page with pictures, uploads, the files, and the admin."""
 
 from django.conf import settings
 from django.contrib import admin
@@ -10,6 +10,7 @@ from django.views.static import serve
 
 from renditions.engine.status import survey
 
+from . import saving
 from .models import Picture
 
 
@@ -37,6 +38,8 @@ def upload(request: HttpRequest, number: int) -> HttpResponse:
 urlpatterns = [
     path("", page),
     path("upload/<int:number>/", upload),
+    path("save/request/<int:seed>/<int:number>/", saving.save_in_request),
+    path("save/<str:mode>/<int:seed>/<int:number>/", saving.save),
     # A name may contain a line break, which `.` does not match.
     re_path(r"^media/(?P<path>[\s\S]+)\Z", serve, {"document_root": settings.MEDIA_ROOT}),
     path("admin/", admin.site.urls),
