@@ -1,7 +1,7 @@
 """Views of the project that save a picture while its receivers act.
 
-Before a save its picture is `tried`. After it a note says what without us is certain: the change is
-`kept` or `gone`. A process that is killed in between leaves both possible.
+A note `tried` comes before each save. A note after it has the result that Django guarantees: the
+change is `kept` or `gone`. If the process is killed in between, both are possible.
 """
 
 from contextlib import suppress

@@ -109,7 +109,7 @@ def _judge(chaos: Chaos, events: Sequence[dict[str, Any]]) -> None:
     chaos.expect(not missing, f"every kind of receiver has acted, also {sorted(missing)}")
     rows = {number: list(ppoi) for number, ppoi in Picture.objects.values_list("number", "ppoi")}
     _count(chaos, "a receiver was disturbed", _told(_of(events, "receiver-fault")))
-    _count(chaos, "a save ended in an error of ours", _told(_of(events, "surprise")))
+    _count(chaos, "the project did not raise this error", _told(_of(events, "surprise")))
     unread = [event for event in _of(events, "task") if not event["found"]]
     _count(chaos, "a task of the project found no row", _told(unread))
     _count(chaos, "a save has another effect than without us", _unlike(rows, events))
@@ -144,7 +144,7 @@ def _unlike(rows: dict[int, Any], events: Iterable[dict[str, Any]]) -> list[str]
     for event in events:
         number = event.get("number")
         if event["what"] == "tried":
-            # A picture that is not certain any more stays so until a save ends well.
+            # After a killed save, the state before the next one is unknown: `...`.
             before[number] = certain.pop(number, None if number not in before else ...)
         elif event["what"] == "kept":
             certain[number] = event["ppoi"]
