@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.apps import apps
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
@@ -9,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.fields import ImageField
 
 from . import conf
-from .fields import PPOIField
+from .fields import PPOIField, VersatileImageField
 from .files import VersatileImageMixIn
 from .forms import VersatileImageFormField
 from .planning.keys import RenditionKeySet
@@ -34,12 +35,30 @@ class PPOISerializerField(serializers.Field[PPOI, Any, str, Any]):
         return str(PPOI(value))
 
 
+class PictureSerializerField(ImageField):
+    """Reads as the URL of the picture. Its input is an upload that renditions can be made from.
+
+    A `ModelSerializer` uses it for each VersatileImageField.
+    """
+
+    # The form field gives its reason instead of this text, and recognises it by identity.
+    default_error_messages = {
+        "invalid_image": forms.ImageField.default_error_messages["invalid_image"]
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"_DjangoImageField": VersatileImageFormField, **kwargs})
+
+
 # DRF looks up the class of a model field and then its bases: without this a focal point would be
-# any text, and a wrong one an error of the server when it is assigned.
-serializers.ModelSerializer.serializer_field_mapping[PPOIField] = PPOISerializerField
+# any text, and a wrong one an error of the server when it is assigned; and a picture could be of
+# any format that Pillow knows.
+serializers.ModelSerializer.serializer_field_mapping.update(
+    {PPOIField: PPOISerializerField, VersatileImageField: PictureSerializerField}
+)
 
 
-class VersatileImageFieldSerializer(ImageField):
+class VersatileImageFieldSerializer(PictureSerializerField):
     """Reads as `{name: url}` in the order of a rendition key set. Its input is an upload.
 
     An empty picture gives the URLs of the field's placeholder, or `{}`. URLs are absolute if the
@@ -55,7 +74,7 @@ class VersatileImageFieldSerializer(ImageField):
         if apps.ready:
             # Find a wrong key set now. While apps load, the sizers are not registered yet.
             self.key_set()
-        super().__init__(**{"_DjangoImageField": VersatileImageFormField, **kwargs})
+        super().__init__(**kwargs)
 
     @property
     def sizes(self) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import models, router, transaction
 from django.db.models.signals import class_prepared, post_delete, post_save
 
-from renditions.engine.status import Look, are_made, recall, version_now
+from renditions.engine.status import Look, are_current, recall, version_now
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.planning.plans import Original
@@ -38,7 +38,7 @@ def enqueue_all(queryset: models.QuerySet[models.Model]) -> int:
         # A queryset of a base model may return instances of its children (django-polymorphic).
         for field in warmed_fields(type(instance)):
             target = target_of(instance, field, using)
-            hint = _enqueue(target, field, getattr(instance, field.name), is_known=False)
+            hint = _enqueue(target, field, getattr(instance, field.name), is_unchanged=False)
             if hint:
                 dispatch.send_after_commit(hint)
                 enqueued += 1
@@ -196,13 +196,13 @@ def enqueue_saved(
         # Only the focal point was written. The image is the one in the database.
         return _enqueue(target, field, image_of(target))
     transaction.on_commit(image.note_committed, using=using, robust=True)
-    has_all = written is None or field.ppoi_field in (None, *written)
+    is_all_written = written is None or field.ppoi_field in (None, *written)
     return _enqueue(
         target,
         field,
-        image if has_all else image_of(target),
+        image if is_all_written else image_of(target),
         was_replaced=image.has_new_content,
-        is_known=not (is_new or image.was_assigned),
+        is_unchanged=not (is_new or image.was_assigned),
     )
 
 
@@ -212,20 +212,20 @@ def _enqueue(
     image: VersatileImageFieldFile | None,
     *,
     was_replaced: bool = False,
-    is_known: bool = True,
+    is_unchanged: bool = True,
 ) -> ledger.Hint | None:
     """Enqueue what `image` has outstanding.
 
     Args:
         was_replaced: This save stored new content under the name of the file.
-        is_known: The content under the name cannot have changed since the last look.
+        is_unchanged: The content under the name cannot have changed since the last look.
     """
     plans = image.plans() if image else ()
     if not image or not plans:
         ledger.delete_job(target)
         return None
     wanted = signature(field, plans)
-    if not was_replaced and _is_enqueued_or_made(target, wanted, image, is_known):
+    if not was_replaced and _is_enqueued_or_made(target, wanted, image, is_unchanged):
         return None
     # Force only if this name was rendered before; a new name has no stale files, and a second
     # attempt after a cut-off one can keep what the first one made.
@@ -234,19 +234,19 @@ def _enqueue(
 
 
 def _is_enqueued_or_made(
-    target: JobTarget, wanted: str, image: VersatileImageFieldFile, is_known: bool
+    target: JobTarget, wanted: str, image: VersatileImageFieldFile, is_unchanged: bool
 ) -> bool:
     job = ledger.job_of(target)
     # A job that only a bulk run has enqueued does not count: the run may be cancelled.
-    if job and job.run_id is None and not _may_have_read_older(job, is_known):
-        return job.tried.signature == wanted and (is_known or not can_be_retried(job, image))
-    look = Look.RECORDS if is_known else Look.ORIGINAL
-    return are_made(image.storage, image.plans(), look)
+    if job and job.run_id is None and not _may_have_read_older(job, is_unchanged):
+        return job.tried.signature == wanted and (is_unchanged or not can_be_retried(job, image))
+    look = Look.RECORDS if is_unchanged else Look.ORIGINAL
+    return are_current(image.storage, image.plans(), look)
 
 
-def _may_have_read_older(job: ledger.Job, is_known: bool) -> bool:
+def _may_have_read_older(job: ledger.Job, is_unchanged: bool) -> bool:
     """Whether an attempt in progress may have opened other content than there is (stale read)."""
-    return job.state is JobState.WARMING and not is_known
+    return job.state is JobState.WARMING and not is_unchanged
 
 
 def can_be_retried(job: ledger.Job, image: VersatileImageFieldFile) -> bool:
@@ -274,5 +274,5 @@ def settle_made(original: Original, **kwargs: Any) -> None:
     with transaction.atomic(using=using) if is_inside else nullcontext():
         job = ledger.job_of(target)
         image = image_of(target) if job and job.state is JobState.FAILED else None
-        if image and are_made(image.storage, image.plans(), Look.ORIGINAL):
+        if image and are_current(image.storage, image.plans(), Look.ORIGINAL):
             ledger.settle_failed(using, model_label, field_name, [original.object_pk])

@@ -46,7 +46,7 @@ class RenditionProgress:
     path: str  # on the field's storage
     url: str
     is_made: bool
-    reason: str  # why it is not made, in the active language; empty if it is, or is not tried yet
+    reason: str  # why it is not made, in the active language; empty if it is, or if a job waits
     detail: str  # the case in English, with its numbers
 
 

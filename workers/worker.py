@@ -42,10 +42,10 @@ def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
     )
     if claim is None:
         return
-    published: list[RenditionPlan] = []
+    maybe_published: list[RenditionPlan] = []
     try:
         with memory_budget(settings.job_memory_mb):
-            was_ended = _attempt(claim, published)
+            was_ended = _attempt(claim, maybe_published)
     except SoftTimeLimitExceeded:
         error = JobTimedOut(f"The limit is {settings.soft_time_limit_s} s.")
         was_ended = _cut_off(claim, error)
@@ -53,7 +53,7 @@ def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
     except MemoryError:
         was_ended = _cut_off(claim, OutOfMemory(f"The limit is {settings.job_memory_mb} MB."))
     if not was_ended:
-        _delete_stale_files(claim, published)
+        _delete_stale_files(claim, maybe_published)
         _release_to_newer_save(claim)
     elif claim.run_id:
         runs.finish_if_done(claim.target.using)
@@ -69,12 +69,12 @@ def backoff_s(attempt: int) -> float:
     return wait * random.uniform(SHORTEST_JITTER, LONGEST_JITTER)  # noqa: S311
 
 
-def _attempt(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
+def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
     """Make what is outstanding; False if the claim is no longer valid.
 
     Args:
-        published: Each plan is added right before it is published, so the caller knows them even
-            if this attempt is cut off.
+        maybe_published: Gets each plan right before it is published, so that the caller knows
+            them even if this attempt is cut off.
     """
     image = image_of(claim.target)
     if not image:
@@ -84,7 +84,7 @@ def _attempt(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
     def is_wanted(plan: RenditionPlan) -> bool:
         if not ledger.holds(claim):
             return False
-        published.append(plan)
+        maybe_published.append(plan)
         return True
 
     report = warm_once(
@@ -101,7 +101,7 @@ def _attempt(claim: ledger.Claim, published: list[RenditionPlan]) -> bool:
 
 
 def _end(claim: ledger.Claim, *, counted: str) -> bool:
-    """Settle the job, unless a newer release may have enqueued renditions unknown to this one."""
+    """Settle the job, unless a newer release enqueued it: that may want other renditions."""
     if not is_outdated(claim.enqueuer_started_at, claim.signature, field_of(claim.target)):
         return ledger.settle(claim, counted=counted)
     label = f"{claim.target.model_label}.{claim.target.field_name}"
@@ -129,12 +129,12 @@ def _cut_off(claim: ledger.Claim, error: RenditionError) -> bool:
     return _fail(claim, [Failure.of_job(error)], final=False)
 
 
-def _delete_stale_files(claim: ledger.Claim, published: Sequence[RenditionPlan]) -> None:
+def _delete_stale_files(claim: ledger.Claim, maybe_published: Sequence[RenditionPlan]) -> None:
     """Delete what this attempt published of an image that was replaced or deleted meanwhile."""
     field = field_of(claim.target)
-    if field and published:
-        needed = planned_paths(published[0].original, claim.target.using)
-        prune(field.storage, [plan for plan in published if plan.path not in needed])
+    if field and maybe_published:
+        needed = planned_paths(maybe_published[0].original, claim.target.using)
+        prune(field.storage, [plan for plan in maybe_published if plan.path not in needed])
 
 
 def _release_to_newer_save(claim: ledger.Claim) -> None:

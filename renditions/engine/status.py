@@ -76,7 +76,7 @@ def survey(
     return [RenditionStatus(plan, known.get(plan.path)) for plan in plans]
 
 
-def are_made(
+def are_current(
     storage: Storage,
     plans: Sequence[RenditionPlan],
     look: Look,

@@ -82,7 +82,7 @@ def warm(storage: Storage, plans: Sequence[RenditionPlan], *, force: bool = Fals
     """Make every missing rendition of one original, and record the result of each.
 
     If the original is replaced meanwhile, all renditions are rendered once more: this call may
-    have overwritten newer renditions of another process. They are not compared a third time,
+    have overwritten newer renditions of another process. This happens once at most,
     because the dates of some storages change at each look.
 
     Args:

@@ -30,7 +30,7 @@ class AnySizer(ABC):
     filename_key_regex: ClassVar[str]
     # False: the focal point does not change the pixels, so a new one needs no new rendition.
     uses_ppoi: ClassVar[bool] = True
-    # False: it makes a whole file from the full-size picture, which it does not share.
+    # False: it gets the full-size picture for itself, and makes the whole file.
     shares_decode: ClassVar[bool]
 
     @property

@@ -3,7 +3,7 @@ from dataclasses import replace
 from django.test import override_settings
 
 from renditions import conf
-from renditions.engine.status import Look, are_made, survey
+from renditions.engine.status import Look, are_current, survey
 from renditions.engine.warming import warm
 from renditions.records import RecordState
 from tests.service import servers
@@ -13,27 +13,27 @@ from .conftest import plans
 
 def test_the_records_alone_need_no_storage(disk, photo):
     """A page or a save can afford it."""
-    assert not are_made(disk, plans(photo), Look.RECORDS)
+    assert not are_current(disk, plans(photo), Look.RECORDS)
     warm(disk, plans(photo))
     disk.calls.clear()
 
-    assert are_made(disk, plans(photo), Look.RECORDS)
+    assert are_current(disk, plans(photo), Look.RECORDS)
     assert not disk.calls
 
 
 def test_a_lost_file_is_found_by_looking_at_files(disk, photo):
     warm(disk, plans(photo))
-    assert are_made(disk, plans(photo), Look.FILES)
+    assert are_current(disk, plans(photo), Look.FILES)
 
     disk.delete(plans(photo)[0].path)
-    assert not are_made(disk, plans(photo), Look.FILES)
+    assert not are_current(disk, plans(photo), Look.FILES)
 
 
 def test_without_an_original_nothing_is_current(disk, photo):
     warm(disk, plans(photo))
     disk.delete(photo)
 
-    assert not are_made(disk, plans(photo), Look.FILES)
+    assert not are_current(disk, plans(photo), Look.FILES)
 
 
 def test_a_survey_makes_nothing(disk, photo):

@@ -6,7 +6,7 @@ from django.core.files.storage import FileSystemStorage, InMemoryStorage
 
 from renditions import conf
 from renditions.engine.removal import delete_sized
-from renditions.engine.status import Look, are_made
+from renditions.engine.status import Look, are_current
 from renditions.engine.warming import Result, warm
 from renditions.errors import StorageRefused
 from renditions.imaging.geometry import FocalPoint
@@ -50,7 +50,7 @@ def test_renditions_are_made_on_a_storage_without_sizes_or_dates(kind, tmp_path)
     report = warm(storage, plans())
 
     assert {outcome.result for outcome in report.outcomes} == {Result.CREATED}
-    assert are_made(storage, plans(), Look.FILES)
+    assert are_current(storage, plans(), Look.FILES)
     again = warm(storage, plans())
     assert {outcome.result for outcome in again.outcomes} == {Result.CURRENT}
 
