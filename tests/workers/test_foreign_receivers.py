@@ -3,7 +3,6 @@
 Each test runs the same receivers on a plain model and on a warmed one, and compares what they saw.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -15,7 +14,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_sa
 from django.test import AsyncClient, Client
 
 from tests.app.models import Album, Editor, Person, PlainEditor, PlainPerson
-from tests.workers.concurrency import Call
+from tests.workers.concurrency import Call, run_and_close
 from workers.models import WarmJob
 
 PAIRS = [(PlainPerson, Person), (PlainEditor, Editor)]
@@ -197,7 +196,7 @@ def test_an_async_save_is_one_like_any_other(picture):
         await Person(headshot=picture()).asave()
 
     with receiver(post_save, Person, note):
-        asyncio.run(save())
+        run_and_close(save())
 
     assert seen == [False]
     assert WarmJob.objects.count() == 1
@@ -245,5 +244,5 @@ def test_an_async_view_may_save(settings):
     async def ask() -> Any:
         return await AsyncClient().get("/async/")
 
-    assert asyncio.run(ask()).status_code == 200
+    assert run_and_close(ask()).status_code == 200
     assert WarmJob.objects.count() == 1
