@@ -15,7 +15,7 @@ from .planning.plans import Original, RenditionPlan, check_names, plan_key
 from .planning.registry import registry
 from .ppoi import PPOI
 from .records import project_recorder
-from .storage import delete_file, storage_label
+from .storage import Storages, delete_file, storage_label
 
 
 class MalformedSizedImageKey(Exception):
@@ -30,7 +30,7 @@ class InvalidFilter(Exception):
 class Picture:
     """The picture that an accessor works on."""
 
-    storage: Storage
+    storages: Storages
     original: Original | None  # None: the field is empty and has no placeholder
     create_on_demand: bool
 
@@ -38,7 +38,7 @@ class Picture:
     def at(cls, path: str | None, storage: Storage, create_on_demand: bool, ppoi: PPOI) -> Self:
         """Return the picture at `path`, which need not belong to a model."""
         original = Original("", storage_label(storage), path, FocalPoint(*ppoi)) if path else None
-        return cls(storage, original, create_on_demand)
+        return cls(Storages.both_on(storage), original, create_on_demand)
 
 
 class RenditionFile:
@@ -49,7 +49,7 @@ class RenditionFile:
     """
 
     def __init__(self, picture: Picture, key: RenditionKey) -> None:
-        self.storage = picture.storage
+        self.storage = picture.storages.renditions
         self._picture = picture
         self._key = key
         self._plan = plan_key(picture.original, key, conf.style(key)) if picture.original else None
@@ -95,7 +95,7 @@ class RenditionFile:
         if self._plan and self._may_create:
             self._may_create = False
             if may_try_now(self._plan):
-                warm(self.storage, [self._plan])
+                warm(self._picture.storages, [self._plan])
         return self._plan
 
 
@@ -149,7 +149,9 @@ class FilteredFile(RenditionFile):
         if registry.has_sizer(name):
             return sizes_of(self._picture, name, self._filter)
         path = self._picture.original.name if self._picture.original else ""
-        return getattr(registry.filter(self._filter).instance_for(path, self.storage), name)
+        return getattr(
+            registry.filter(self._filter).instance_for(path, self._picture.storages.originals), name
+        )
 
 
 class Filters:

@@ -22,6 +22,7 @@ from django.utils.module_loading import import_string
 from PIL import ImageColor
 
 from .imaging.formats import Encoding, format_named
+from .imaging.headers import format_of
 from .imaging.sources import Limits
 from .planning.keys import RenditionKey, RenditionKeySet
 from .planning.paths import Layout
@@ -34,6 +35,7 @@ from .settings_table import (
     RenditionSettings,
     from_dict,
 )
+from .storage.any import Headers
 
 # The alias of the cache of django-versatileimagefield. Used if CACHES has it and CACHE is not set.
 OLD_CACHE = "versatileimagefield_cache"
@@ -149,6 +151,19 @@ def _overrides(key: RenditionKey) -> Mapping[str, Any]:
         if key in key_set(name).keys:
             return given
     return {}
+
+
+def headers(mime: str | None) -> Headers:
+    """Return what a browser is told together with a rendition of this type."""
+    values = rendition_settings()
+    chosen = {format_named(name).mime: text for name, text in values.content_types.items()}
+    return Headers(chosen.get(mime, mime), values.cache_control) if mime else Headers()
+
+
+def headers_for(data: bytes) -> Headers:
+    """Return what a browser is told together with the picture `data`."""
+    found = format_of(data)
+    return headers(format_named(found).mime if found else None)
 
 
 def limits() -> Limits:

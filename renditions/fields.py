@@ -2,11 +2,12 @@
 
 import logging
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib.admin.widgets import AdminFileWidget
 from django.core.exceptions import ValidationError
+from django.core.files.storage import Storage, storages
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.translation import gettext_lazy as _
@@ -32,7 +33,7 @@ from .planning.paths import colliding_name, placeholder_path, shortened
 from .planning.plans import Original, plan_key_set
 from .ppoi import CENTRE_PPOI, CENTRE_TEXT, PPOI, parse_ppoi, ppoi_text
 from .signals import field_added
-from .storage import storage_label
+from .storage import Storages
 from .validators import validate_ppoi
 from .widgets import VersatileImagePPOIClickWidget
 
@@ -47,8 +48,11 @@ class VersatileImageField(models.ImageField):
     Args:
         ppoi_field: Name of a PPOIField of the same model; without it every crop is centred.
         placeholder_image: Shown instead of an empty picture; it has all the renditions, too.
-        warm: Name or names of the rendition key sets to make after a save. It changes no column,
-            so a change needs no migration.
+        warm: Name or names of the rendition key sets to make after a save.
+        rendition_storage: Where the renditions are: an alias of `STORAGES`, a storage, or a
+            function that returns one. None: the setting `STORAGE`, or else where the originals are.
+
+    `warm` and `rendition_storage` change no column, so a change needs no migration.
     """
 
     attr_class = VersatileImageFieldFile
@@ -64,11 +68,13 @@ class VersatileImageField(models.ImageField):
         ppoi_field: str | None = None,
         placeholder_image: PlaceholderImage | None = None,
         warm: str | Iterable[str] = (),
+        rendition_storage: "str | Storage | Callable[[], Storage] | None" = None,
         **kwargs: Any,
     ) -> None:
         self.ppoi_field = ppoi_field
         self.placeholder_image = placeholder_image
         self.warm = (warm,) if isinstance(warm, str) else tuple(warm)
+        self.chosen_rendition_storage = rendition_storage
         super().__init__(verbose_name, name, width_field, height_field, **kwargs)
 
     def from_db_value(self, value: Any, *args: Any) -> Any:
@@ -84,6 +90,20 @@ class VersatileImageField(models.ImageField):
     def label(self) -> str:
         """The text `app.Model.field`, which names the field in records, checks and commands."""
         return f"{self.model._meta.label}.{self.name}"
+
+    @property
+    def storages(self) -> Storages:
+        """The storage of the originals, and that of the renditions.
+
+        Raises:
+            InvalidStorageError: `STORAGES` lacks the alias; `manage.py check` reports it.
+        """
+        chosen = self.chosen_rendition_storage or conf.rendition_settings().storage
+        if chosen is None:
+            return Storages.both_on(self.storage)
+        if isinstance(chosen, str):
+            return Storages(self.storage, storages[chosen])
+        return Storages(self.storage, chosen() if callable(chosen) else chosen)
 
     def declared_key_set(self, names: Iterable[str] | None = None) -> RenditionKeySet:
         """Return the union of the key sets `names`; None: the sets in `warm`.
@@ -109,7 +129,10 @@ class VersatileImageField(models.ImageField):
     def placeholder(self) -> Original | None:
         """The original that the renditions of the placeholder are made from; always centred."""
         name = self.placeholder_image_name
-        return Original(self.label, storage_label(self.storage), name, CENTRE) if name else None
+        if name is None:
+            return None
+        originals, renditions = self.storages.labels
+        return Original(self.label, originals, name, CENTRE, renditions=renditions)
 
     def publish_placeholder(self) -> bool:
         """Write the placeholder to the field's storage; return whether it was written now."""
@@ -127,7 +150,7 @@ class VersatileImageField(models.ImageField):
         if self.placeholder is None:
             return WarmReport()
         plans = plan_key_set(self.placeholder, key_set, conf.style)
-        return warm(self.storage, plans, force=force)
+        return warm(self.storages, plans, force=force)
 
     def generate_filename(self, instance: models.Model, filename: Any) -> str:
         """Return a name whose renditions fit the file system and collide with no other picture."""

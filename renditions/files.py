@@ -22,7 +22,7 @@ from .planning.keys import RenditionKey, RenditionKeySet
 from .planning.plans import Original, RenditionPlan, plan_key, plan_key_set
 from .planning.registry import registry
 from .ppoi import CENTRE_PPOI, PPOI, parse_ppoi
-from .storage import storage_label
+from .storage import Storages
 
 # Old code combines the mix-in with its own field file, so the mix-in has no base class at run time.
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class PictureField(Protocol):
 
     @property
     def label(self) -> str: ...
+
+    @property
+    def storages(self) -> Storages: ...
 
     @property
     def placeholder(self) -> Original | None: ...
@@ -185,13 +188,24 @@ class VersatileImageMixIn(Base):
     @property
     def original(self) -> Original:
         """This picture, as a value for plans."""
+        originals, renditions = self.storages.labels
         return Original(
             field=self.field.label,
-            storage=storage_label(self.storage),
+            storage=originals,
             name=self.name or "",
             ppoi=FocalPoint(*self.ppoi),
             object_pk=self._object_pk,
+            renditions=renditions,
         )
+
+    @property
+    def storages(self) -> Storages:
+        """Where the picture is, and where its renditions are."""
+        # A file object may have got another storage than its field.
+        of_field = self.field.storages
+        if of_field.renditions is of_field.originals:
+            return Storages.both_on(self.storage)
+        return Storages(self.storage, of_field.renditions)
 
     @property
     def _object_pk(self) -> str:
@@ -210,7 +224,7 @@ class VersatileImageMixIn(Base):
         shown = self.original if self.name else self.placeholder
         if shown and not self.name and self.create_on_demand:
             self.field.publish_placeholder()
-        return Picture(self.storage, shown, self.create_on_demand)
+        return Picture(self.storages, shown, self.create_on_demand)
 
     def plan(self, key: RenditionKey) -> RenditionPlan:
         """Return the plan of one rendition, without a call to the storage or the cache."""
@@ -245,17 +259,17 @@ class VersatileImageMixIn(Base):
     def delete_sized_images(self) -> None:
         """Delete all renditions of this picture that are sized and not filtered."""
         if self.name:
-            removal.delete_sized(self.storage, self.original)
+            removal.delete_sized(self.storages.renditions, self.original)
 
     def delete_filtered_images(self) -> None:
         """Delete all renditions of this picture that are filtered and not sized."""
         if self.name:
-            removal.delete_filtered(self.storage, self.original)
+            removal.delete_filtered(self.storages.renditions, self.original)
 
     def delete_filtered_sized_images(self) -> None:
         """Delete all renditions of this picture that are filtered and sized."""
         if self.name:
-            removal.delete_filtered_sized(self.storage, self.original)
+            removal.delete_filtered_sized(self.storages.renditions, self.original)
 
     def delete_all_created_images(self) -> None:
         """Delete all renditions of this picture."""
@@ -270,7 +284,7 @@ class VersatileImageMixIn(Base):
             regex: Matches the start of the tag, which is between the stem and the extension.
         """
         if self.name:
-            removal.delete_tagged(self.storage, self.name, root_folder, regex)
+            removal.delete_tagged(self.storages.renditions, self.name, root_folder, regex)
 
     def get_sized_root_folder(self) -> str:
         """Return the folder of the sized renditions of this picture, with a final slash."""

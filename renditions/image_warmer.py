@@ -96,7 +96,7 @@ class VersatileImageFieldWarmer:
         for done, image in enumerate(self._images(), start=1):
             # Many empty pictures share one placeholder. A null relation has no picture at all.
             if image and image.name:
-                yield warm(image.storage, image.plans(self.key_set), force=self.force)
+                yield warm(image.storages, image.plans(self.key_set), force=self.force)
             elif image is not None and image.placeholder not in warmed_placeholders:
                 warmed_placeholders.add(image.placeholder)
                 yield image.field.warm_placeholder(self.key_set, force=self.force)

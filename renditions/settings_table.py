@@ -97,6 +97,17 @@ def _are_formats(value: Any) -> bool:
         return False
 
 
+def _are_content_types(value: Any) -> bool:
+    return isinstance(value, Mapping) and (
+        not value
+        or (_are_formats(list(value)) and all(_is_header(text) for text in value.values()))
+    )
+
+
+def _is_header(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and bool(value.strip())
+
+
 def _is_dict(value: Any) -> bool:
     return isinstance(value, Mapping)
 
@@ -194,6 +205,18 @@ class RenditionSettings:
         _LIMITS.formats,
         _are_formats,
         f"a list of some of: {', '.join(repr(row.name) for row in FORMATS)}",
+    )
+    # Where renditions are kept, and what an object store tells browsers about them.
+    storage: str | None = declare(
+        None,
+        _none_or(lambda v: isinstance(v, str) and bool(v)),
+        "None or the alias of a storage in STORAGES",
+    )
+    cache_control: str | None = declare(
+        None, _none_or(_is_header), "None or the text of a Cache-Control header"
+    )
+    content_types: Mapping[str, str] = declare(
+        {}, _are_content_types, "a dict of content types by format, such as {'AVIF': 'image/avif'}"
     )
     # Where the records of renditions are kept.
     store: str = declare(

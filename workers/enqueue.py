@@ -241,7 +241,7 @@ def _is_enqueued_or_made(
     if job and job.run_id is None and not _may_have_read_older(job, is_unchanged):
         return job.tried.signature == wanted and (is_unchanged or not can_be_retried(job, image))
     look = Look.RECORDS if is_unchanged else Look.ORIGINAL
-    return are_current(image.storage, image.plans(), look)
+    return are_current(image.storages, image.plans(), look)
 
 
 def _may_have_read_older(job: ledger.Job, is_unchanged: bool) -> bool:
@@ -274,5 +274,5 @@ def settle_made(original: Original, **kwargs: Any) -> None:
     with transaction.atomic(using=using) if is_inside else nullcontext():
         job = ledger.job_of(target)
         image = image_of(target) if job and job.state is JobState.FAILED else None
-        if image and are_current(image.storage, image.plans(), Look.ORIGINAL):
+        if image and are_current(image.storages, image.plans(), Look.ORIGINAL):
             ledger.settle_failed(using, model_label, field_name, [original.object_pk])

@@ -144,13 +144,13 @@ def _progress(
 ) -> Progress:
     named = [(name, key) for name, key in key_set if image and not key.is_original]
     plans = [image.plan(key) for _, key in named]
-    statuses = survey(image.storage, plans, records) if plans else []
+    statuses = survey(image.storages, plans, records) if plans else []
     renditions = tuple(
         RenditionProgress(
             name=name,
             key=key,
             path=status.plan.path,
-            url=image.storage.url(status.plan.path),
+            url=image.storages.renditions.url(status.plan.path),
             is_made=status.is_made,
             reason=reason,
             detail=detail,

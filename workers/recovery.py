@@ -59,7 +59,8 @@ def _sweep_ledger(using: str) -> int:
 
 def _sweep_storages() -> None:
     """Delete unfinished files older than a lease: no process can still be writing them."""
-    for storage in {id(field.storage): field.storage for field in all_warmed_fields()}.values():
+    storages = (field.storages.renditions for field in all_warmed_fields())
+    for storage in {id(storage): storage for storage in storages}.values():
         try:
             disk.sweep(storage, older_than_s=worker_settings().lease_s)
         except OSError as error:

@@ -184,7 +184,7 @@ def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.M
         if not image:
             counts["blank"] += 1
         # A storage that fails or is slow here is left to a job, which has attempts and a reason.
-        elif not run.force and are_current(image.storage, image.plans(), Look.FILES, records):
+        elif not run.force and are_current(image.storages, image.plans(), Look.FILES, records):
             counts["current"] += 1
             current.append(target_of(instance, field, run.using).object_pk)
         elif _move_cursor(run, instance, counts, enqueue_field=field):

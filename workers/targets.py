@@ -20,7 +20,6 @@ from renditions.files import VersatileImageFieldFile
 from renditions.imaging.geometry import CENTRE, FocalPoint
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
-from renditions.storage import storage_label
 
 from .models import WarmJob
 
@@ -136,7 +135,8 @@ def planned_paths(original: Original, using: str) -> set[str]:
     """
     paths: set[str] = set()
     for field in all_warmed_fields():
-        if storage_label(field.storage) == original.storage:
+        originals, renditions = field.storages.labels
+        if (renditions or originals) == (original.renditions or original.storage):
             for point in _focal_points(field, original.name, using):
                 picture = replace(original, ppoi=point)
                 plans = plan_key_set(picture, field.declared_key_set(), library.style)

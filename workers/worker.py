@@ -14,7 +14,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 
 from renditions.engine.removal import prune
-from renditions.engine.warming import Result, WarmReport, warm_once
+from renditions.engine.warming import Result, Reuse, WarmReport, warm_once
 from renditions.errors import OutOfMemory, PermanentError, RenditionError
 from renditions.planning.plans import RenditionPlan
 
@@ -88,9 +88,9 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
         return True
 
     report = warm_once(
-        image.storage,
+        image.storages,
         image.plans(),
-        force=claim.force,
+        reuse=Reuse.NOTHING if claim.force else Reuse.GOOD,
         still_wanted=is_wanted,
         interrupts=(SoftTimeLimitExceeded, DatabaseError),
     )
@@ -134,7 +134,9 @@ def _delete_stale_files(claim: ledger.Claim, maybe_published: Sequence[Rendition
     field = field_of(claim.target)
     if field and maybe_published:
         needed = planned_paths(maybe_published[0].original, claim.target.using)
-        prune(field.storage, [plan for plan in maybe_published if plan.path not in needed])
+        prune(
+            field.storages.renditions, [plan for plan in maybe_published if plan.path not in needed]
+        )
 
 
 def _release_to_newer_save(claim: ledger.Claim) -> None:

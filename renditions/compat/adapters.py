@@ -101,7 +101,7 @@ class LegacySizer(FileSizer):
         original = sizes.picture.original
         old = self.cls(
             path_to_image=sizes.path,
-            storage=sizes.picture.storage,
+            storage=sizes.picture.storages.originals,
             create_on_demand=sizes.picture.create_on_demand,
             ppoi=(original.ppoi if original else CENTRE).as_tuple,
         )

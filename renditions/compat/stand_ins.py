@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
+from renditions import conf
 from renditions.storage import publish
 
 
@@ -113,7 +114,7 @@ class WorkingStorage(_StandIn):
         if name == self.wanted:
             self.made = data
         else:
-            publish(self._real, name, data)
+            publish(self._real, name, data, conf.headers_for(data))
             self.also_saved.append(name)
         return name
 

@@ -1,12 +1,8 @@
 """Adopt files: decide whether an existing file is a rendition that can stay as it is."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import BinaryIO, cast
-
-from django.core.files.storage import Storage
 
 from renditions import conf
 from renditions.errors import PermanentError, RenditionError
@@ -15,8 +11,8 @@ from renditions.imaging.sources import SourceInfo, check_integrity, difference, 
 from renditions.planning.plans import RenditionPlan
 from renditions.records import project_recorder
 from renditions.signals import renditions_made
-from renditions.storage import publish
-from renditions.storage.originals import source_version
+from renditions.storage import Storages, adapter_of, open_original, publish
+from renditions.storage.any import FileInfo
 
 # Mean difference per channel, 0-255. Two encoders stay below it for one picture; two different
 # pictures differ by more than 20.
@@ -43,7 +39,7 @@ class Verdict(StrEnum):
 
 
 def adopt(
-    storage: Storage, plans: Sequence[RenditionPlan], *, dry_run: bool
+    storages: Storages, plans: Sequence[RenditionPlan], *, dry_run: bool
 ) -> dict[RenditionPlan, Verdict]:
     """Adopt the existing files at the paths of `plans`. Nothing is rendered.
 
@@ -56,8 +52,8 @@ def adopt(
     """
     if not plans:
         return {}
-    existing = ExistingFiles(storage, plans[0].original.name, require_dates=False)
-    verdicts = {plan: existing.safe_verdict(plan, dry_run=dry_run) for plan in plans}
+    existing = ExistingFiles(storages, plans[0].original.name, require_dates=False)
+    verdicts = existing.safe_verdicts(plans, dry_run=dry_run)
     adopted = [plan for plan, verdict in verdicts.items() if verdict is Verdict.ADOPTED]
     if adopted and not dry_run:
         project_recorder().record_created(adopted, existing.source_version)
@@ -68,36 +64,55 @@ def adopt(
 class ExistingFiles:
     """The files that may be renditions of one original. The original is read at most once."""
 
-    def __init__(self, storage: Storage, original: str, *, require_dates: bool = True) -> None:
+    def __init__(self, storages: Storages, original: str, *, require_dates: bool = True) -> None:
         """Take the name of the original.
 
         Args:
             require_dates: Adopt no file from a storage that has no modification dates.
         """
-        self.storage = storage
+        self.storages = storages
         self.original = original
         self.require_dates = require_dates
+        self._adapter = adapter_of(storages.renditions)
+        self._found: dict[str, FileInfo | None] = {}
+
+    def look(self, plans: Iterable[RenditionPlan]) -> None:
+        """Find out which files of `plans` exist, in as few calls as the storage allows.
+
+        Raises:
+            OSError: the storage did not answer.
+        """
+        paths = [path for plan in plans for path in _candidates(plan)]
+        self._found |= self._adapter.find([paths])
+
+    def has(self, path: str) -> bool:
+        """Whether `look` has found a file at `path`."""
+        return path in self._found
 
     def verdict(self, plan: RenditionPlan, path: str | None = None) -> Verdict:
         """Inspect the file at `path`, by default at the path of the plan. Nothing is changed.
+
+        `look` comes first.
 
         Raises:
             OSError: the storage did not answer.
         """
         path = path or plan.path
-        if not self.storage.exists(path):
+        if not self.has(path):
             return Verdict.MISSING
         try:
-            if self._modified is None and self.require_dates:
+            if self._info.modified is None and self.require_dates:
                 return Verdict.UNDATED
             if self._is_older(path):
                 return Verdict.OLDER
             original = self._original
         except (FileNotFoundError, RenditionError):
             return Verdict.NO_ORIGINAL
+        limits = conf.limits()
         try:
-            with self.storage.open(path, "rb") as file:
-                found = check_integrity(cast("BinaryIO", file), conf.limits())
+            file, _ = self._adapter.open(path, limits.max_file_bytes)
+            with file:
+                found = check_integrity(file, limits)
         except PermanentError:
             return Verdict.BROKEN
         return _compare(found, plan, original)
@@ -109,53 +124,71 @@ class ExistingFiles:
         belong to another original, and is adopted only if it shows this one.
         """
         verdict = self.verdict(plan)
-        if verdict is not Verdict.MISSING or " " not in plan.path:
+        _, *old_paths = _candidates(plan)
+        if verdict is not Verdict.MISSING or not old_paths:
             return verdict
-        old_path = plan.path.replace(" ", "")
-        verdict = self.verdict(plan, old_path)
+        verdict = self.verdict(plan, old_paths[0])
         if verdict is Verdict.ADOPTED:
-            with self.storage.open(old_path, "rb") as file:
-                data: bytes = file.read()
+            file, _ = self._adapter.open(old_paths[0], conf.limits().max_file_bytes)
+            with file:
+                data = file.read()
             if difference(data, self._rendered(plan), conf.limits()) > _MAX_DIFFERENCE:
                 return Verdict.MISSING
-            publish(self.storage, plan.path, data)
+            publish(self.storages.renditions, plan.path, data, conf.headers_for(data))
         return verdict
 
-    def safe_verdict(self, plan: RenditionPlan, *, dry_run: bool) -> Verdict:
-        """Like `adopt`, or like `verdict` if `dry_run`; an error of the storage is UNANSWERED."""
+    def safe_verdicts(
+        self, plans: Sequence[RenditionPlan], *, dry_run: bool
+    ) -> dict[RenditionPlan, Verdict]:
+        """Return what `adopt` does, or `verdict` if `dry_run`; UNANSWERED after an error.
+
+        Clients of object stores raise errors of their own. One bad path must not stop the others.
+        """
+        try:
+            self.look(plans)
+        except Exception:  # noqa: BLE001
+            return dict.fromkeys(plans, Verdict.UNANSWERED)
+        return {plan: self._safe_verdict(plan, dry_run=dry_run) for plan in plans}
+
+    def _safe_verdict(self, plan: RenditionPlan, *, dry_run: bool) -> Verdict:
         try:
             return self.verdict(plan) if dry_run else self.adopt(plan)
-        # Clients of object stores raise errors of their own. One bad path must not stop the others.
         except Exception:  # noqa: BLE001
             return Verdict.UNANSWERED
 
     @property
     def source_version(self) -> str:
-        return source_version(self.storage, self.original)
+        """The version of the original, as the verdicts have seen it."""
+        return self._info.version
 
     def _is_older(self, path: str) -> bool:
-        modified = self._modified
-        return modified is not None and self.storage.get_modified_time(path) < modified
+        if self._info.modified is None:
+            return False
+        modified = (self._found[path] or self._adapter.info(path)).modified
+        return modified is not None and modified < self._info.modified
 
     @cached_property
-    def _modified(self) -> datetime | None:
-        try:
-            return self.storage.get_modified_time(self.original)
-        except NotImplementedError:
-            return None
+    def _info(self) -> FileInfo:
+        return adapter_of(self.storages.originals).info(self.original)
 
     @cached_property
     def _original(self) -> SourceInfo:
-        with self.storage.open(self.original, "rb") as file:
-            return probe(cast("BinaryIO", file), conf.limits())
+        limits = conf.limits()
+        file, _ = open_original(self.storages.originals, self.original, limits.max_file_bytes)
+        with file:
+            return probe(file, limits)
 
     def _rendered(self, plan: RenditionPlan) -> bytes:
-        recipe = plan.recipe.on(self.storage)
-        with (
-            self.storage.open(self.original, "rb") as file,
-            open_picture(cast("BinaryIO", file), [recipe], conf.limits()) as picture,
-        ):
+        recipe = plan.recipe.on(self.storages.originals)
+        limits = conf.limits()
+        file, _ = open_original(self.storages.originals, self.original, limits.max_file_bytes)
+        with file, open_picture(file, [recipe], limits) as picture:
             return picture.render(recipe).data
+
+
+def _candidates(plan: RenditionPlan) -> list[str]:
+    """Return the path of `plan`, and the one that the old package gave it if that is another."""
+    return list(dict.fromkeys([plan.path, plan.path.replace(" ", "")]))
 
 
 def _compare(found: SourceInfo, plan: RenditionPlan, original: SourceInfo) -> Verdict:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RecordState, RenditionRecord, project_recorder
 from renditions.signals import renditions_made
-from renditions.storage.originals import source_version
+from renditions.storage import Storages, find_files, source_version
 
 from .adoption import ExistingFiles, Verdict
 
@@ -52,7 +52,7 @@ class RenditionStatus:
 
 
 def survey(
-    storage: Storage,
+    storages: Storages,
     plans: Sequence[RenditionPlan],
     records: Mapping[str, RenditionRecord] | None = None,
 ) -> list[RenditionStatus]:
@@ -68,8 +68,9 @@ def survey(
     known = dict(recall(plans) if records is None else records)
     unknown = [plan for plan in plans if plan.path not in known]
     if unknown:
-        existing = ExistingFiles(storage, unknown[0].original.name)
-        found = [p for p in unknown if existing.safe_verdict(p, dry_run=True) is Verdict.ADOPTED]
+        existing = ExistingFiles(storages, unknown[0].original.name)
+        verdicts = existing.safe_verdicts(unknown, dry_run=True)
+        found = [plan for plan in unknown if verdicts[plan] is Verdict.ADOPTED]
         if found:
             known |= project_recorder().record_created(found, existing.source_version)
             renditions_made.send_robust(sender=None, original=found[0].original)
@@ -77,7 +78,7 @@ def survey(
 
 
 def are_current(
-    storage: Storage,
+    storages: Storages,
     plans: Sequence[RenditionPlan],
     look: Look,
     records: Mapping[str, RenditionRecord] | None = None,
@@ -98,10 +99,10 @@ def are_current(
     if not _are_recorded(plans, records):
         return False
     if look >= Look.ORIGINAL:
-        version = version_now(storage, plans[0].original.name)
+        version = version_now(storages.originals, plans[0].original.name)
         if version is None or not _are_recorded(plans, records, version):
             return False
-    return look < Look.FILES or _exist(storage, plans)
+    return look < Look.FILES or _exist(storages.renditions, plans)
 
 
 def recall(plans: Iterable[RenditionPlan]) -> dict[str, RenditionRecord]:
@@ -143,7 +144,8 @@ def _are_recorded(
 
 
 def _exist(storage: Storage, plans: Sequence[RenditionPlan]) -> bool:
+    paths = [plan.path for plan in plans]
     try:
-        return all(storage.exists(plan.path) for plan in plans)
+        return len(find_files(storage, [paths])) == len(paths)
     except Exception:  # noqa: BLE001
         return False

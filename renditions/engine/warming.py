@@ -5,11 +5,13 @@ rendition on demand all end here.
 """
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import BinaryIO, cast
+from enum import Enum, StrEnum, auto
+from typing import BinaryIO
 
 from django.core.files.storage import Storage
 
@@ -18,21 +20,30 @@ from renditions.errors import (
     OutOfMemory,
     RenderFailed,
     RenditionError,
-    SourceMissing,
     StorageFailed,
 )
 from renditions.imaging.rendering import Picture, open_picture
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RenditionRecord, project_recorder
 from renditions.signals import renditions_made
-from renditions.storage import publish
-from renditions.storage.failures import storage_error
-from renditions.storage.originals import source_version
+from renditions.storage import (
+    Storages,
+    adapter_of,
+    open_original,
+    publish,
+    source_version,
+    write,
+)
+from renditions.storage.objects import side_by_side
 
 from .adoption import ExistingFiles, Verdict
 from .status import version_now
 
 logger = logging.getLogger(__name__)
+
+# Renditions are recorded together, but not later than this after they are made: a process that is
+# killed then has not worked for nothing.
+RECORD_AFTER_S = 1.0
 
 StillWanted = Callable[[RenditionPlan], bool]
 
@@ -45,6 +56,14 @@ class Result(StrEnum):
     ADOPTED = "adopted"  # a good file without a record existed
     FAILED = "failed"
     UNWANTED = "unwanted"  # the job was superseded before the rendition was published
+
+
+class Reuse(Enum):
+    """Which existing files may stay as they are."""
+
+    GOOD = auto()  # those that are recorded, and others that are good renditions
+    RECORDED = auto()  # those that are recorded: the original is new, so any other file is stale
+    NOTHING = auto()  # none
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +97,7 @@ class WarmReport:
         return {outcome.plan: outcome.error for outcome in self.outcomes if outcome.error}
 
 
-def warm(storage: Storage, plans: Sequence[RenditionPlan], *, force: bool = False) -> WarmReport:
+def warm(storages: Storages, plans: Sequence[RenditionPlan], *, force: bool = False) -> WarmReport:
     """Make every missing rendition of one original, and record the result of each.
 
     If the original is replaced meanwhile, all renditions are rendered once more: this call may
@@ -86,24 +105,24 @@ def warm(storage: Storage, plans: Sequence[RenditionPlan], *, force: bool = Fals
     because the dates of some storages change at each look.
 
     Args:
-        storage: Of the original and the renditions.
+        storages: Of the original and the renditions.
         plans: Of one original.
         force: Render existing renditions again.
     """
-    report = warm_once(storage, plans, force=force)
+    report = warm_once(storages, plans, reuse=Reuse.NOTHING if force else Reuse.GOOD)
     has_rendered = bool(report.of(Result.CREATED, Result.FAILED))
-    if has_rendered and report.made and _was_replaced(storage, plans, report):
-        report = warm_once(storage, plans, force=True)
+    if has_rendered and report.made and _was_replaced(storages, plans, report):
+        report = warm_once(storages, plans, reuse=Reuse.NOTHING)
     if report.of(Result.CREATED, Result.ADOPTED):
         renditions_made.send_robust(sender=None, original=plans[0].original)
     return report
 
 
 def warm_once(
-    storage: Storage,
+    storages: Storages,
     plans: Sequence[RenditionPlan],
     *,
-    force: bool = False,
+    reuse: Reuse = Reuse.GOOD,
     still_wanted: StillWanted | None = None,
     interrupts: tuple[type[Exception], ...] = (),
 ) -> WarmReport:
@@ -114,22 +133,24 @@ def warm_once(
     ledger tells it about a save meanwhile. All other callers use `warm`.
 
     Args:
-        storage: Of the original and the renditions.
+        storages: Of the original and the renditions.
         plans: Of one original.
-        force: Render existing renditions again.
+        reuse: Which existing files may stay as they are.
         still_wanted: Called immediately before each rendition is published. False: skip it.
         interrupts: Exceptions that end the call. Any other one only fails a rendition.
 
     Raises:
-        one of `interrupts`: the files published so far are complete and recorded.
+        one of `interrupts`: the files published so far are complete and recorded, and no file is
+            still being written.
     """
     if not plans:
         return WarmReport()
-    return _Attempt(storage, plans, still_wanted, interrupts).run(force)
+    return _Attempt(storages, plans, still_wanted, interrupts).run(reuse)
 
 
-def _was_replaced(storage: Storage, plans: Sequence[RenditionPlan], report: WarmReport) -> bool:
-    return version_now(storage, plans[0].original.name) not in (None, report.source_version)
+def _was_replaced(storages: Storages, plans: Sequence[RenditionPlan], report: WarmReport) -> bool:
+    version = version_now(storages.originals, plans[0].original.name)
+    return version not in (None, report.source_version)
 
 
 class _Attempt:
@@ -137,51 +158,72 @@ class _Attempt:
 
     def __init__(
         self,
-        storage: Storage,
+        storages: Storages,
         plans: Sequence[RenditionPlan],
         still_wanted: StillWanted | None,
         interrupts: tuple[type[Exception], ...],
     ) -> None:
-        self.storage = storage
+        self.storages = storages
         self.plans = plans
         self.still_wanted = still_wanted
         self.interrupts = interrupts
         self.recorder = project_recorder()
+        self.target = adapter_of(storages.renditions)
         self.source_version = ""
         self.outcomes: dict[RenditionPlan, Outcome] = {}
-        self.recipes = {plan: plan.recipe.on(storage) for plan in plans}
+        self.recipes = {plan: plan.recipe.on(storages.originals) for plan in plans}
+        self.writes: dict[Future[None], RenditionPlan] = {}
+        self.unrecorded: list[RenditionPlan] = []
+        self.recorded_at = time.monotonic()
 
-    def run(self, force: bool) -> WarmReport:
-        with self._failing(self.plans, StorageFailed):
-            self.source_version = source_version(self.storage, self.plans[0].original.name)
-            if not force:
-                self._reuse_existing()
-        outstanding = [plan for plan in self.plans if plan not in self.outcomes]
-        if outstanding:
-            self._render(outstanding)
+    def run(self, reuse: Reuse) -> WarmReport:
+        try:
+            if reuse is not Reuse.NOTHING:
+                with self._failing(self.plans, StorageFailed):
+                    self._reuse_existing(reuse)
+            outstanding = [plan for plan in self.plans if plan not in self.outcomes]
+            if outstanding:
+                self._render(outstanding)
+        finally:
+            self._record_made()
         failures = {done.plan: done.error for done in self.outcomes.values() if done.error}
         for plan, error in failures.items():
             logger.warning("%s could not be made: %s", plan.path, error)
         self.recorder.record_failed(failures, self.source_version)
         return WarmReport(tuple(self.outcomes[plan] for plan in self.plans), self.source_version)
 
-    def _reuse_existing(self) -> None:
+    # ---- existing files ----
+
+    def _reuse_existing(self, reuse: Reuse) -> None:
         records = self.recorder.recall(self.plans)
-        existing = ExistingFiles(self.storage, self.plans[0].original.name)
-        for plan in self.plans:
+        candidates = [
+            plan
+            for plan in self.plans
+            if (
+                reuse is Reuse.GOOD
+                if plan.path not in records
+                else records[plan.path].is_made_by(plan)
+            )
+        ]
+        if not candidates:
+            return
+        self.source_version = source_version(self.storages.originals, self._original)
+        existing = ExistingFiles(self.storages, self._original)
+        existing.look(candidates)
+        for plan in candidates:
             with self._failing([plan], StorageFailed):
                 self._reuse(plan, records.get(plan.path), existing)
-        reused = [done.plan for done in self.outcomes.values() if done.error is None]
-        self.recorder.record_created(reused, self.source_version)
 
     def _reuse(
         self, plan: RenditionPlan, record: RenditionRecord | None, existing: ExistingFiles
     ) -> None:
-        if record and record.is_current(plan, self.source_version):
-            if self.storage.exists(plan.path):
-                self._set_outcome(plan, Result.CURRENT)
-        elif record is None and existing.adopt(plan) is Verdict.ADOPTED:
-            self._set_outcome(plan, Result.ADOPTED)
+        if record is None:
+            if existing.adopt(plan) is Verdict.ADOPTED:
+                self._set_made(plan, Result.ADOPTED)
+        elif record.is_current(plan, self.source_version) and existing.has(plan.path):
+            self._set_made(plan, Result.CURRENT)
+
+    # ---- new files ----
 
     def _render(self, plans: Collection[RenditionPlan]) -> None:
         recipes = [self.recipes[plan] for plan in plans]
@@ -189,6 +231,7 @@ class _Attempt:
             self._failing(plans, RenderFailed),
             self._opened() as file,
             open_picture(file, recipes, conf.limits()) as picture,
+            self._all_written(),
         ):
             for plan in plans:
                 with self._failing([plan], RenderFailed):
@@ -196,34 +239,78 @@ class _Attempt:
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
-        name = self.plans[0].original.name
         try:
-            file = self.storage.open(name, "rb")
-            # Some storages fetch the file only when it is used.
-            file.seek(0)
-        except FileNotFoundError as error:
-            raise SourceMissing(name) from error
-        except OSError as error:
-            raise storage_error(name, error) from error
+            limit = conf.rendition_settings().max_file_bytes
+            file, info = open_original(self.storages.originals, self._original, limit)
         except self.interrupts:
             raise
-        except MemoryError:
+        except (RenditionError, MemoryError):
             raise
         # Clients of object stores raise errors of their own, and this module cannot import them.
         except Exception as error:
-            raise StorageFailed(f"{name}: {type(error).__name__}: {error}") from error
+            raise StorageFailed(f"{self._original}: {type(error).__name__}: {error}") from error
+        self.source_version = info.version
         with file:
-            yield cast("BinaryIO", file)
+            yield file
 
     def _make(self, plan: RenditionPlan, picture: Picture) -> None:
         rendered = picture.render(self.recipes[plan])
         if self.still_wanted and not self.still_wanted(plan):
-            self._set_outcome(plan, Result.UNWANTED)
+            self.outcomes[plan] = Outcome(plan, Result.UNWANTED)
             return
         with self._failing([plan], StorageFailed):
-            publish(self.storage, plan.path, rendered.data)
-            self._set_outcome(plan, Result.CREATED)
-            self.recorder.record_created([plan], self.source_version)
+            headers = conf.headers(rendered.mime)
+            if self.target.writes_at_once == 1:
+                write(self.target, plan.path, rendered.data, headers)
+                self._set_made(plan, Result.CREATED)
+                return
+            # The bytes of this many renditions are in memory, and no more.
+            self._collect_writes(self.target.writes_at_once - 1)
+            future = side_by_side(write, self.target, plan.path, rendered.data, headers)
+            self.writes[future] = plan
+
+    @contextmanager
+    def _all_written(self) -> Iterator[None]:
+        """Wait for the writes in progress at the end of the block, however it ends.
+
+        A write that ended after this call could overwrite the file of a newer original.
+        """
+        try:
+            yield
+            self._collect_writes()
+        except BaseException:
+            for future in self.writes:
+                future.cancel()
+            self._collect_writes()
+            raise
+
+    def _collect_writes(self, leave: int = 0) -> None:
+        """Wait until at most `leave` writes are in progress, and note the results of the others."""
+        while len(self.writes) > leave:
+            for future in wait(self.writes, return_when=FIRST_COMPLETED).done:
+                plan = self.writes.pop(future)
+                if future.cancelled():
+                    continue
+                with self._failing([plan], StorageFailed):
+                    future.result()
+                    self._set_made(plan, Result.CREATED)
+
+    # ---- results ----
+
+    @property
+    def _original(self) -> str:
+        return self.plans[0].original.name
+
+    def _set_made(self, plan: RenditionPlan, result: Result) -> None:
+        self.outcomes[plan] = Outcome(plan, result)
+        self.unrecorded.append(plan)
+        if time.monotonic() - self.recorded_at > RECORD_AFTER_S:
+            self._record_made()
+
+    def _record_made(self) -> None:
+        made, self.unrecorded = self.unrecorded, []
+        self.recorder.record_created(made, self.source_version)
+        self.recorded_at = time.monotonic()
 
     @contextmanager
     def _failing(
@@ -250,9 +337,6 @@ class _Attempt:
         for plan in plans:
             self.outcomes.setdefault(plan, Outcome(plan, Result.FAILED, error))
 
-    def _set_outcome(self, plan: RenditionPlan, result: Result) -> None:
-        self.outcomes[plan] = Outcome(plan, result)
-
 
 def publish_if_missing(
     storage: Storage, path: str, read: Callable[[], bytes]
@@ -265,7 +349,8 @@ def publish_if_missing(
     try:
         if storage.exists(path):
             return False
-        publish(storage, path, read())
+        data = read()
+        publish(storage, path, data, conf.headers_for(data))
     except RenditionError as error:
         return error
     except Exception as error:

@@ -27,10 +27,11 @@ class Original:
     """The picture that renditions are made from."""
 
     field: str  # app.Model.field
-    storage: str  # label of the storage, as `storage_label` returns it
+    storage: str  # label of its storage, as `storage_label` returns it
     name: str  # path on this storage
     ppoi: FocalPoint
     object_pk: str = ""  # primary key of its instance, as text; empty: of no instance
+    renditions: str = ""  # label of the storage of its renditions; empty: the same one
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,14 @@ class RenditionPlan:
     original: Original
     key: RenditionKey
     recipe: Recipe
-    path: str  # on the storage of the original
+    path: str  # on the storage of the renditions
     # Set if the sizer or filter names its files itself. The URL in it may change at each planning.
     own: OwnFile | None = field(default=None, compare=False)
 
     @property
     def storage(self) -> str:
-        """Label of the storage of both the original and the rendition."""
-        return self.original.storage
+        """Label of the storage that the rendition is on."""
+        return self.original.renditions or self.original.storage
 
     @property
     def fingerprint(self) -> str:

@@ -46,13 +46,13 @@ class RenditionRecord:
     headline: str = ""
     detail: str = ""
 
+    def is_made_by(self, plan: RenditionPlan) -> bool:
+        """Whether the rendition was made by this plan, perhaps from an older original."""
+        return self.state is RecordState.CREATED and self.fingerprint == plan.fingerprint
+
     def is_current(self, plan: RenditionPlan, source_version: str) -> bool:
         """Whether the rendition was made by this plan from this version of the original."""
-        return (
-            self.state is RecordState.CREATED
-            and self.fingerprint == plan.fingerprint
-            and self.source_version == source_version
-        )
+        return self.source_version == source_version and self.is_made_by(plan)
 
     def to_text(self) -> str:
         """Return the record as JSON: a store must never have to pickle an object."""

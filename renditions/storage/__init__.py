@@ -1,23 +1,58 @@
-"""Write to a storage: a complete file at exactly the planned path, or none.
+"""Read and write a storage: a complete file at exactly the planned path, or none.
 
-`disk` writes to a folder, `any` to every other Django storage.
+`disk` works on a folder, `s3` on a bucket, and `any` on every other Django storage.
 """
 
 import hashlib
+import sys
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import BinaryIO, Self
 from weakref import WeakValueDictionary
 
-from django.core.exceptions import SuspiciousOperation
-from django.core.files.storage import Storage, default_storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.core.files.utils import validate_file_name
 
 from renditions.errors import StorageRefused
 
-from .any import publish_by_save
-from .disk import is_folder, publish_atomically
-from .failures import PathRefused, storage_error
+from .any import AnyStorage, FileInfo, Headers
+from .disk import Folder
+from .failures import storage_error, translated, translated_source
 
 
-def publish(storage: Storage, path: str, data: bytes) -> None:
+@dataclass(frozen=True, slots=True)
+class Storages:
+    """Where the original of a picture is, and where its renditions are."""
+
+    originals: Storage
+    renditions: Storage
+
+    @classmethod
+    def both_on(cls, storage: Storage) -> Self:
+        return cls(storage, storage)
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The labels of both, as `storage_label` returns them; `Original` has them."""
+        if self.renditions is self.originals:
+            return storage_label(self.originals), ""
+        return storage_label(self.originals), storage_label(self.renditions)
+
+
+def adapter_of(storage: Storage) -> AnyStorage:
+    """Return the operations on `storage`, in as few steps as it allows."""
+    if isinstance(storage, FileSystemStorage):
+        return Folder(storage)
+    # A project that uses S3 has imported this module. It is optional, so we do not.
+    if "storages.backends.s3" in sys.modules:
+        from .s3 import S3
+
+        if S3.serves(storage):
+            return S3(storage)
+    return AnyStorage(storage)
+
+
+def publish(storage: Storage, path: str, data: bytes, headers: Headers | None = None) -> None:
     """Write `data` to `path` on `storage`. A reader sees the old file or the new one.
 
     Raises:
@@ -25,16 +60,53 @@ def publish(storage: Storage, path: str, data: bytes) -> None:
         StorageRefused: permission denied.
         StorageFailed: the storage did not accept the file; `path` has no half-written file.
     """
-    try:
+    write(adapter_of(storage), path, data, headers or Headers())
+
+
+def write(adapter: AnyStorage, path: str, data: bytes, headers: Headers) -> None:
+    """Like `publish`."""
+    with translated(path):
         validate_file_name(path, allow_relative_path=True)
-        if is_folder(storage):
-            publish_atomically(storage, path, data)
-        else:
-            publish_by_save(storage, path, data)
-    except (SuspiciousOperation, ValueError) as error:
-        raise PathRefused(f"{path!r}: {error}") from error
-    except OSError as error:
-        raise storage_error(path, error) from error
+        adapter.write(path, data, headers)
+
+
+def open_original(storage: Storage, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
+    """Open the original at `name`, and return its version, too.
+
+    Args:
+        max_bytes: A file that is longer need not be complete.
+
+    Raises:
+        SourceMissing: the file does not exist.
+        PathRefused: the storage does not accept the name.
+        StorageRefused, StorageFailed: the storage did not answer.
+    """
+    with translated_source(name):
+        return adapter_of(storage).open(name, max_bytes)
+
+
+def source_version(storage: Storage, name: str) -> str:
+    """Return the version of the original at `name`: it changes when the file is replaced.
+
+    Raises:
+        SourceMissing: the file does not exist.
+        PathRefused: the storage does not accept the name.
+        StorageRefused, StorageFailed: the storage did not answer.
+    """
+    with translated_source(name):
+        return adapter_of(storage).info(name).version
+
+
+def find_files(storage: Storage, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:
+    """Return which files exist, with what the storage told of them meanwhile.
+
+    Args:
+        groups: Paths that stand side by side in a listing, such as all renditions of one original.
+
+    Raises:
+        OSError: the storage did not answer.
+    """
+    return adapter_of(storage).find(groups)
 
 
 def delete_file(storage: Storage, path: str) -> None:

@@ -1,42 +1,131 @@
-"""Write to any Django storage, with nothing but its methods `save` and `delete`."""
+"""Read and write any Django storage, with nothing but the methods that Django documents."""
 
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, cast
+
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 
 from renditions.errors import StorageFailed, StorageRefused
-from renditions.imaging.formats import format_named
-from renditions.imaging.headers import format_of
+
+# The version of a file on a storage that tells neither size nor date.
+UNVERSIONED = "unversioned"
 
 
-def publish_by_save(storage: Storage, path: str, data: bytes) -> None:
-    """Write `data` to `path`.
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """The facts that a storage knows about a file."""
 
-    An object store writes atomically. But `save` may choose another name if the name exists, and
-    no page links to a renamed rendition. So the old file is deleted first, and saved again.
+    version: str  # changes when the file is replaced
+    modified: datetime | None  # None: the storage has no dates
 
-    Raises:
-        StorageFailed: the storage renamed the file twice.
-        StorageRefused: the name is taken, and the storage cannot delete.
-        OSError: the storage did not accept the file.
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """What a browser is told together with a file. Only an object store keeps it."""
+
+    content_type: str | None = None  # None: the storage guesses it from the name
+    cache_control: str | None = None  # None: the storage decides
+
+
+class AnyStorage:
+    """The operations that renditions need. A subclass does them in fewer steps.
+
+    Every method raises `FileNotFoundError` if the file is missing, and otherwise whatever the
+    storage raises.
     """
-    saved = storage.save(path, _typed(data))
-    if saved == path:
-        return
-    try:
-        storage.delete(path)
-    except NotImplementedError as error:
-        raise StorageRefused(f"{path}: the storage neither replaces nor deletes files") from error
-    retried = storage.save(path, _typed(data))
-    storage.delete(saved)
-    if retried != path:
-        storage.delete(retried)
-        raise StorageFailed(f"{path}: the storage renamed it to {retried!r}.")
+
+    # Number of files that may be written at the same time. A storage of the project may use a
+    # database, and a thread would leak its connection; so it is used by one thread only.
+    writes_at_once = 1
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def open(self, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
+        """Open the file at `name`.
+
+        Args:
+            max_bytes: A file that is longer need not be read to its end.
+        """
+        # The version first: if the file is replaced in between, its renditions count as stale.
+        info = self.info(name)
+        file = cast("BinaryIO", self.storage.open(name, "rb"))
+        # Some storages fetch the file only when it is used.
+        file.seek(0)
+        return file, info
+
+    def info(self, name: str) -> FileInfo:
+        """Return what the storage knows of the file at `name`.
+
+        Size and date are optional in a Django storage. Without them every content under a name has
+        one version: only a save tells that it was replaced.
+        """
+        parts = []
+        modified = None
+        with suppress(NotImplementedError):
+            parts.append(str(self.storage.size(name)))
+        with suppress(NotImplementedError):
+            modified = self.storage.get_modified_time(name)
+            parts.append(f"{modified.timestamp():.6f}")
+        return FileInfo("-".join(parts) or UNVERSIONED, modified)
+
+    def find(self, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:
+        """Return which of the files exist, with what is known of them without another question.
+
+        Args:
+            groups: Paths that probably stand side by side in a listing, such as all renditions of
+                one original.
+        """
+        return {path: None for group in groups for path in group if self._exists(path)}
+
+    def _exists(self, path: str) -> bool:
+        try:
+            return self.storage.exists(path)
+        except (SuspiciousOperation, ValueError):
+            # The storage accepts no file at this path. The attempt to write it tells why.
+            return False
+
+    def write(self, path: str, data: bytes, headers: Headers) -> None:
+        """Write `data` to exactly `path`. A reader sees the old file or the new one.
+
+        A Django storage may choose another name if the name exists, and no page links to a renamed
+        rendition. So the old file is deleted first, and saved again.
+
+        Raises:
+            StorageFailed: the storage renamed the file twice.
+            StorageRefused: the name is taken, and the storage cannot delete.
+        """
+        saved = self.storage.save(path, _typed(data, headers))
+        if saved == path:
+            return
+        try:
+            self.storage.delete(path)
+        except NotImplementedError as error:
+            raise StorageRefused(
+                f"{path}: the storage neither replaces nor deletes files"
+            ) from error
+        retried = self.storage.save(path, _typed(data, headers))
+        self.storage.delete(saved)
+        if retried != path:
+            self.storage.delete(retried)
+            raise StorageFailed(f"{path}: the storage renamed it to {retried!r}.")
 
 
-def _typed(data: bytes) -> "ContentFile[bytes]":
+def overrides(storage: Storage, base: type[Storage], *methods: str) -> bool:
+    """Whether the class of `storage` has other `methods` than `base`, which it inherits from."""
+    # Not type(): the default storage is a proxy object.
+    cls: type[Storage] = storage.__class__
+    return any(getattr(cls, name) is not getattr(base, name) for name in methods)
+
+
+def _typed(data: bytes, headers: Headers) -> "ContentFile[bytes]":
     """Return `data` as a file with its content type; an object store serves it with this type."""
     file = ContentFile(data)
-    found = format_of(data)
-    if found:
-        file.content_type = format_named(found).mime  # type: ignore[attr-defined]
+    if headers.content_type:
+        file.content_type = headers.content_type  # type: ignore[attr-defined]
     return file

@@ -1,4 +1,4 @@
-"""Write to a folder by atomic writes, and delete the unfinished files of dead processes.
+"""Folders: files are written atomically, and unfinished files of dead processes are deleted.
 
 A file is written in one hidden folder and then renamed. So a half-written file never has the name
 of a rendition, and the sweep finds all unfinished files in one folder.
@@ -9,13 +9,16 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import BinaryIO, TypeGuard
 
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import FileSystemStorage, Storage
 
+from .any import AnyStorage, FileInfo, Headers, overrides
 from .failures import PathRefused
 
 logger = logging.getLogger(__name__)
@@ -35,11 +38,62 @@ def is_folder(storage: Storage) -> TypeGuard[FileSystemStorage]:
 
     A subclass that encrypts, mirrors or counts files needs its own `save` to be called.
     """
-    # Not type(): the default storage is a proxy object.
-    cls: Any = storage.__class__
-    return issubclass(cls, FileSystemStorage) and all(
-        getattr(cls, name) is getattr(FileSystemStorage, name) for name in ("save", "_save")
+    return isinstance(storage, FileSystemStorage) and not overrides(
+        storage, FileSystemStorage, "save", "_save"
     )
+
+
+class Folder(AnyStorage):
+    """A folder. The operating system answers, unless the project's own methods have to."""
+
+    storage: FileSystemStorage
+
+    def open(self, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
+        if overrides(self.storage, FileSystemStorage, "open", "_open", *_LOOKS):
+            return super().open(name, max_bytes)
+        # Of the open file, so that the version is that of the content even if it is replaced now.
+        file = Path(self.storage.path(name)).open("rb")  # noqa: SIM115
+        return file, _info(os.fstat(file.fileno()))
+
+    def info(self, name: str) -> FileInfo:
+        if overrides(self.storage, FileSystemStorage, *_LOOKS):
+            return super().info(name)
+        return _info(Path(self.storage.path(name)).stat())
+
+    def find(self, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:
+        if overrides(self.storage, FileSystemStorage, *_LOOKS):
+            return super().find(groups)
+        found: dict[str, FileInfo | None] = {}
+        for group in groups:
+            for path in group:
+                try:
+                    found[path] = _info(os.stat(self._located(path)))  # noqa: PTH116 - twice as fast
+                except (OSError, SuspiciousOperation, ValueError):
+                    # As `Path.exists`: a path that cannot be looked up is no file.
+                    continue
+        return found
+
+    def write(self, path: str, data: bytes, headers: Headers) -> None:
+        if is_folder(self.storage):
+            publish_atomically(self.storage, path, data)
+        else:
+            super().write(path, data, headers)
+
+    def _located(self, path: str) -> str:
+        """Return the absolute path. `safe_join` costs more than the question to the system."""
+        is_plain = not path.startswith("/") and ".." not in path and "\\" not in path
+        if is_plain and not overrides(self.storage, FileSystemStorage, "path"):
+            return f"{self.storage.location}{os.sep}{path}"
+        return self.storage.path(path)
+
+
+# The methods of a storage that say something about a file.
+_LOOKS = ("exists", "size", "get_modified_time")
+
+
+def _info(stat: os.stat_result) -> FileInfo:
+    modified = datetime.fromtimestamp(stat.st_mtime, UTC)
+    return FileInfo(f"{stat.st_size}-{stat.st_mtime:.6f}", modified)
 
 
 def publish_atomically(storage: FileSystemStorage, path: str, data: bytes) -> None:

@@ -13,6 +13,7 @@ from renditions.engine.warming import warm
 from renditions.imaging.geometry import FocalPoint
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, plan_key_set
+from renditions.storage import Storages
 from tests.conftest import four_corners
 from tests.renditions.conftest import opened
 
@@ -65,7 +66,7 @@ def test_old_sizers_and_filters_work_beside_new_ones(tmp_path, registry, monkeyp
         original, RenditionKeySet.parse(zip(sizes, sizes, strict=True)), conf.style
     )
 
-    report = warm(disk, plans)
+    report = warm(Storages.both_on(disk), plans)
 
     assert report.made == plans
     assert [opened(disk, plan.path).size for plan in plans] == list(sizes.values())
@@ -84,12 +85,14 @@ def test_an_old_sizer_knows_its_picture_when_a_file_is_compared(tmp_path, regist
     disk.save("a b.jpg", ContentFile(four_corners(320, 200)))
     keys = RenditionKeySet.parse([("halved", "halved__60x30")])
     [plan] = plan_key_set(Original("", "disk", "a b.jpg", FocalPoint(0.5, 0.5)), keys, conf.style)
-    warm(disk, [plan])
+    warm(Storages.both_on(disk), [plan])
     with disk.open(plan.path) as file:
         disk.save(plan.path.replace(" ", ""), ContentFile(file.read()))
     disk.delete(plan.path)
     Halved.seen = []
 
-    assert ExistingFiles(disk, "a b.jpg").adopt(plan) is Verdict.ADOPTED
+    existing = ExistingFiles(Storages.both_on(disk), "a b.jpg")
+    existing.look([plan])
+    assert existing.adopt(plan) is Verdict.ADOPTED
 
     assert [seen[:2] for seen in Halved.seen] == [("a b.jpg", disk)]

@@ -30,7 +30,7 @@ def assert_all_made(person: Person, media: Path) -> None:
     """Check that each declared rendition is a whole picture with the right corners and a record."""
     plans = person.headshot.plans()
     assert len(plans) == len(conf.key_set("headshot").keys)
-    for status in survey(person.headshot.storage, plans):
+    for status in survey(person.headshot.storages, plans):
         assert corners(media / status.plan.path) == list(CORNERS), status.plan.path
         assert status.is_made, (status.plan.path, status.reason)
 

@@ -188,4 +188,5 @@ class ProcessedImage:
         if isinstance(self.storage, WorkingStorage):
             self.storage.save(save_path, imagefile)
         else:
-            publish(self.storage, save_path, imagefile.read())
+            data = imagefile.read()
+            publish(self.storage, save_path, data, conf.headers_for(data))

@@ -122,7 +122,7 @@ def _adopted(
 ) -> Iterator[tuple[RenditionPlan, Verdict]]:
     for instance in field.model._base_manager.order_by("pk").iterator(chunk_size=CHUNK_ROWS):
         image: VersatileImageFieldFile = getattr(instance, field.name)
-        yield from adopt(image.storage, image.plans(key_set), dry_run=dry_run).items()
+        yield from adopt(image.storages, image.plans(key_set), dry_run=dry_run).items()
 
 
 def _fields(labels: list[str], sets: list[str] | None) -> Iterator[VersatileImageField]:

@@ -19,7 +19,7 @@ def page(request: HttpRequest) -> HttpResponse:
     lines = [
         f"{rendition.url} {status.record.state if status.record else 'unknown'}"
         for picture in Picture.objects.order_by("-pk")[:5]
-        for status in survey(picture.image.storage, picture.image.plans())
+        for status in survey(picture.image.storages, picture.image.plans())
         for rendition in [picture.image.rendition(status.plan.key)]
     ]
     return HttpResponse("\n".join(lines))

@@ -10,6 +10,7 @@ from renditions.engine.warming import warm
 from renditions.imaging.geometry import FocalPoint
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, plan_key_set
+from renditions.storage import Storages
 from tests.conftest import four_corners
 
 
@@ -26,6 +27,12 @@ def plan(key="crop__60x30", name="a.jpg"):
     return made
 
 
+def looked(disk, original, plan):
+    existing = ExistingFiles(Storages.both_on(disk), original)
+    existing.look([plan])
+    return existing
+
+
 def put(disk, path, data):
     disk.delete(path)
     disk.save(path, ContentFile(data))
@@ -37,9 +44,9 @@ KEYS = ["crop__60x30", "thumbnail__50x50", "filters__invert__url", "crop__9x9__w
 @pytest.mark.parametrize("key", KEYS)
 def test_a_rendition_without_a_record_is_adopted(disk, key):
     """The old package wrote the same files to the same paths."""
-    warm(disk, [plan(key)])
+    warm(Storages.both_on(disk), [plan(key)])
 
-    assert ExistingFiles(disk, "a.jpg").verdict(plan(key)) is Verdict.ADOPTED
+    assert looked(disk, "a.jpg", plan(key)).verdict(plan(key)) is Verdict.ADOPTED
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,7 @@ def test_a_file_that_is_not_the_rendition_is_refused(disk, data, verdict):
     if data is not None:
         put(disk, plan().path, data)
 
-    assert ExistingFiles(disk, "a.jpg").verdict(plan()) is verdict
+    assert looked(disk, "a.jpg", plan()).verdict(plan()) is verdict
 
 
 def test_a_file_that_is_older_than_its_original_is_refused(disk):
@@ -67,7 +74,7 @@ def test_a_file_that_is_older_than_its_original_is_refused(disk):
     put(disk, plan().path, four_corners(60, 30))
     os.utime(disk.path(plan().path), (1, 1))
 
-    assert ExistingFiles(disk, "a.jpg").verdict(plan()) is Verdict.OLDER
+    assert looked(disk, "a.jpg", plan()).verdict(plan()) is Verdict.OLDER
 
 
 @pytest.mark.parametrize("spoil", [lambda disk: disk.delete("a.jpg"),
@@ -77,7 +84,7 @@ def test_a_file_without_a_readable_original_is_refused(disk, spoil):
     spoil(disk)
     os.utime(disk.path(plan().path), (4e9, 4e9))
 
-    assert ExistingFiles(disk, "a.jpg").verdict(plan()) is Verdict.NO_ORIGINAL
+    assert looked(disk, "a.jpg", plan()).verdict(plan()) is Verdict.NO_ORIGINAL
 
 
 SPACED = "my cards/a b.jpg"
@@ -89,7 +96,7 @@ def test_a_file_at_the_old_path_without_spaces_is_copied(disk):
     put(disk, SPACED, four_corners(320, 200))
     put(disk, SQUEEZED, four_corners(60, 30))
 
-    assert ExistingFiles(disk, SPACED).adopt(plan(name=SPACED)) is Verdict.ADOPTED
+    assert looked(disk, SPACED, plan(name=SPACED)).adopt(plan(name=SPACED)) is Verdict.ADOPTED
 
     with disk.open(plan(name=SPACED).path) as file:
         assert file.read() == four_corners(60, 30)
@@ -99,9 +106,9 @@ def test_a_file_at_the_old_path_without_spaces_is_copied(disk):
 def test_a_file_at_the_old_path_may_show_another_original(disk):
     """It is not adopted, because the wrong picture would be shown."""
     put(disk, SPACED, four_corners(320, 200))
-    warm(disk, [plan("filters__invert__crop__60x30", SPACED)])
+    warm(Storages.both_on(disk), [plan("filters__invert__crop__60x30", SPACED)])
     with disk.open(plan("filters__invert__crop__60x30", SPACED).path) as file:
         put(disk, SQUEEZED, file.read())
 
-    assert ExistingFiles(disk, SPACED).adopt(plan(name=SPACED)) is Verdict.MISSING
+    assert looked(disk, SPACED, plan(name=SPACED)).adopt(plan(name=SPACED)) is Verdict.MISSING
     assert not disk.exists(plan(name=SPACED).path)

@@ -19,6 +19,7 @@ from renditions.errors import (
 from renditions.imaging.filters import Filter
 from renditions.imaging.sizers import Thumbnail
 from renditions.records import RecordState
+from renditions.storage import Storages
 from tests.conftest import four_corners
 from tests.renditions.conftest import CountingStorage, opened
 
@@ -34,7 +35,7 @@ def contents(disk, made):
 
 
 def test_every_plan_is_made(disk, photo):
-    report = warm(disk, plans(photo))
+    report = warm(Storages.both_on(disk), plans(photo))
 
     assert results(report) == [Result.CREATED] * 3
     assert [opened(disk, plan.path).size for plan in plans(photo)] == [
@@ -46,18 +47,18 @@ def test_every_plan_is_made(disk, photo):
 
 def test_one_decode_serves_all(disk, photo, decodes):
     """The original is decoded once for all renditions."""
-    warm(disk, plans(photo))
+    warm(Storages.both_on(disk), plans(photo))
 
     assert decodes == [3]
 
 
 def test_current_renditions_are_not_made_again(disk, photo, decodes):
     """The original is not even opened."""
-    warm(disk, plans(photo))
+    warm(Storages.both_on(disk), plans(photo))
     decodes.clear()
     disk.calls.clear()
 
-    report = warm(disk, plans(photo))
+    report = warm(Storages.both_on(disk), plans(photo))
 
     assert results(report) == [Result.CURRENT] * 3
     assert decodes == []
@@ -65,36 +66,40 @@ def test_current_renditions_are_not_made_again(disk, photo, decodes):
 
 
 def test_force_renders_current_renditions_again(disk, photo):
-    warm(disk, plans(photo))
+    warm(Storages.both_on(disk), plans(photo))
 
-    assert results(warm(disk, plans(photo), force=True)) == [Result.CREATED] * 3
+    assert results(warm(Storages.both_on(disk), plans(photo), force=True)) == [Result.CREATED] * 3
 
 
 def test_a_rendition_that_storage_lost_is_made_again(disk, photo):
     """A record alone does not prove that the file exists."""
     crop, *_ = plans(photo)
-    warm(disk, plans(photo))
+    warm(Storages.both_on(disk), plans(photo))
     disk.delete(crop.path)
 
-    assert results(warm(disk, plans(photo))) == [Result.CREATED, Result.CURRENT, Result.CURRENT]
+    assert results(warm(Storages.both_on(disk), plans(photo))) == [
+        Result.CREATED,
+        Result.CURRENT,
+        Result.CURRENT,
+    ]
 
 
 def test_a_replaced_original_is_rendered_again(disk, photo):
     """The new original has the same name."""
-    warm(disk, plans(photo))
+    warm(Storages.both_on(disk), plans(photo))
     disk.delete(photo)
     disk.save(photo, ContentFile(four_corners(100, 300)))
 
-    assert results(warm(disk, plans(photo))) == [Result.CREATED] * 3
+    assert results(warm(Storages.both_on(disk), plans(photo))) == [Result.CREATED] * 3
     assert opened(disk, plans(photo)[1].path).size == (13, 40)
 
 
 def test_another_encoding_is_rendered_again(disk, photo, configure):
     """The setting changes the file and not its path."""
-    warm(disk, plans(photo))
+    warm(Storages.both_on(disk), plans(photo))
     configure(PROGRESSIVE_JPEG=True)
 
-    report = warm(disk, plans(photo))
+    report = warm(Storages.both_on(disk), plans(photo))
 
     assert results(report) == [Result.CREATED] * 3
     assert opened(disk, plans(photo)[0].path).info.get("progressive")
@@ -102,11 +107,11 @@ def test_another_encoding_is_rendered_again(disk, photo, configure):
 
 def test_a_good_file_without_a_record_is_adopted(disk, photo):
     """It is not rendered again: it may come from the old package."""
-    warm(disk, plans(photo))
+    warm(Storages.both_on(disk), plans(photo))
     content = contents(disk, plans(photo))
     conf.cache().clear()
 
-    report = warm(disk, plans(photo))
+    report = warm(Storages.both_on(disk), plans(photo))
 
     assert results(report) == [Result.ADOPTED] * 3
     assert content == contents(disk, plans(photo))
@@ -121,7 +126,7 @@ def test_a_bad_file_is_replaced(disk, photo, content):
     crop = plans(photo)[0]
     disk.save(crop.path, ContentFile(content))
 
-    assert results(warm(disk, [crop])) == [Result.CREATED]
+    assert results(warm(Storages.both_on(disk), [crop])) == [Result.CREATED]
     assert opened(disk, crop.path).size == (60, 30)
 
 
@@ -135,7 +140,7 @@ def test_one_failure_does_not_stop_the_others(disk, photo, registry):
     registry.register_filter("broken", Broken)
     three = plans(photo, "crop__60x30", "filters__broken__url", "thumbnail__40x40")
 
-    report = warm(disk, three)
+    report = warm(Storages.both_on(disk), three)
 
     assert results(report) == [Result.CREATED, Result.FAILED, Result.CREATED]
     record = record_of(three[1])
@@ -156,7 +161,7 @@ def test_a_bad_original_fails_every_plan(disk, content, error):
     """The error is permanent and the same for all."""
     disk.save("bad.jpg", ContentFile(content))
 
-    report = warm(disk, plans("bad.jpg"))
+    report = warm(Storages.both_on(disk), plans("bad.jpg"))
 
     assert results(report) == [Result.FAILED] * 3
     assert all(isinstance(reason, error) for reason in report.failures.values())
@@ -164,7 +169,7 @@ def test_a_bad_original_fails_every_plan(disk, content, error):
 
 def test_a_missing_original_is_a_transient_error(disk):
     """Some storages show a new file late."""
-    report = warm(disk, plans("nowhere.jpg"))
+    report = warm(Storages.both_on(disk), plans("nowhere.jpg"))
 
     assert {type(reason) for reason in report.failures.values()} == {SourceMissing}
     assert issubclass(SourceMissing, TransientError)
@@ -173,15 +178,15 @@ def test_a_missing_original_is_a_transient_error(disk):
 def test_attempts_are_counted(disk):
     """A record has the number of consecutive failures."""
     for _ in range(3):
-        warm(disk, plans("nowhere.jpg"))
+        warm(Storages.both_on(disk), plans("nowhere.jpg"))
 
     assert record_of(plans("nowhere.jpg")[0]).attempts == 3
 
 
 def test_a_success_clears_the_failure(disk):
-    warm(disk, plans("late.jpg"))
+    warm(Storages.both_on(disk), plans("late.jpg"))
     disk.save("late.jpg", ContentFile(four_corners(320, 200)))
-    warm(disk, plans("late.jpg"))
+    warm(Storages.both_on(disk), plans("late.jpg"))
 
     record = record_of(plans("late.jpg")[0])
     assert (record.state, record.attempts, record.headline) == (RecordState.CREATED, 0, "")
@@ -199,7 +204,7 @@ def test_a_full_storage_is_a_transient_error(disk, photo, monkeypatch):
     storage = Full()
     storage.save("a.jpg", ContentFile(four_corners(320, 200)))
 
-    report = warm(storage, plans("a.jpg", "crop__1x1", "filters__invert__url"))
+    report = warm(Storages.both_on(storage), plans("a.jpg", "crop__1x1", "filters__invert__url"))
 
     assert results(report) == [Result.FAILED, Result.CREATED]
     [reason] = report.failures.values()
@@ -216,7 +221,7 @@ def test_a_lack_of_memory_is_a_transient_error(disk, photo, registry):
 
     registry.register_filter("greedy", Greedy)
 
-    report = warm(disk, plans(photo, "filters__greedy__url", "crop__9x9"))
+    report = warm(Storages.both_on(disk), plans(photo, "filters__greedy__url", "crop__9x9"))
 
     assert results(report) == [Result.FAILED, Result.CREATED]
     assert [type(reason) for reason in report.failures.values()] == [OutOfMemory]
@@ -226,7 +231,9 @@ def test_an_unwanted_rendition_is_not_published(disk, photo):
     """A job may be superseded while it is rendered."""
     answers = iter([True, False, False])
 
-    report = warm_once(disk, plans(photo), still_wanted=lambda plan: next(answers))
+    report = warm_once(
+        Storages.both_on(disk), plans(photo), still_wanted=lambda plan: next(answers)
+    )
 
     assert results(report) == [Result.CREATED, Result.UNWANTED, Result.UNWANTED]
     assert [disk.exists(plan.path) for plan in plans(photo)] == [True, False, False]
@@ -246,21 +253,21 @@ def test_an_interrupt_is_raised(disk, photo, registry):
     both = plans(photo, "crop__60x30", "filters__stopping__url")
 
     with pytest.raises(Stop):
-        warm_once(disk, both, interrupts=(Stop,))
+        warm_once(Storages.both_on(disk), both, interrupts=(Stop,))
 
     assert record_of(both[0]).state is RecordState.CREATED
     assert record_of(both[1]) is None
 
 
 def test_no_plans_cost_no_call(disk):
-    assert warm(disk, []).outcomes == ()
+    assert warm(Storages.both_on(disk), []).outcomes == ()
     assert not disk.calls
 
 
 def test_a_format_in_the_key_is_the_format_of_the_file(disk, photo):
     [webp] = plans(photo, "crop__60x30__webp")
 
-    warm(disk, [webp])
+    warm(Storages.both_on(disk), [webp])
 
     assert webp.path.endswith("-60x30-70.jpg.webp")
     assert opened(disk, webp.path).format == "WEBP"
@@ -280,7 +287,7 @@ class Odd(Thumbnail):
 def test_a_broken_sizer_fails_its_own_renditions_only(disk, photo, registry):
     registry.register_sizer("odd", Odd)
 
-    report = warm(disk, plans(photo, "odd__1x1", "crop__9x9"))
+    report = warm(Storages.both_on(disk), plans(photo, "odd__1x1", "crop__9x9"))
 
     assert results(report) == [Result.FAILED, Result.CREATED]
 
@@ -295,17 +302,17 @@ def test_a_storage_without_dates_works(tmp_path):
     disk = Dateless(tmp_path)
     disk.save("a.jpg", ContentFile(four_corners(320, 200)))
 
-    assert results(warm(disk, plans("a.jpg"))) == [Result.CREATED] * 3
-    assert results(warm(disk, plans("a.jpg"))) == [Result.CURRENT] * 3
+    assert results(warm(Storages.both_on(disk), plans("a.jpg"))) == [Result.CREATED] * 3
+    assert results(warm(Storages.both_on(disk), plans("a.jpg"))) == [Result.CURRENT] * 3
     conf.cache().clear()
     # Without a record, the size does not prove that the file was made from this original.
-    assert results(warm(disk, plans("a.jpg"))) == [Result.CREATED] * 3
+    assert results(warm(Storages.both_on(disk), plans("a.jpg"))) == [Result.CREATED] * 3
 
 
 def test_an_existing_file_that_cannot_be_read_is_a_transient_error(disk, photo):
     """The other renditions are not affected."""
     crop, thumbnail, _ = plans(photo)
-    warm(disk, [crop, thumbnail])
+    warm(Storages.both_on(disk), [crop, thumbnail])
     conf.cache().clear()
 
     class Flaky(CountingStorage):
@@ -314,7 +321,7 @@ def test_an_existing_file_that_cannot_be_read_is_a_transient_error(disk, photo):
                 raise ConnectionError("reset by peer")
             return super()._open(name, mode)
 
-    report = warm(Flaky(disk.location), [crop, thumbnail])
+    report = warm(Storages.both_on(Flaky(disk.location)), [crop, thumbnail])
 
     assert results(report) == [Result.FAILED, Result.ADOPTED]
     [reason] = report.failures.values()
@@ -343,7 +350,7 @@ def test_an_original_without_size_or_date_fails_with_the_error_of_the_storage(
     monkeypatch.setattr(FileSystemStorage, "size", size)
     [plan] = plans(name, "crop__9x9")
 
-    [reason] = warm(disk, [plan]).failures.values()
+    [reason] = warm(Storages.both_on(disk), [plan]).failures.values()
 
     assert reason.kind == kind
     assert f"{plan.path} could not be made" in caplog.text
@@ -364,25 +371,25 @@ def test_an_original_whose_date_always_changes_is_rendered_twice(tmp_path, decod
     disk = Restless(tmp_path)
     disk.save("a.jpg", ContentFile(four_corners(320, 200)))
 
-    assert results(warm(disk, plans("a.jpg", "9x9"))) == [Result.CREATED]
+    assert results(warm(Storages.both_on(disk), plans("a.jpg", "9x9"))) == [Result.CREATED]
 
     assert len(decodes) == 2
 
 
 def test_a_storage_that_fails_after_the_last_rendition_fails_nothing(disk, photo, monkeypatch):
     """The renditions are published already."""
-    publish = warming.publish
+    write = warming.write
 
     def failing(*args: object) -> int:
         raise RuntimeError("403")
 
-    def publish_then_fail(*args: object) -> None:
-        publish(*args)
+    def write_then_fail(*args: object) -> None:
+        write(*args)
         monkeypatch.setattr(disk, "size", failing)
 
-    monkeypatch.setattr(warming, "publish", publish_then_fail)
+    monkeypatch.setattr(warming, "write", write_then_fail)
 
-    assert results(warm(disk, plans(photo, "9x9"))) == [Result.CREATED]
+    assert results(warm(Storages.both_on(disk), plans(photo, "9x9"))) == [Result.CREATED]
     with pytest.raises(RuntimeError):
         disk.size(photo)
 
@@ -398,7 +405,7 @@ def test_an_error_of_an_object_store_client_is_transient(disk, photo, monkeypatc
         raise SlowDown("please")
 
     monkeypatch.setattr(disk, "open", throttled)
-    report = warm(disk, plans(photo))
+    report = warm(Storages.both_on(disk), plans(photo))
 
     assert report.failures
     assert all(isinstance(error, StorageFailed) for error in report.failures.values())

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 
+from renditions import conf
 from renditions.errors import StorageFailed
 from renditions.storage import publish
 from tests.conftest import four_corners
@@ -100,6 +101,8 @@ def test_a_file_has_the_content_type_of_its_content(name, mime):
     """The extension may be wrong."""
     storage = Typed()
 
-    publish(storage, "a.jpg", four_corners(9, 9, name))
+    data = four_corners(9, 9, name)
+
+    publish(storage, "a.jpg", data, conf.headers_for(data))
 
     assert storage.type == mime

@@ -12,7 +12,7 @@ from renditions.errors import StorageRefused
 from renditions.imaging.geometry import FocalPoint
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, plan_key_set
-from renditions.storage import delete_file, publish
+from renditions.storage import Storages, delete_file, publish
 from tests.conftest import four_corners
 
 
@@ -47,11 +47,11 @@ def test_renditions_are_made_on_a_storage_without_sizes_or_dates(kind, tmp_path)
     storage = kind(tmp_path)
     FileSystemStorage(tmp_path).save("a.jpg", ContentFile(four_corners(320, 200)))
 
-    report = warm(storage, plans())
+    report = warm(Storages.both_on(storage), plans())
 
     assert {outcome.result for outcome in report.outcomes} == {Result.CREATED}
-    assert are_current(storage, plans(), Look.FILES)
-    again = warm(storage, plans())
+    assert are_current(Storages.both_on(storage), plans(), Look.FILES)
+    again = warm(Storages.both_on(storage), plans())
     assert {outcome.result for outcome in again.outcomes} == {Result.CURRENT}
 
 

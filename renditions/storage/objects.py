@@ -1,0 +1,144 @@
+"""Object stores: what one request can do is done in one request, and requests run side by side.
+
+`s3` is the first of them. Another one is a module like that, with a subclass of `ObjectStore`.
+"""
+
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from posixpath import commonprefix
+from typing import Any, TypeVar
+
+from django.core.exceptions import SuspiciousOperation
+
+from .any import AnyStorage, FileInfo
+
+T = TypeVar("T")
+
+# Threads of this process that wait for object stores. botocore keeps ten connections by default.
+THREADS = 10
+# Pages of a listing come one after another; requests for single pictures run side by side. So a
+# page is worth its time if it replaces the requests for this many files.
+FILES_PER_PAGE = 64
+# The length of a full page, of Amazon S3 and its imitations.
+KEYS_PER_PAGE = 1000
+
+# ---- the threads -------------------------------------------------------------------------------
+
+# They last as long as the process. They use nothing but the store's client, so they open no
+# connection to a database.
+_pool: ThreadPoolExecutor | None = None
+
+
+def side_by_side(call: Callable[..., T], *args: Any) -> "Future[T]":
+    """Call `call` in a thread that waits for an object store."""
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="renditions-store")
+    return _pool.submit(call, *args)
+
+
+def _forget_pool() -> None:
+    """A forked process has a copy of the pool, but not its threads."""
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+# ---- any object store --------------------------------------------------------------------------
+
+
+class ObjectStore(AnyStorage):
+    """A store that writes whole objects, and lists a thousand of them at once.
+
+    An object has a key: the path of the file, perhaps below a folder that belongs to the storage.
+    """
+
+    writes_at_once = 8
+
+    @abstractmethod
+    def key(self, path: str) -> str:
+        """Return the key of the file at `path`."""
+
+    @abstractmethod
+    def list_keys(self, prefix: str, after: str) -> Iterator[Sequence[tuple[str, FileInfo]]]:
+        """Yield pages of the objects whose keys begin with `prefix` and sort after `after`.
+
+        Raises:
+            PermissionError: this project may not list.
+        """
+
+    def find(self, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:
+        by_key = [self._keys(group) for group in groups]
+        paths = {key: path for group in by_key for key, path in group.items()}
+        found: dict[str, FileInfo] = {}
+        unknown: list[Collection[str]] = []
+        for folder in _by_folder(by_key):
+            unknown += self._list(folder, found)
+        # Each group has its own place in the listing, so a request for each, side by side.
+        for look in [side_by_side(self._look, group) for group in unknown]:
+            found.update(look.result())
+        return {paths[key]: info for key, info in found.items()}
+
+    def _keys(self, paths: Iterable[str]) -> dict[str, str]:
+        keys = {}
+        for path in paths:
+            # A path that leads out of the storage is no file.
+            with suppress(SuspiciousOperation):
+                keys[self.key(path)] = path
+        return keys
+
+    def _look(self, keys: Collection[str]) -> dict[str, FileInfo]:
+        found: dict[str, FileInfo] = {}
+        for key in (key for rest in self._list([keys], found) for key in rest):
+            try:
+                found[key] = self._info(key)
+            # Without the right to list, a missing object is answered like a forbidden one.
+            except (FileNotFoundError, PermissionError):
+                continue
+        return found
+
+    @abstractmethod
+    def _info(self, key: str) -> FileInfo:
+        """Return what the store knows of one object."""
+
+    def _list(
+        self, groups: Sequence[Collection[str]], found: dict[str, FileInfo]
+    ) -> list[Collection[str]]:
+        """Look for `groups` in the listing of their folder; return those that stay unknown."""
+        wanted = sorted(key for group in groups for key in group)
+        if len(wanted) < 2:
+            return list(groups)
+        names = set(wanted)
+        # A listing starts after a key: this one is just before the first.
+        pages = self.list_keys(commonprefix(wanted), after=wanted[0][:-1])
+        last = ""
+        try:
+            for page in islice(pages, max(1, len(wanted) // FILES_PER_PAGE)):
+                found.update((key, info) for key, info in page if key in names)
+                last = page[-1][0] if page else last
+                if len(page) < KEYS_PER_PAGE or last >= wanted[-1]:
+                    return []
+        except PermissionError:
+            return list(groups)
+        # The folder is large, and the others are far apart in it.
+        rest = ([key for key in group if key > last] for group in groups)
+        return [keys for keys in rest if keys]
+
+
+def _by_folder(groups: Iterable[Collection[str]]) -> Iterator[Sequence[Collection[str]]]:
+    """Split `groups` by the folders of their keys."""
+    folders: dict[str, list[Collection[str]]] = {}
+    for group in groups:
+        of_group: dict[str, list[str]] = {}
+        for key in group:
+            of_group.setdefault(key.rpartition("/")[0], []).append(key)
+        for folder, keys in of_group.items():
+            folders.setdefault(folder, []).append(keys)
+    yield from folders.values()
