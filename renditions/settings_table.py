@@ -193,7 +193,7 @@ class RenditionSettings:
     formats: Sequence[str] = declare(
         _LIMITS.formats,
         _are_formats,
-        f"a list of some of: {', '.join(repr(row.name) for row in FORMATS)}",
+        f"a list of some of: {', '.join(repr(each.name) for each in FORMATS)}",
     )
     # Where the records of renditions are kept.
     store: str = declare(
