@@ -21,7 +21,7 @@ from renditions.errors import (
     SourceMissing,
     StorageFailed,
 )
-from renditions.imaging.rendering import Picture, open_picture
+from renditions.imaging.rendering import OpenPicture, open_picture
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RenditionRecord, project_recorder
 from renditions.signals import renditions_made
@@ -68,7 +68,7 @@ class WarmReport:
         return tuple(outcome.plan for outcome in self.outcomes if outcome.result in results)
 
     @property
-    def made(self) -> tuple[RenditionPlan, ...]:
+    def existing(self) -> tuple[RenditionPlan, ...]:
         """The plans whose rendition exists now, made by this call or before."""
         return self.of(Result.CREATED, Result.CURRENT, Result.ADOPTED)
 
@@ -90,16 +90,16 @@ def warm(storage: Storage, plans: Sequence[RenditionPlan], *, force: bool = Fals
         plans: Of one original.
         force: Render existing renditions again.
     """
-    report = warm_once(storage, plans, force=force)
+    report = warm_without_recheck(storage, plans, force=force)
     has_rendered = bool(report.of(Result.CREATED, Result.FAILED))
-    if has_rendered and report.made and _was_replaced(storage, plans, report):
-        report = warm_once(storage, plans, force=True)
+    if has_rendered and report.existing and _was_replaced(storage, plans, report):
+        report = warm_without_recheck(storage, plans, force=True)
     if report.of(Result.CREATED, Result.ADOPTED):
         renditions_made.send_robust(sender=None, original=plans[0].original)
     return report
 
 
-def warm_once(
+def warm_without_recheck(
     storage: Storage,
     plans: Sequence[RenditionPlan],
     *,
@@ -107,11 +107,11 @@ def warm_once(
     still_wanted: StillWanted | None = None,
     interrupts: tuple[type[Exception], ...] = (),
 ) -> WarmReport:
-    """Like `warm`, but the original is not compared again at the end.
+    """Like `warm`, but the original is not checked again at the end.
 
     The original is opened and decoded once for all renditions, and not at all if none is missing.
-    If one rendition fails, the others are still made. A worker uses this function, because the
-    ledger tells it about a save meanwhile. All other callers use `warm`.
+    If one rendition fails, the others are still made. A worker uses this function: for it, the
+    ledger says whether a save has replaced the original meanwhile. All other callers use `warm`.
 
     Args:
         storage: Of the original and the renditions.
@@ -133,7 +133,7 @@ def _was_replaced(storage: Storage, plans: Sequence[RenditionPlan], report: Warm
 
 
 class _Attempt:
-    """The state of one call of `warm_once`."""
+    """The state of one call of `warm_without_recheck`."""
 
     def __init__(
         self,
@@ -215,7 +215,7 @@ class _Attempt:
         with file:
             yield cast("BinaryIO", file)
 
-    def _make(self, plan: RenditionPlan, picture: Picture) -> None:
+    def _make(self, plan: RenditionPlan, picture: OpenPicture) -> None:
         rendered = picture.render(self.recipes[plan])
         if self.still_wanted and not self.still_wanted(plan):
             self._set_outcome(plan, Result.UNWANTED)
@@ -254,20 +254,21 @@ class _Attempt:
         self.outcomes[plan] = Outcome(plan, result)
 
 
-def publish_if_missing(
-    storage: Storage, path: str, read: Callable[[], bytes]
-) -> bool | RenditionError:
-    """Write the bytes that `read` returns to `path`, unless the file exists.
+def publish_if_missing(storage: Storage, path: str, read: Callable[[], bytes]) -> bool:
+    """Write the bytes that `read` returns to `path`, unless a file is there.
 
     Returns:
-        Whether the file was written, or why it could not be written.
+        Whether the file was written now.
+
+    Raises:
+        RenditionError: it could not be written.
     """
     try:
         if storage.exists(path):
             return False
         publish(storage, path, read())
-    except RenditionError as error:
-        return error
+    except RenditionError:
+        raise
     except Exception as error:
-        return StorageFailed(f"{path}: {type(error).__name__}: {error}")
+        raise StorageFailed(f"{path}: {type(error).__name__}: {error}") from error
     return True

@@ -6,7 +6,7 @@ from django.core.files.storage import FileSystemStorage, InMemoryStorage
 
 from renditions import conf
 from renditions.engine import warming
-from renditions.engine.warming import Result, warm, warm_once
+from renditions.engine.warming import Result, warm, warm_without_recheck
 from renditions.errors import (
     OutOfMemory,
     PermanentError,
@@ -226,7 +226,7 @@ def test_an_unwanted_rendition_is_not_published(disk, photo):
     """A job may be superseded while it is rendered."""
     answers = iter([True, False, False])
 
-    report = warm_once(disk, plans(photo), still_wanted=lambda plan: next(answers))
+    report = warm_without_recheck(disk, plans(photo), still_wanted=lambda plan: next(answers))
 
     assert results(report) == [Result.CREATED, Result.UNWANTED, Result.UNWANTED]
     assert [disk.exists(plan.path) for plan in plans(photo)] == [True, False, False]
@@ -246,7 +246,7 @@ def test_an_interrupt_is_raised(disk, photo, registry):
     both = plans(photo, "crop__60x30", "filters__stopping__url")
 
     with pytest.raises(Stop):
-        warm_once(disk, both, interrupts=(Stop,))
+        warm_without_recheck(disk, both, interrupts=(Stop,))
 
     assert record_of(both[0]).state is RecordState.CREATED
     assert record_of(both[1]) is None
