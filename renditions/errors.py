@@ -184,7 +184,7 @@ class EmptySize(RenderFailed):
 
 
 class UnknownFormat(RenderFailed):
-    """No row in the table of formats has this name, or Pillow cannot write it here."""
+    """No format of the table has this name, or Pillow cannot write it here."""
 
     kind = "unknown_format"
     headline = gettext_noop("The output format is unknown.")

@@ -87,7 +87,7 @@ class VersatileImageMixIn(Base):
     _create_on_demand: bool | None = None  # None: the setting ON_DEMAND decides
 
     def __init__(self, instance: models.Model, field: Any, name: str | None) -> None:
-        # As plain text, so that `other.image = image.name` is an assignment.
+        # `name` is plain text, so that `other.image = image.name` counts as an assignment.
         super().__init__(instance, field, None if name is None else str(name))
         self.was_assigned = bool(name) and not isinstance(name, StoredName)
         # django-cleanup replaces the instance by a stand-in later, which has no focal point.
@@ -246,7 +246,7 @@ class VersatileImageMixIn(Base):
     def save(self, name: str, content: "File[Any]", save: bool = True) -> None:
         """Write `content` to the storage, and note that existing renditions are stale now."""
         super().save(name, content, save=False)
-        # Django has put the bare name on the instance, so the next access makes a new file object.
+        # Django has put the name as text on the instance, so this access makes a new file object.
         current: VersatileImageMixIn = getattr(self.instance, self.field.attname)
         current.has_new_content = True
         if save:
@@ -318,10 +318,11 @@ class VersatileImageFileDescriptor(ImageFileDescriptor):
             # The value of another kind of field: use its name, or its file if it is not saved yet.
             value = value.name if value._committed else File(value.file, value.name)  # type: ignore[attr-defined]  # noqa: SLF001
         if isinstance(value, StoredName) and not instance._state.adding:
-            # The row is loaded already, so this name is from `values_list` or the like.
+            # This row was loaded before, so the name comes from another query, such as
+            # `values_list`: it is an assignment.
             value = str(value)
         if isinstance(value, VersatileImageMixIn) and not _is_of_row(value, instance):
-            # The name was loaded for another row.
+            # The name was loaded for another row, and is assigned to this one.
             value.was_assigned = True
         had_picture = bool(instance.__dict__.get(self.field.attname))
         ppoi = _ppoi_of(value)

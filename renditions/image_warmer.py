@@ -83,7 +83,7 @@ class VersatileImageFieldWarmer:
         """
         made, failed = 0, []
         for report in self.reports():
-            made_keys = {plan.key for plan in report.made}
+            made_keys = {plan.key for plan in report.existing}
             made += sum(key.is_original or key in made_keys for _, key in self.key_set)
             failed += [plan.path for plan in report.failures]
         return made, failed

@@ -107,9 +107,10 @@ def publish_once(placeholder: PlaceholderImage, storage: Storage, path: str) -> 
     target = storage, getattr(storage, "location", None), path
     if target in _published:
         return False
-    result = publish_if_missing(storage, path, placeholder.read)
-    if isinstance(result, RenditionError):
-        logger.error("The placeholder %s cannot be written: %s", path, result)
+    try:
+        is_new = publish_if_missing(storage, path, placeholder.read)
+    except RenditionError as error:
+        logger.error("The placeholder %s cannot be written: %s", path, error)
         return False
     _published.add(target)
-    return result
+    return is_new

@@ -204,7 +204,7 @@ class RenditionSettings:
     formats: Sequence[str] = declare(
         _LIMITS.formats,
         _are_formats,
-        f"a list of some of: {', '.join(repr(row.name) for row in FORMATS)}",
+        f"a list of some of: {', '.join(repr(each.name) for each in FORMATS)}",
     )
     # Where renditions are kept, and what an object store tells browsers about them.
     storage: str | None = declare(

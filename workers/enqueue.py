@@ -70,7 +70,7 @@ def watch(model: type[models.Model]) -> None:
     """
     if not warmed_fields(model):
         return
-    # A subclass and a proxy inherit the method from the model that has the table.
+    # A child and a proxy model inherit `_save_table`, perhaps in its wrapped form already.
     save_table: Callable[..., bool] = model._save_table  # type: ignore[attr-defined]  # noqa: SLF001
     if not hasattr(save_table, "renditions_enqueue"):
         model._save_table = _save_table_and_enqueue(save_table)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -121,10 +121,10 @@ def _save_table_and_enqueue(save_table: Callable[..., bool]) -> Callable[..., bo
 
         if not fields or using is None:
             return write()
-        # Without a savepoint, a write that fails inside the project's `atomic()` has the same
-        # effect as without us.
-        # An instance that was not loaded says nothing about the content under its names.
+        # The instance was not loaded, so the content under its names may be unknown.
         is_new = raw or self._state.adding
+        # No savepoint: a write that fails inside `atomic()` of the project must break that
+        # transaction, as it does without us.
         with transaction.atomic(using=using, savepoint=False):
             is_updated = write()
             hints = [
@@ -140,7 +140,7 @@ def _save_table_and_enqueue(save_table: Callable[..., bool]) -> Callable[..., bo
     return save_table_and_enqueue
 
 
-# Where a row's hints wait, on the instance's state, until `post_save` sends them.
+# The attribute of `instance._state` that keeps the hints of its rows until `post_save` sends them.
 _HINTS = "renditions_hints"
 
 
@@ -164,7 +164,7 @@ def on_delete(
 
 
 def _was_saved(field: VersatileImageField, update_fields: Collection[str] | None) -> bool:
-    # For an instance with deferred fields Django passes the names of the loaded ones.
+    # None: all fields. Django passes the names of the loaded ones if some are deferred.
     if update_fields is None:
         return True
     return bool({field.name, field.attname, field.ppoi_field} & set(update_fields))
@@ -227,8 +227,8 @@ def _enqueue(
     wanted = signature(field, plans)
     if not was_replaced and _is_enqueued_or_made(target, wanted, image, is_unchanged):
         return None
-    # Force only if this name was rendered before; a new name has no stale files, and a second
-    # attempt after a cut-off one can keep what the first one made.
+    # Force only if this name was rendered before. A new name has no stale files, so without
+    # `force` a second attempt keeps what an interrupted first one has made.
     force = was_replaced and bool(recall(plans))
     return ledger.enqueue(target, wanted, force=force)
 
@@ -269,7 +269,8 @@ def settle_made(original: Original, **kwargs: Any) -> None:
         return
     using = router.db_for_write(apps.get_model(model_label))
     target = JobTarget(using, model_label, original.object_pk, field_name)
-    # In a transaction of the project, a ledger that cannot be read must not break it.
+    # A query that fails breaks the transaction that it is in (PostgreSQL). Inside a transaction of
+    # the project, `atomic` is a savepoint, so only these queries are lost.
     is_inside = transaction.get_connection(using).in_atomic_block
     with transaction.atomic(using=using) if is_inside else nullcontext():
         job = ledger.job_of(target)

@@ -1,6 +1,6 @@
 """How far the renditions of an instance are, for pages and APIs.
 
-The ledger knows what is outstanding, the records know what is made. Asking makes nothing.
+The ledger knows what is outstanding, the records know what is made. Asking makes no rendition.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,9 @@ from renditions.records import RenditionRecord
 from .models import JobState, WarmJob
 from .targets import target_of
 
-NOT_DUE = gettext_noop("It is not made yet, and no job is waiting. The nightly run will make it.")
+NO_JOB_WAITS = gettext_noop(
+    "It is not made yet, and no job is waiting. The nightly run will make it."
+)
 
 
 class ProgressState(models.TextChoices):
@@ -29,11 +31,11 @@ class ProgressState(models.TextChoices):
     QUEUED = "queued", _("queued")  # enqueued; no worker has it yet
     WARMING = "warming", _("being made")  # a worker has it
     DONE = "done", _("done")  # every rendition is there
-    FAILED = "failed", _("failed")  # a rendition could not be made, and waits for a person
+    FAILED = "failed", _("failed")  # a rendition is not made, and no job is waiting
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing will change by itself."""
+        """Whether nothing will change before somebody acts or the nightly run comes."""
         return self in (ProgressState.DONE, ProgressState.FAILED)
 
 
@@ -46,7 +48,7 @@ class RenditionProgress:
     path: str  # on the field's storage
     url: str
     is_made: bool
-    reason: str  # why it is not made, in the active language; empty if it is, or if a job waits
+    reason: str  # why not, in the active language; empty if it is made or was not tried yet
     detail: str  # the case in English, with its numbers
 
 
@@ -65,7 +67,11 @@ class Progress:
 
     @property
     def failed(self) -> list[RenditionProgress]:
-        """The renditions that failed at the last attempt, each with its reason."""
+        """The renditions that are not made and have a reason.
+
+        The last attempt failed (perhaps the job is tried again by itself: see `state`), or nothing
+        was tried and no job is waiting.
+        """
         return [rendition for rendition in self.renditions if rendition.reason]
 
     @property
@@ -169,7 +175,7 @@ def _reason_and_detail(status: RenditionStatus, job: WarmJob | None) -> tuple[st
         return (failure.translated_headline, failure.detail) if failure else ("", "")
     if status.record and status.reason:
         return status.reason, status.record.detail
-    return gettext(NOT_DUE), ""
+    return gettext(NO_JOB_WAITS), ""
 
 
 def _state(job: WarmJob | None, renditions: Iterable[RenditionProgress]) -> ProgressState:

@@ -31,7 +31,8 @@ from .worker import LONGEST_JITTER
 
 logger = logging.getLogger(__name__)
 
-# Beat sends a sweep each 30 s unless the project says otherwise.
+# A worker warns if it has seen no sweep of beat for this long. By default, beat sends one each
+# 30 s.
 SWEEP_MISSING_S = 600.0
 
 # ---- sweep -------------------------------------------------------------------------------------
@@ -71,7 +72,7 @@ def _sweep_storages() -> None:
 
 
 def note_scheduled_sweep() -> None:
-    """Remember that beat is running."""
+    """Note in each ledger that a sweep of beat has run now."""
     in_each_ledger(_beat)
 
 
@@ -102,7 +103,8 @@ def warn_of_missing_sweep(started_at: float) -> None:
     try:
         age_s, running_s = seconds_since_sweep(), time.monotonic() - started_at
     finally:
-        # This is the main process of a worker, which forks.
+        # This is the main process of a worker, and it forks the pool processes: they must not share
+        # its connections.
         connections.close_all()
     silent_s = running_s if age_s is None else min(age_s, running_s)
     if silent_s > SWEEP_MISSING_S:
@@ -145,7 +147,7 @@ def release_worker(worker: str) -> int:
 def release_killed_worker(worker: str) -> int:
     """Release the leases of a worker that was killed, and spread the next attempts over time.
 
-    One of its jobs may have killed it.
+    One of its jobs may have killed it: the others should not run beside that job again.
     """
     spread_s = 2 * worker_settings().backoff_s
     return sum(
@@ -218,5 +220,6 @@ def on_task_failure(sender: Any, task_id: str, exception: BaseException, **kwarg
         return
     release_task(task_id, f"{type(exception).__name__}: {exception}")
     if isinstance(exception, WorkerLostError | TimeLimitExceeded):
-        # These two are reported in the main process, which forks new pool processes.
+        # These two are reported in the main process, and it forks pool processes: they must not
+        # share its connections.
         connections.close_all()

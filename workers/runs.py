@@ -34,8 +34,8 @@ from .targets import (
 
 logger = logging.getLogger(__name__)
 
-# A step stops after this share of its soft time limit, so that a slow storage does not cost it the
-# counts of what it has looked at.
+# A step that reaches its time limit is stopped, and loses the counts that it has not saved yet. So
+# on a slow storage it ends by itself after this share of the limit, and the next step goes on.
 SHARE_OF_TIME = 0.5
 
 
@@ -129,8 +129,8 @@ def advance(using: str, run_id: int) -> None:
         return
     field = field_of(JobTarget(using, run.model_label, "", run.field_name))
     if is_outdated(run.enqueuer_started_at, run.declaration, field):
-        # This worker would call current what the newer release wants made. The sweep sends the step
-        # again, until a worker of that release takes it.
+        # This worker would count as current what the newer release wants to be made. The sweep
+        # sends the step again until a worker of that release takes it.
         WarmRun.objects.using(using).filter(pk=run.pk).update(waits_for_release=True)
         logger.warning(
             "%s waits for a worker that has the code of its start; restart this one", run
@@ -139,8 +139,7 @@ def advance(using: str, run_id: int) -> None:
     # If the code no longer has the field, there is nothing to look at.
     instances = _next_chunk(run, field.model) if field else []
     if field and not run.cursor:
-        # Once a run: pages show the placeholder wherever an image is missing, and no save is a
-        # sign of that.
+        # Once for each run: the placeholder belongs to no instance, so no save enqueues it.
         field.warm_placeholder(field.declared_key_set())
     if not field or not instances:
         WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True, changed_at=Now())
@@ -156,7 +155,8 @@ def continue_all(using: str) -> None:
     A run also stops by itself while `max_queued` of its jobs are outstanding.
     """
     runs = WarmRun.objects.using(using)
-    # A job that was in progress at the cancellation may have been postponed since.
+    # A job that was in progress when its run was cancelled may be queued again by now: its attempt
+    # failed, and it was postponed.
     for run in runs.filter(state=RunState.CANCELLED, jobs__state=JobState.QUEUED).distinct():
         ledger.delete_run_jobs(using, run.pk)
     finish_if_done(using)
@@ -183,37 +183,43 @@ def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.M
         counts["planned"] += 1
         if not image:
             counts["blank"] += 1
-        # A storage that fails or is slow here is left to a job, which has attempts and a reason.
+        # If the storage does not answer here, the image counts as not current: a job then has
+        # attempts, and records the reason.
         elif not run.force and are_current(image.storages, image.plans(), Look.FILES, records):
             counts["current"] += 1
             current.append(target_of(instance, field, run.using).object_pk)
-        elif _move_cursor(run, instance, counts, enqueue_field=field):
+        elif _save_progress(run, instance, counts, enqueue_field=field):
             counts.clear()
         else:
             return False
         if monotonic() > stop_at:
             break
-    # They failed once, and something else has made them since.
+    # Failed jobs of images that are current now: something else has made their renditions.
     ledger.settle_failed(run.using, field.model._meta.label, field.name, current)
-    return not counts or _move_cursor(run, instance, counts)
+    return not counts or _save_progress(run, instance, counts)
 
 
-def _move_cursor(
+def _save_progress(
     run: WarmRun,
     last: models.Model,
     counts: Counter[str],
     enqueue_field: VersatileImageField | None = None,
 ) -> bool:
-    """Count the instances up to `last`; False if another step has moved the cursor.
+    """Add `counts` to the run and move its cursor to `last`.
 
     Args:
-        enqueue_field: Also enqueue this field of `last`.
+        enqueue_field: Also enqueue this field of `last`, in the same transaction.
+
+    Returns:
+        False if another step has moved the cursor, or the run is not running any more. Then nothing
+        is saved.
     """
     unmoved = WarmRun.objects.using(run.using).filter(
         pk=run.pk, cursor=run.cursor, state=RunState.RUNNING
     )
-    # One instance per transaction, and its job before the run: a step that waits for the lock of a
-    # save holds no lock that the save or a worker waits for (deadlock).
+    # Locks are taken in one order: the job, then the row of the run, and one job for each
+    # transaction. So a step that waits for a save, which has the lock of the job, holds no lock
+    # that this save or a worker waits for (deadlock).
     with transaction.atomic(using=run.using):
         if enqueue_field:
             counts.update(_enqueue(run, last, enqueue_field))
@@ -227,7 +233,11 @@ def _move_cursor(
 
 
 def _enqueue(run: WarmRun, instance: models.Model, field: VersatileImageField) -> dict[str, int]:
-    """Enqueue a job for the run; return what to count if there is a job for the instance."""
+    """Enqueue a job for the run, unless the existing job of the instance does for it.
+
+    Returns:
+        What to add to the counts of the run now. A new job is counted when it ends.
+    """
     target = target_of(instance, field, run.using)
     existing = ledger.enqueue_for_run(target, signature(field), run)
     if existing is None:

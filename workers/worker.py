@@ -14,7 +14,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 
 from renditions.engine.removal import prune
-from renditions.engine.warming import Result, Reuse, WarmReport, warm_once
+from renditions.engine.warming import Result, Reuse, WarmReport, warm_without_recheck
 from renditions.errors import OutOfMemory, PermanentError, RenditionError
 from renditions.planning.plans import RenditionPlan
 
@@ -45,14 +45,16 @@ def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
     maybe_published: list[RenditionPlan] = []
     try:
         with memory_budget(settings.job_memory_mb):
-            was_ended = _attempt(claim, maybe_published)
+            was_still_ours = _attempt(claim, maybe_published)
     except SoftTimeLimitExceeded:
         error = JobTimedOut(f"The limit is {settings.soft_time_limit_s} s.")
-        was_ended = _cut_off(claim, error)
+        was_still_ours = _fail_interrupted(claim, error)
     # Celery ends the whole worker on a MemoryError that leaves the task.
     except MemoryError:
-        was_ended = _cut_off(claim, OutOfMemory(f"The limit is {settings.job_memory_mb} MB."))
-    if not was_ended:
+        was_still_ours = _fail_interrupted(
+            claim, OutOfMemory(f"The limit is {settings.job_memory_mb} MB.")
+        )
+    if not was_still_ours:
         _delete_stale_files(claim, maybe_published)
         _release_to_newer_save(claim)
     elif claim.run_id:
@@ -78,7 +80,8 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
     """
     image = image_of(claim.target)
     if not image:
-        # Deleted; or the field exists only in a newer release, and `_end` finds that out.
+        # The instance was deleted; or only a newer release has the field, and then `_end` does not
+        # settle the job.
         return _end(claim, counted="blank")
 
     def is_wanted(plan: RenditionPlan) -> bool:
@@ -87,7 +90,7 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
         maybe_published.append(plan)
         return True
 
-    report = warm_once(
+    report = warm_without_recheck(
         image.storages,
         image.plans(),
         reuse=Reuse.NOTHING if claim.force else Reuse.GOOD,
@@ -106,7 +109,8 @@ def _end(claim: ledger.Claim, *, counted: str) -> bool:
         return ledger.settle(claim, counted=counted)
     label = f"{claim.target.model_label}.{claim.target.field_name}"
     error = WorkerOutdated(f"The process that saved declares something else for {label}.")
-    # Nothing is known of what the newer process wants, so any look from there starts it again.
+    # This process does not know the newer declaration, so it notes none. The next save or bulk run
+    # of the newer release then sees another one, and enqueues the job again.
     return _fail(claim, [Failure.of_job(error)], final=False, tried=Tried("", ""))
 
 
@@ -124,8 +128,8 @@ def _fail(
     return ledger.postpone(claim, failures, delay_s=backoff_s(claim.attempt))
 
 
-def _cut_off(claim: ledger.Claim, error: RenditionError) -> bool:
-    """End an attempt that was stopped from outside. What it has made already stays."""
+def _fail_interrupted(claim: ledger.Claim, error: RenditionError) -> bool:
+    """End an attempt that its time or memory limit has stopped. What it has made stays."""
     return _fail(claim, [Failure.of_job(error)], final=False)
 
 

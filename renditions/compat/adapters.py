@@ -112,7 +112,7 @@ class LegacySizer(FileSizer):
         image: Image.Image,
         size: Size,
         ppoi: FocalPoint,
-        row: Format,
+        output_format: Format,
         encoding: Encoding,
     ) -> bytes:
         with _working_storage(self, image, encoding) as storage:
@@ -120,10 +120,10 @@ class LegacySizer(FileSizer):
             old = self._old(ppoi, storage, create_on_demand=own is not None)
             if own is not None:
                 return self._own_work(old, storage, own, size, image, encoding)
-            image, options = old.preprocess_with_settings(image, row, encoding)
+            image, options = old.preprocess_with_settings(image, output_format, encoding)
             file = old.process_image(
                 image=image,
-                image_format=row.name,
+                image_format=output_format.name,
                 save_kwargs=options,
                 width=size.width,
                 height=size.height,
@@ -216,7 +216,7 @@ class LegacyFilter(FileFilter):
     def instance_for(self, name: str, storage: Storage) -> Any:
         return replace(self, path=name)._old(storage)  # noqa: SLF001
 
-    def make_file(self, image: Image.Image, row: Format, encoding: Encoding) -> bytes:
+    def make_file(self, image: Image.Image, output_format: Format, encoding: Encoding) -> bytes:
         with _working_storage(self, image, encoding) as storage:
             old = self._old(storage)
             if self.cls.does_own_work():
@@ -224,9 +224,9 @@ class LegacyFilter(FileFilter):
                 storage.expect(old.name)
                 old.create_filtered_image(path_to_image=self.path, save_path_on_storage=old.name)
                 return _made(self.cls, storage)
-            image, options = old.preprocess_with_settings(image, row, encoding)
+            image, options = old.preprocess_with_settings(image, output_format, encoding)
             # By position, because an old filter may have its own names for these arguments.
-            return _content(old.process_image(image, row.name, options))
+            return _content(old.process_image(image, output_format.name, options))
 
     def _old(self, storage: Any) -> Any:
         return self.cls(
@@ -281,8 +281,8 @@ def _working_storage(
     adapter: LegacySizer | LegacyFilter, image: Image.Image, encoding: Encoding
 ) -> closing[WorkingStorage]:
     def read_source() -> bytes:
-        row = format_named(image.format or "PNG")
-        return encode(fit(image, row, encoding.background), row, encoding)
+        source_format = format_named(image.format or "PNG")
+        return encode(fit(image, source_format, encoding.background), source_format, encoding)
 
     return closing(WorkingStorage(_storage_of(adapter), adapter.path, read_source))
 

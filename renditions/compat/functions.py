@@ -25,7 +25,7 @@ MIME_TYPE_TO_PIL_IDENTIFIER = {
     "image/x-ppm": "PPM",
     "image/x-xbitmap": "XBM",
     "image/x-xpm": "XPM",
-    **{row.mime: row.name for row in FORMATS},
+    **{each.mime: each.name for each in FORMATS},
 }
 
 
@@ -105,6 +105,6 @@ def get_image_metadata_from_file(file_like: BinaryIO) -> tuple[str, str]:
     Raises:
         SourceUnreadable, SourceRefused: the file is not a picture, or it is above a limit.
     """
-    row = format_named(probe(file_like, conf.limits()).format)
+    found = format_named(probe(file_like, conf.limits()).format)
     file_like.seek(0)
-    return row.name, row.mime
+    return found.name, found.mime

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cached_property
+from typing import BinaryIO
 
 from renditions import conf
 from renditions.errors import PermanentError, RenditionError
@@ -11,7 +12,7 @@ from renditions.imaging.sources import SourceInfo, check_integrity, difference, 
 from renditions.planning.plans import RenditionPlan
 from renditions.records import project_recorder
 from renditions.signals import renditions_made
-from renditions.storage import Storages, adapter_of, open_original, publish
+from renditions.storage import Storages, adapter_of, publish
 from renditions.storage.any import FileInfo
 
 # Mean difference per channel, 0-255. Two encoders stay below it for one picture; two different
@@ -110,8 +111,7 @@ class ExistingFiles:
             return Verdict.NO_ORIGINAL
         limits = conf.limits()
         try:
-            file, _ = self._adapter.open(path, limits.max_file_bytes)
-            with file:
+            with self._adapter.open(path, limits.max_file_bytes) as file:
                 found = check_integrity(file, limits)
         except PermanentError:
             return Verdict.BROKEN
@@ -129,8 +129,7 @@ class ExistingFiles:
             return verdict
         verdict = self.verdict(plan, old_paths[0])
         if verdict is Verdict.ADOPTED:
-            file, _ = self._adapter.open(old_paths[0], conf.limits().max_file_bytes)
-            with file:
+            with self._adapter.open(old_paths[0], conf.limits().max_file_bytes) as file:
                 data = file.read()
             if difference(data, self._rendered(plan), conf.limits()) > _MAX_DIFFERENCE:
                 return Verdict.MISSING
@@ -173,17 +172,17 @@ class ExistingFiles:
 
     @cached_property
     def _original(self) -> SourceInfo:
-        limits = conf.limits()
-        file, _ = open_original(self.storages.originals, self.original, limits.max_file_bytes)
-        with file:
-            return probe(file, limits)
+        with self._opened() as file:
+            return probe(file, conf.limits())
 
     def _rendered(self, plan: RenditionPlan) -> bytes:
         recipe = plan.recipe.on(self.storages.originals)
-        limits = conf.limits()
-        file, _ = open_original(self.storages.originals, self.original, limits.max_file_bytes)
-        with file, open_picture(file, [recipe], limits) as picture:
+        with self._opened() as file, open_picture(file, [recipe], conf.limits()) as picture:
             return picture.render(recipe).data
+
+    def _opened(self) -> BinaryIO:
+        adapter = adapter_of(self.storages.originals)
+        return adapter.open(self.original, conf.limits().max_file_bytes)
 
 
 def _candidates(plan: RenditionPlan) -> list[str]:

@@ -1,4 +1,4 @@
-"""Is a rendition made, is it current, and if not, why? This module makes nothing.
+"""Is a rendition made, is it current, and if not, why? This module makes no rendition.
 
 Pages, saves, bulk runs and the API all ask here. They differ in how far they look, and each step
 costs more calls to the storage.
@@ -56,10 +56,14 @@ def survey(
     plans: Sequence[RenditionPlan],
     records: Mapping[str, RenditionRecord] | None = None,
 ) -> list[RenditionStatus]:
-    """Return the status of each plan.
+    """Return the status of each plan, in their order.
 
-    A rendition without a record is looked up on the storage. If its file is good, it is recorded,
-    so the next call needs no storage.
+    A rendition without a record is looked up on the storage. This writes: a good file is recorded
+    as created, so that the next call needs no storage, and `renditions_made` is sent. Then the
+    failed job of a picture whose renditions are all made is deleted.
+
+    A file of django-versatileimagefield at a path without its spaces counts as missing: only
+    `adopt` and `warm` compare its pixels with the original and copy it.
 
     Args:
         plans: Of one original.

@@ -22,7 +22,7 @@ from renditions.errors import (
     RenditionError,
     StorageFailed,
 )
-from renditions.imaging.rendering import Picture, open_picture
+from renditions.imaging.rendering import OpenPicture, open_picture
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RenditionRecord, project_recorder
 from renditions.signals import renditions_made
@@ -87,7 +87,7 @@ class WarmReport:
         return tuple(outcome.plan for outcome in self.outcomes if outcome.result in results)
 
     @property
-    def made(self) -> tuple[RenditionPlan, ...]:
+    def existing(self) -> tuple[RenditionPlan, ...]:
         """The plans whose rendition exists now, made by this call or before."""
         return self.of(Result.CREATED, Result.CURRENT, Result.ADOPTED)
 
@@ -109,16 +109,16 @@ def warm(storages: Storages, plans: Sequence[RenditionPlan], *, force: bool = Fa
         plans: Of one original.
         force: Render existing renditions again.
     """
-    report = warm_once(storages, plans, reuse=Reuse.NOTHING if force else Reuse.GOOD)
+    report = warm_without_recheck(storages, plans, reuse=Reuse.NOTHING if force else Reuse.GOOD)
     has_rendered = bool(report.of(Result.CREATED, Result.FAILED))
-    if has_rendered and report.made and _was_replaced(storages, plans, report):
-        report = warm_once(storages, plans, reuse=Reuse.NOTHING)
+    if has_rendered and report.existing and _was_replaced(storages, plans, report):
+        report = warm_without_recheck(storages, plans, reuse=Reuse.NOTHING)
     if report.of(Result.CREATED, Result.ADOPTED):
         renditions_made.send_robust(sender=None, original=plans[0].original)
     return report
 
 
-def warm_once(
+def warm_without_recheck(
     storages: Storages,
     plans: Sequence[RenditionPlan],
     *,
@@ -126,11 +126,11 @@ def warm_once(
     still_wanted: StillWanted | None = None,
     interrupts: tuple[type[Exception], ...] = (),
 ) -> WarmReport:
-    """Like `warm`, but the original is not compared again at the end.
+    """Like `warm`, but the original is not checked again at the end.
 
     The original is opened and decoded once for all renditions, and not at all if none is missing.
-    If one rendition fails, the others are still made. A worker uses this function, because the
-    ledger tells it about a save meanwhile. All other callers use `warm`.
+    If one rendition fails, the others are still made. A worker uses this function: for it, the
+    ledger says whether a save has replaced the original meanwhile. All other callers use `warm`.
 
     Args:
         storages: Of the original and the renditions.
@@ -154,7 +154,7 @@ def _was_replaced(storages: Storages, plans: Sequence[RenditionPlan], report: Wa
 
 
 class _Attempt:
-    """The state of one call of `warm_once`."""
+    """The state of one call of `warm_without_recheck`."""
 
     def __init__(
         self,
@@ -253,7 +253,7 @@ class _Attempt:
         with file:
             yield file
 
-    def _make(self, plan: RenditionPlan, picture: Picture) -> None:
+    def _make(self, plan: RenditionPlan, picture: OpenPicture) -> None:
         rendered = picture.render(self.recipes[plan])
         if self.still_wanted and not self.still_wanted(plan):
             self.outcomes[plan] = Outcome(plan, Result.UNWANTED)
@@ -338,21 +338,22 @@ class _Attempt:
             self.outcomes.setdefault(plan, Outcome(plan, Result.FAILED, error))
 
 
-def publish_if_missing(
-    storage: Storage, path: str, read: Callable[[], bytes]
-) -> bool | RenditionError:
-    """Write the bytes that `read` returns to `path`, unless the file exists.
+def publish_if_missing(storage: Storage, path: str, read: Callable[[], bytes]) -> bool:
+    """Write the bytes that `read` returns to `path`, unless a file is there.
 
     Returns:
-        Whether the file was written, or why it could not be written.
+        Whether the file was written now.
+
+    Raises:
+        RenditionError: it could not be written.
     """
     try:
         if storage.exists(path):
             return False
         data = read()
         publish(storage, path, data, conf.headers_for(data))
-    except RenditionError as error:
-        return error
+    except RenditionError:
+        raise
     except Exception as error:
-        return StorageFailed(f"{path}: {type(error).__name__}: {error}")
+        raise StorageFailed(f"{path}: {type(error).__name__}: {error}") from error
     return True

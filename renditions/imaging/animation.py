@@ -45,17 +45,17 @@ class Animation:
         """Whether a frame has transparent pixels."""
         return self.mode.endswith("A")
 
-    def timing_for(self, row: Format) -> dict[str, Any]:
-        """Return the options of Pillow that give a file of format `row` the same timing."""
+    def timing_for(self, output_format: Format) -> dict[str, Any]:
+        """Return the options of Pillow that give a file in `output_format` the same timing."""
         timing: dict[str, Any] = {"duration": list(self.durations_ms)}
-        if row.name == "GIF":
+        if output_format.name == "GIF":
             timing["duration"] = _in_ticks(self.durations_ms)
             # 2: clear the frame before the next one, which would be seen through it.
             timing["disposal"] = 2 if self.transparent else 1
             # A GIF counts repetitions; it has no loop if it plays once.
             if self.plays != 1:
                 timing["loop"] = min(max(self.plays - 1, 0), _MAX_LOOPS)
-        elif row.name == "WEBP":
+        elif output_format.name == "WEBP":
             timing["duration"] = [min(ms, _MAX_WEBP_MS) for ms in self.durations_ms]
             timing["loop"] = min(self.plays, _MAX_LOOPS)
         return timing

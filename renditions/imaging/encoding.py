@@ -15,27 +15,27 @@ from .modes import GREYSCALE_MODES, WITH_ALPHA
 
 
 def encode(
-    image: Image.Image, row: Format, encoding: Encoding, *, profile: bytes | None = None
+    image: Image.Image, output_format: Format, encoding: Encoding, *, profile: bytes | None = None
 ) -> bytes:
-    """Return a file of format `row` with the picture and no metadata.
+    """Return a file in `output_format` with the picture and no metadata.
 
     Args:
         image: As `fit` returns it.
         profile: The ICC profile to embed.
     """
-    return _save(image, row, _options(image, row, encoding, profile))
+    return _save(image, output_format, _options(image, output_format, encoding, profile))
 
 
 def encode_frames(
     frames: Callable[[], Iterator[Image.Image]],
-    row: Format,
+    output_format: Format,
     encoding: Encoding,
     timing: Mapping[str, Any],
     *,
     transparent: bool,
     profile: bytes | None = None,
 ) -> bytes:
-    """Return a file of format `row` with the animation and no metadata.
+    """Return a file in `output_format` with the animation and no metadata.
 
     Args:
         frames: Yields all frames, each as `fit` returns it, all in one mode.
@@ -44,14 +44,14 @@ def encode_frames(
         profile: The ICC profile to embed.
     """
     lazy = LazyFrames(frames, len(timing["duration"]))
-    options = {**_options(lazy, row, encoding, profile), **timing, "save_all": True}
-    return row.correct(_save(lazy, row, options), transparent)
+    options = {**_options(lazy, output_format, encoding, profile), **timing, "save_all": True}
+    return output_format.correct(_save(lazy, output_format, options), transparent)
 
 
 def _options(
-    fitted: Image.Image, row: Format, encoding: Encoding, profile: bytes | None
+    fitted: Image.Image, output_format: Format, encoding: Encoding, profile: bytes | None
 ) -> dict[str, Any]:
-    options = dict(row.save_options(encoding))
+    options = dict(output_format.save_options(encoding))
     if "transparency" in fitted.info:
         options["transparency"] = fitted.info["transparency"]
     if profile:
@@ -59,32 +59,35 @@ def _options(
     return options
 
 
-def _save(image: Image.Image, row: Format, options: Mapping[str, Any]) -> bytes:
+def _save(image: Image.Image, output_format: Format, options: Mapping[str, Any]) -> bytes:
     buffer = BytesIO()
     try:
-        image.save(buffer, row.name, **options)
+        image.save(buffer, output_format.name, **options)
     except MemoryError as error:
         raise OutOfMemory("While the rendition was written.") from error
     except (OSError, ValueError, KeyError, RuntimeError, SystemError, struct.error) as error:
         raise RenderFailed(
-            f"Pillow cannot write {row.name} of {Size(*image.size)}: {error}"
+            f"Pillow cannot write {output_format.name} of {Size(*image.size)}: {error}"
         ) from error
     return buffer.getvalue()
 
 
-def fit(image: Image.Image, row: Format, background: tuple[int, int, int]) -> Image.Image:
-    """Return `image` in a mode that `row` can hold, with no info but a transparent colour."""
+def fit(image: Image.Image, output_format: Format, background: tuple[int, int, int]) -> Image.Image:
+    """Return `image` in a mode that `output_format` can hold.
+
+    Its info is removed, except a transparent colour.
+    """
     image.info = {}  # an encoder writes what it finds there
-    if image.mode in row.modes:
+    if image.mode in output_format.modes:
         return image
     transparent = image.mode in WITH_ALPHA
-    if transparent and not row.alpha:
+    if transparent and not output_format.alpha:
         return flatten(image, background)
-    if row.modes[0] == "P":
+    if output_format.modes[0] == "P":
         return to_palette(image)
-    if image.mode in GREYSCALE_MODES and not transparent and "L" in row.modes:
+    if image.mode in GREYSCALE_MODES and not transparent and "L" in output_format.modes:
         return image.convert("L")
-    return image.convert("RGBA" if transparent else row.modes[0])
+    return image.convert("RGBA" if transparent else output_format.modes[0])
 
 
 def flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:

@@ -54,12 +54,12 @@ class FileFilter(AnyFilter):
     shares_decode = False
 
     @abstractmethod
-    def make_file(self, image: Image.Image, row: Format, encoding: Encoding) -> bytes:
+    def make_file(self, image: Image.Image, output_format: Format, encoding: Encoding) -> bytes:
         """Return the filtered picture as a file.
 
         Args:
             image: Upright and at full size, with `format` set. It may be changed.
-            row: The format to write.
+            output_format: The format to write.
             encoding: How to write it.
         """
 

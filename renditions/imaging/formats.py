@@ -1,4 +1,7 @@
-"""The table of formats: what each can hold and which options its encoder gets. One row each."""
+"""The table of formats: what each can hold and which options its encoder gets.
+
+`imaging/headers/` has the other part of a format: how a file of it is recognised and measured.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +35,7 @@ SaveOptions = Callable[[Encoding], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One row of the table."""
+    """What one format can hold, and how it is written."""
 
     name: str  # Pillow's name; in lower case it is the last part of a rendition key
     extensions: tuple[str, ...]  # new files get the first
@@ -151,20 +154,20 @@ FORMATS: tuple[Format, ...] = (
     Format("TIFF", ("tif", "tiff"), "image/tiff", ("RGB", "L", "RGBA", "LA", "CMYK"), _no_options),
     Format("BMP", ("bmp",), "image/bmp", ("RGB", "L"), _no_options, alpha=False, profiles=False),
 )
-_BY_NAME = {row.key: row for row in FORMATS}
-_BY_EXTENSION = {extension: row for row in FORMATS for extension in row.extensions}
+_BY_NAME = {each.key: each for each in FORMATS}
+_BY_EXTENSION = {extension: each for each in FORMATS for extension in each.extensions}
 
 
 def format_named(name: str) -> Format:
-    """Return the row of the format `name`, in upper or lower case.
+    """Return the format `name`, in upper or lower case.
 
     Raises:
-        UnknownFormat: the table has no such row.
+        UnknownFormat: the table has no such format.
     """
-    row = _BY_NAME.get(name.lower())
-    if row is None:
+    found = _BY_NAME.get(name.lower())
+    if found is None:
         raise UnknownFormat(f"Got {name!r}. Known: {', '.join(_BY_NAME)}.")
-    return row
+    return found
 
 
 def extensions_of(names: Iterable[str]) -> tuple[str, ...]:
@@ -173,9 +176,11 @@ def extensions_of(names: Iterable[str]) -> tuple[str, ...]:
     Pillow knows more extensions than the table, for example `apng`. The pictures in an MPO file
     are JPEGs.
     """
-    rows = [format_named(name) for name in names]
-    from_table = [extension for row in rows for extension in row.extensions]
-    names_of_pillow = {row.name for row in rows} | {"MPO" for row in rows if row.name == "JPEG"}
+    formats = [format_named(name) for name in names]
+    from_table = [extension for each in formats for extension in each.extensions]
+    names_of_pillow = {each.name for each in formats}
+    if "JPEG" in names_of_pillow:
+        names_of_pillow.add("MPO")
     from_pillow = [
         extension.lstrip(".")
         for extension, name in sorted(Image.registered_extensions().items())
@@ -185,5 +190,5 @@ def extensions_of(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def format_for_extension(extension: str) -> Format | None:
-    """Return the row of a file name's `extension`, with or without its dot."""
+    """Return the format of a file name's `extension`, with or without its dot."""
     return _BY_EXTENSION.get(extension.lower().lstrip("."))

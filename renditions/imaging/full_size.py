@@ -33,11 +33,11 @@ class FullSizePicture:
         self._info = info
         self._filtered: dict[tuple[FileFilter, str, Encoding], bytes] = {}
 
-    def filtered(self, chosen: FileFilter, row: Format, encoding: Encoding) -> bytes:
+    def filtered(self, chosen: FileFilter, output_format: Format, encoding: Encoding) -> bytes:
         """Return the file that the filter makes; it is called once for all sizes."""
-        key = chosen, row.name, encoding
+        key = chosen, output_format.name, encoding
         if key not in self._filtered:
-            self._filtered[key] = chosen.make_file(self._copy(), row, encoding)
+            self._filtered[key] = chosen.make_file(self._copy(), output_format, encoding)
         return self._filtered[key]
 
     def sized(
@@ -46,7 +46,7 @@ class FullSizePicture:
         size: Size,
         ppoi: FocalPoint,
         before: Filter | None,
-        row: Format,
+        output_format: Format,
         encoding: Encoding,
     ) -> bytes:
         """Return the file that the sizer makes, after the filter `before` was applied."""
@@ -56,7 +56,7 @@ class FullSizePicture:
             image = before.apply(to_srgb(image, read_profile(self._info.icc_profile)))
             image.info = {}
             image.format = self._info.format
-        return sizer.make_file(image, size, ppoi, row, encoding)
+        return sizer.make_file(image, size, ppoi, output_format, encoding)
 
     def _copy(self) -> Image.Image:
         image = self._copies()

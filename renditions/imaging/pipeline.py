@@ -27,7 +27,7 @@ class StepContext:
 
     info: SourceInfo
     recipe: Recipe
-    row: Format
+    output_format: Format
     cut: StoredCut
     profile: Profile | None  # of the colours; None: they are in sRGB
     # Exactly one of these two is given.
@@ -42,7 +42,7 @@ class StepContext:
     def embedded_profile(self) -> bytes | None:
         """The profile of the original, where the colours are kept; None: they are converted."""
         kept = self.recipe.encoding.color == "keep" and self.recipe.filter is None
-        if kept and self.row.profiles and self._mode in self.row.modes:
+        if kept and self.output_format.profiles and self._mode in self.output_format.modes:
             return usable_profile(self._mode, self.profile)
         return None
 
@@ -90,7 +90,7 @@ def unify_frame_modes(image: Image.Image, context: StepContext) -> Image.Image:
 
 
 def fit_to_format(image: Image.Image, context: StepContext) -> Image.Image:
-    return fit(image, context.row, context.recipe.encoding.background)
+    return fit(image, context.output_format, context.recipe.encoding.background)
 
 
 # Cut first: the picture is small when it is turned and converted. Filter late: a filter sees an

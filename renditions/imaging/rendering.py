@@ -3,7 +3,8 @@
 Once for each original, in `open_picture`: open the file safely, decode it no larger than needed,
 bring the pixels to a working mode, convert all colours at once where that is cheaper.
 
-For each rendition, in `Picture.render`: check the limits, take the steps of the pipeline, encode.
+For each rendition, in `OpenPicture.render`: check the limits, take the steps of the pipeline, and
+encode.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,16 +34,13 @@ from .recipes import Recipe
 from .sizers import Cut, FileSizer
 from .sources import Limits, Source, SourceInfo, decode, open_source, probe, reading_pixels
 
-# A JPEG is decoded to at least this many times the size that its largest rendition needs.
-DECODE_GAP = 1.0
-
-# Of an animated rendition. Each frame takes half a millisecond, however small it is.
+# In an animated rendition. A frame takes at least half a millisecond, however small it is.
 _MAX_FRAMES = 5000
-# A larger picture is decoded again for each file sizer or filter. They may change their copy, so
-# two pictures of this size would be in memory.
+# File sizers and filters may change their picture, so each gets a copy. For a larger original, the
+# memory for picture and copy is too much: there it is decoded again for each of them.
 _MAX_KEPT_PIXELS = 20_000_000
 
-_ALL_FORMATS = tuple(row.name for row in FORMATS)
+_ALL_FORMATS = tuple(each.name for each in FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +53,24 @@ class RenderedImage:
 
 
 @contextmanager
-def open_picture(file: BinaryIO, recipes: Sequence[Recipe], limits: Limits) -> Iterator["Picture"]:
+def open_picture(
+    file: BinaryIO, recipes: Sequence[Recipe], limits: Limits
+) -> Iterator["OpenPicture"]:
     """Decode the picture in `file` once, no larger than `recipes` need.
 
     Raises:
         SourceUnreadable, SourceRefused: or a subclass, before anything is rendered.
         OutOfMemory, StorageFailed: another attempt may help.
     """
-    picture = Picture(file, recipes, limits)
+    picture = OpenPicture(file, recipes, limits)
     try:
         yield picture
     finally:
         picture.close()
 
 
-class Picture:
-    """A decoded picture that renditions are cut from."""
+class OpenPicture:
+    """An original that was opened and decoded once; renditions are cut from it."""
 
     def __init__(self, file: BinaryIO, recipes: Sequence[Recipe], limits: Limits) -> None:
         source = open_source(file, limits)
@@ -122,44 +122,54 @@ class Picture:
             RenderFailed: or a subclass.
             OutOfMemory: another attempt may help.
         """
-        row = format_named(recipe.format or self.info.format)
+        output_format = format_named(recipe.format or self.info.format)
         with _rendering():
             if not recipe.shares_decode:
-                return self._render_file(recipe, row)
+                return self._render_file(recipe, output_format)
             cut = recipe.cut(self.info.size)
             self._check(cut)
-            if self._animation and row.animated and recipe.encoding.animation == "keep":
-                return self._render_frames(recipe, cut, row, self._animation)
-            return self._render_still(recipe, cut, row)
+            if self._animation and output_format.animated and recipe.encoding.animation == "keep":
+                return self._render_frames(recipe, cut, output_format, self._animation)
+            return self._render_still(recipe, cut, output_format)
 
-    def _render_still(self, recipe: Recipe, cut: Cut, row: Format) -> RenderedImage:
+    def _render_still(self, recipe: Recipe, cut: Cut, output_format: Format) -> RenderedImage:
         if self._pyramid is None:
             raise RenderFailed("The picture was opened without any recipe that shares its decode.")
         context = StepContext(
-            self.info, recipe, row, self._stored(cut), self._profile, pyramid=self._pyramid
+            self.info,
+            recipe,
+            output_format,
+            self._stored(cut),
+            self._profile,
+            pyramid=self._pyramid,
         )
         image = run(STEPS, self._pyramid.base, context)
-        data = encode(image, row, recipe.encoding, profile=context.embedded_profile)
-        return RenderedImage(data, row.mime, Size(*image.size))
+        data = encode(image, output_format, recipe.encoding, profile=context.embedded_profile)
+        return RenderedImage(data, output_format.mime, Size(*image.size))
 
     def _render_frames(
-        self, recipe: Recipe, cut: Cut, row: Format, animation: Animation
+        self, recipe: Recipe, cut: Cut, output_format: Format, animation: Animation
     ) -> RenderedImage:
-        self._check_frames(cut, row, animation)
+        self._check_frames(cut, output_format, animation)
         context = StepContext(
-            self.info, recipe, row, self._stored(cut), self._profile, frame_mode=animation.mode
+            self.info,
+            recipe,
+            output_format,
+            self._stored(cut),
+            self._profile,
+            frame_mode=animation.mode,
         )
         # Not a generator expression: its variable would keep a frame until the next is composed.
         make = partial(run, FRAME_STEPS, context=context)
         data = encode_frames(
             lambda: map(make, animation.frames()),
-            row,
+            output_format,
             recipe.encoding,
-            animation.timing_for(row),
+            animation.timing_for(output_format),
             transparent=animation.transparent,
             profile=context.embedded_profile,
         )
-        return RenderedImage(data, row.mime, cut.size)
+        return RenderedImage(data, output_format.mime, cut.size)
 
     def _stored(self, cut: Cut) -> StoredCut:
         orientation = self.info.orientation
@@ -174,9 +184,9 @@ class Picture:
                 f"{limits.max_pixels:,} pixels."
             )
 
-    def _check_frames(self, cut: Cut, row: Format, animation: Animation) -> None:
+    def _check_frames(self, cut: Cut, output_format: Format, animation: Animation) -> None:
         limits, frames, pixels = self._limits, len(animation.durations_ms), cut.size.pixels
-        needed = frame_bytes(self.info.size) + pixels * row.frame_bytes_per_pixel
+        needed = frame_bytes(self.info.size) + pixels * output_format.frame_bytes_per_pixel
         if (
             frames > _MAX_FRAMES
             or frames * pixels > limits.max_frame_pixels
@@ -188,16 +198,16 @@ class Picture:
                 f"{limits.max_decode_bytes:,} bytes of memory."
             )
 
-    def _render_file(self, recipe: Recipe, row: Format) -> RenderedImage:
+    def _render_file(self, recipe: Recipe, output_format: Format) -> RenderedImage:
         """Let a sizer or a filter make its file, and do the rest of the recipe."""
         if self._full_size is None:
             raise RenderFailed("The picture was opened without the recipe that needs all of it.")
         if isinstance(recipe.filter, FileFilter):
-            data = self._full_size.filtered(recipe.filter, row, recipe.encoding)
+            data = self._full_size.filtered(recipe.filter, output_format, recipe.encoding)
             if recipe.sizer is None:
                 return self._rendered(data)
             # The name of the rendition says the format of the original, whatever the filter wrote.
-            rest = replace(recipe, filter=None, format=row.name)
+            rest = replace(recipe, filter=None, format=output_format.name)
             limits = replace(self._limits, formats=_ALL_FORMATS)
             with open_picture(BytesIO(data), [rest], limits) as filtered:
                 return filtered.render(rest)
@@ -206,7 +216,7 @@ class Picture:
         assert recipe.size is not None
         return self._rendered(
             self._full_size.sized(
-                recipe.sizer, recipe.size, recipe.ppoi, before, row, recipe.encoding
+                recipe.sizer, recipe.size, recipe.ppoi, before, output_format, recipe.encoding
             )
         )
 
@@ -236,7 +246,9 @@ def _cheaper_at_once(pixels: Image.Image, cuts: Sequence[StoredCut]) -> bool:
 
 def _least_size(stored: Size, cuts: Sequence[StoredCut]) -> Size:
     """Return the smallest size to decode to, from which no cut has to be enlarged."""
-    scale = min(max((cut.scale for cut in cuts), default=0) * DECODE_GAP, 1)
+    # Not larger: 1.5 times this size costs 26 % more CPU for eight renditions of a photograph, and
+    # improves their mean SSIM loss only from 0.0003 to 0.0001.
+    scale = min(max((cut.scale for cut in cuts), default=0), 1)
     return Size(int(stored.width * scale) or 1, int(stored.height * scale) or 1)
 
 

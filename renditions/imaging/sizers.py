@@ -101,7 +101,7 @@ class FileSizer(AnySizer):
         image: Image.Image,
         size: Size,
         ppoi: FocalPoint,
-        row: Format,
+        output_format: Format,
         encoding: Encoding,
     ) -> bytes:
         """Return the file of the rendition.
@@ -110,7 +110,7 @@ class FileSizer(AnySizer):
             image: Upright and at full size, with `format` set. It may be changed.
             size: The size in the rendition key, px.
             ppoi: 0-1 from the top left.
-            row: The format to write.
+            output_format: The format to write.
             encoding: How to write it.
         """
 

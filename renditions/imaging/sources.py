@@ -56,7 +56,7 @@ _ANY_SIZE = Limits(
     max_side=_UNLIMITED,
     max_file_bytes=_UNLIMITED,
     max_decode_bytes=_UNLIMITED,
-    formats=tuple(row.name for row in FORMATS),
+    formats=tuple(each.name for each in FORMATS),
 )
 
 
@@ -134,13 +134,15 @@ def open_source(file: BinaryIO, limits: Limits) -> Source:
         max_metadata_bytes=limits.max_metadata_bytes,
         max_scans=limits.max_jpeg_scans,
     )
-    row = _accepted(header, limits)
-    _check_header(header, row, limits)
-    image = _open(reader, row)
+    source_format = _accepted(header, limits)
+    _check_header(header, source_format, limits)
+    image = _open(reader, source_format)
     stored = Size(*image.size)
     if stored != header.size:
-        _check_size(stored, row, limits)
-    return Source(reader, header, image, _describe(image, header, row, _late_exif(reader, header)))
+        _check_size(stored, source_format, limits)
+    return Source(
+        reader, header, image, _describe(image, header, source_format, _late_exif(reader, header))
+    )
 
 
 def decode(source: Source, limits: Limits, at_least: Size | None = None) -> DecodedPicture:
@@ -186,11 +188,11 @@ def _load(source: Source) -> bool:
 
 def check_frames(source: Source, limits: Limits) -> None:
     """Refuse an animation whose frames together have too many pixels. Nothing is decoded."""
-    row, first = format_named(source.info.format), source.info.stored_size
-    frames = survey_frames(source.file, row.name, first, limits.max_frame_pixels)
+    source_format, first = format_named(source.info.format), source.info.stored_size
+    frames = survey_frames(source.file, source_format.name, first, limits.max_frame_pixels)
     if frames is None:
         frames = Frames(getattr(source.image, "n_frames", 1), first)
-    _check_size(frames.canvas, row, limits)
+    _check_size(frames.canvas, source_format, limits)
     pixels = frames.count * frames.canvas.pixels
     _check(pixels, limits.max_frame_pixels, errors.TooManyFramePixels)
 
@@ -214,9 +216,9 @@ def _accepted(header: Header, limits: Limits) -> Format:
     return format_named(header.format)
 
 
-def _check_header(header: Header, row: Format, limits: Limits) -> None:
+def _check_header(header: Header, source_format: Format, limits: Limits) -> None:
     for size in filter(None, (header.size, header.tile)):
-        _check_size(size, row, limits)
+        _check_size(size, source_format, limits)
     _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
     _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
     is_tolerated = isinstance(header.fault, errors.SourceIncomplete) and accepts_incomplete()
@@ -224,13 +226,13 @@ def _check_header(header: Header, row: Format, limits: Limits) -> None:
         raise header.fault
 
 
-def _check_size(size: Size, row: Format, limits: Limits) -> None:
+def _check_size(size: Size, source_format: Format, limits: Limits) -> None:
     if size.pixels < 1:
         raise errors.SourceUnreadable(f"Its size is {size}.")
     _check(max(size.as_tuple), limits.max_side, errors.SideTooLong)
     _check(size.pixels, limits.max_pixels, errors.TooManyPixels)
-    if row is not _JPEG:  # a JPEG can be decoded smaller
-        needed = size.pixels * row.decode_bytes_per_pixel
+    if source_format is not _JPEG:  # a JPEG can be decoded smaller
+        needed = size.pixels * source_format.decode_bytes_per_pixel
         _check(needed, limits.max_decode_bytes, errors.DecodeTooLarge)
 
 
@@ -239,22 +241,22 @@ def _check(value: int, limit: int, error: type[errors.LimitExceeded]) -> None:
         raise error(value, limit)
 
 
-def _open(file: BinaryIO, row: Format) -> Image.Image:
+def _open(file: BinaryIO, source_format: Format) -> Image.Image:
     with reading_pixels(), _no_warnings():
         # Always with `formats`: Pillow would start Ghostscript for PostScript.
-        return Image.open(file, formats=[row.name])
+        return Image.open(file, formats=[source_format.name])
 
 
 def _describe(
-    image: Image.Image, header: Header, row: Format, late_exif: bytes | None
+    image: Image.Image, header: Header, source_format: Format, late_exif: bytes | None
 ) -> SourceInfo:
     stored = Size(*image.size)
     orientation = _orientation(image, late_exif)
-    if row.name == "TIFF" and header.size:  # Pillow turns a TIFF upright while it decodes
+    if source_format.name == "TIFF" and header.size:  # Pillow turns a TIFF upright while it decodes
         stored, orientation = upright_size(header.size, orientation), Orientation.UPRIGHT
     profile = image.info.get("icc_profile")
     return SourceInfo(
-        format=row.name,
+        format=source_format.name,
         size=upright_size(stored, orientation),
         stored_size=stored,
         orientation=orientation,

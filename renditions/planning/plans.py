@@ -65,8 +65,8 @@ class RenditionPlan:
         extension = split_extension(self.path)[1]
         if extension.lower() == split_extension(self.original.name)[1].lower():
             return original
-        row = format_for_extension(extension)
-        return row.name if row else original
+        output_format = format_for_extension(extension)
+        return output_format.name if output_format else original
 
     def _ppoi(self) -> str:
         # The path is not enough: a custom sizer can use the focal point without naming it there.
@@ -80,15 +80,17 @@ class RenditionPlan:
             # It may be written in any format.
             return repr(encoding)
         extension = split_extension(self.original.name)[1]
-        row = (
+        output_format = (
             format_named(self.recipe.format)
             if self.recipe.format
             else format_for_extension(extension)
         )
-        if row is None:
+        if output_format is None:
             return repr(encoding)
         common = encoding.color, encoding.background, encoding.animation
-        return repr((row.name, sorted(row.save_options(encoding).items()), common))
+        return repr(
+            (output_format.name, sorted(output_format.save_options(encoding).items()), common)
+        )
 
 
 class Style(NamedTuple):

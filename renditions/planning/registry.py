@@ -58,7 +58,7 @@ class Registry:
         "has_new_content", "height", "instance", "isatty", "multiple_chunks", "name", "newlines",
         "note_committed", "open", "original", "path", "picture", "placeholder", "plan", "plans",
         "ppoi", "read", "readable", "readinto", "readline", "readlines", "rendition", "save",
-        "seek", "seekable", "size", "softspace", "storage", "tell", "truncate", "url",
+        "seek", "seekable", "size", "softspace", "storage", "storages", "tell", "truncate", "url",
         "url_of", "urls", "validate_ppoi", "was_assigned", "width", "writable", "write",
         "writelines", "xreadlines",
     )  # fmt: skip

@@ -82,7 +82,7 @@ def open_original(storage: Storage, name: str, max_bytes: int) -> tuple[BinaryIO
         StorageRefused, StorageFailed: the storage did not answer.
     """
     with translated_source(name):
-        return adapter_of(storage).open(name, max_bytes)
+        return adapter_of(storage).open_with_info(name, max_bytes)
 
 
 def source_version(storage: Storage, name: str) -> str:

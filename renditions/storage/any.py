@@ -46,18 +46,22 @@ class AnyStorage:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
 
-    def open(self, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
+    def open(self, name: str, max_bytes: int) -> BinaryIO:
         """Open the file at `name`.
 
         Args:
             max_bytes: A file that is longer need not be read to its end.
         """
-        # The version first: if the file is replaced in between, its renditions count as stale.
-        info = self.info(name)
         file = cast("BinaryIO", self.storage.open(name, "rb"))
         # Some storages fetch the file only when it is used.
         file.seek(0)
-        return file, info
+        return file
+
+    def open_with_info(self, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
+        """Like `open`; also return what the storage knows of the file."""
+        # The version first: if the file is replaced in between, its renditions count as stale.
+        info = self.info(name)
+        return self.open(name, max_bytes), info
 
     def info(self, name: str) -> FileInfo:
         """Return what the storage knows of the file at `name`.

@@ -48,9 +48,9 @@ class Folder(AnyStorage):
 
     storage: FileSystemStorage
 
-    def open(self, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
+    def open_with_info(self, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
         if overrides(self.storage, FileSystemStorage, "open", "_open", *_LOOKS):
-            return super().open(name, max_bytes)
+            return super().open_with_info(name, max_bytes)
         # Of the open file, so that the version is that of the content even if it is replaced now.
         file = Path(self.storage.path(name)).open("rb")  # noqa: SIM115
         return file, _info(os.fstat(file.fileno()))

@@ -42,7 +42,10 @@ class S3(ObjectStore):
         key: str = self.storage._normalize_name(clean_name(path))  # noqa: SLF001
         return key
 
-    def open(self, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
+    def open(self, name: str, max_bytes: int) -> BinaryIO:
+        return self.open_with_info(name, max_bytes)[0]
+
+    def open_with_info(self, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
         with _translated(name):
             answer = self._client.get_object(**self._readable(self.key(name)))
             # One byte more tells that the file is too long.

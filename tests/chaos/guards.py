@@ -77,7 +77,7 @@ def memory() -> None:
         fail(self, plans, error)
 
     fail = _Attempt._fail
-    replace(worker, "_cut_off", raise_memory_error)
+    replace(worker, "_fail_interrupted", raise_memory_error)
     replace(_Attempt, "_fail", fail_or_raise)
 
 

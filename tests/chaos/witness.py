@@ -51,13 +51,13 @@ class Witness:
             self._claim = claim
             self.note("begin")
             try:
-                was_ended = make(claim, *args)
+                was_still_ours = make(claim, *args)
             except BaseException as error:
                 self.note("end", error=type(error).__name__)
                 raise
             else:
                 self.note("end")
-                return was_ended
+                return was_still_ours
             finally:
                 self._claim = None
 

@@ -68,7 +68,7 @@ def test_old_sizers_and_filters_work_beside_new_ones(tmp_path, registry, monkeyp
 
     report = warm(Storages.both_on(disk), plans)
 
-    assert report.made == plans
+    assert report.existing == plans
     assert [opened(disk, plan.path).size for plan in plans] == list(sizes.values())
     assert len(decodes) == 1
     assert Halved.seen == [

@@ -110,11 +110,16 @@ class _FileThumbnail(FileSizer):
     filename_key = "file"
 
     def make_file(
-        self, image: Image.Image, size: Size, ppoi: FocalPoint, row: Format, encoding: Encoding
+        self,
+        image: Image.Image,
+        size: Size,
+        ppoi: FocalPoint,
+        output_format: Format,
+        encoding: Encoding,
     ) -> bytes:
         buffer = BytesIO()
         image.thumbnail(size.as_tuple)
-        image.save(buffer, row.name)
+        image.save(buffer, output_format.name)
         return buffer.getvalue()
 
 

@@ -121,7 +121,7 @@ def test_all_renditions_of_a_long_name_fit_the_file_system(picture, stem, settin
     person.save()
 
     assert person.headshot.name.endswith(".jpg")
-    assert not warm(person.headshot.storage, person.headshot.plans()).failures
+    assert not warm(person.headshot.storages, person.headshot.plans()).failures
 
 
 def _named(picture, name):

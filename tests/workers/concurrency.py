@@ -13,6 +13,8 @@ PATIENCE_S = 20
 # A statement that takes longer than this is taken to wait for a lock.
 SURELY_WAITING_S = 0.05
 
+_threads: list[Thread] = []
+
 
 class Call:
     """One call in a thread of its own."""
@@ -22,6 +24,7 @@ class Call:
         self._result: Any = None
         self._error: BaseException | None = None
         self.thread = Thread(target=self._run, daemon=True)
+        _threads.append(self.thread)
         self.thread.start()
 
     def _run(self) -> None:
@@ -44,6 +47,15 @@ class Call:
         if self._error:
             raise self._error
         return self._result
+
+
+def wait_for_calls() -> None:
+    """Wait for the calls whose results were not asked for, for example because a test failed.
+
+    A thread can close its connection only while Django knows the database.
+    """
+    while _threads:
+        _threads.pop().join(PATIENCE_S)
 
 
 def run_and_close(work: Coroutine[Any, Any, Any]) -> Any:

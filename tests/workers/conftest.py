@@ -14,6 +14,7 @@ from redis import Redis
 
 from tests.app.models import Article, Editor, Person, PlainEditor, PlainPerson
 from tests.workers.broker import celery_on, drain
+from tests.workers.concurrency import wait_for_calls
 from workers import dispatch, ledger
 from workers.conf import BULK_QUEUE, QUEUE
 from workers.ledger import Hint
@@ -29,6 +30,7 @@ def registered(connection: BaseDatabaseWrapper) -> Iterator[None]:
     try:
         yield
     finally:
+        wait_for_calls()
         del connections[connection.alias]
         del connections.settings[connection.alias]
 

@@ -483,7 +483,8 @@ def test_only_the_first_save_waits_for_a_silent_broker(picture, caplog):
         taken_s = time.monotonic() - started
 
     assert WarmJob.objects.count() == 11
-    assert taken_s < 1
+    # Ten tries would take seven seconds.
+    assert taken_s < 3
     assert caplog.text.count("The broker did not take a message") == 1
 
 

@@ -36,15 +36,14 @@ def receiver(signal: Any, sender: Any, function: Callable[..., None]) -> Iterato
 def view_of(using: str, model: type[models.Model], pk: object) -> dict[str, Any]:
     """What a receiver can tell about the transaction that it is in."""
     connection = connections[using]
-    others = Call(lambda: model._base_manager.using(using).filter(pk=pk).exists())
+    row = model._base_manager.using(using).filter(pk=pk)
     return {
         "in a transaction": connection.in_atomic_block,
         "savepoints": len(connection.savepoint_ids),
         "to be rolled back": connection.needs_rollback if connection.in_atomic_block else False,
         "hooks": len(connection.run_on_commit),
-        "the row is there": pk is not None
-        and model._base_manager.using(using).filter(pk=pk).exists(),
-        "others see the row": pk is not None and others.result(),
+        "the row is there": pk is not None and row.exists(),
+        "others see the row": pk is not None and Call(row.all().exists).result(),
     }
 
 

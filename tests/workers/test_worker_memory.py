@@ -61,7 +61,7 @@ def test_a_job_that_runs_out_of_memory_outside_of_rendering_is_postponed(picture
     def hungry(*args: object, **kwargs: object) -> None:
         bytearray(1 << 40)
 
-    monkeypatch.setattr(worker, "warm_once", hungry)
+    monkeypatch.setattr(worker, "warm_without_recheck", hungry)
     worker.run_job(ledger.Hint("default", job.pk, job.generation), "task", "worker")
 
     job.refresh_from_db()

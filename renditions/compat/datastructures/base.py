@@ -107,14 +107,14 @@ class ProcessedImage:
         return image, options
 
     def preprocess_with_settings(
-        self, image: Image.Image, row: Format, encoding: Encoding
+        self, image: Image.Image, output_format: Format, encoding: Encoding
     ) -> Processed:
         """Like `preprocess`, but `encoding` replaces the options that a subclass did not set."""
-        image, options = self.preprocess(image, row.name)
-        if self._overrides(f"preprocess_{row.name}"):
+        image, options = self.preprocess(image, output_format.name)
+        if self._overrides(f"preprocess_{output_format.name}"):
             # The subclass decides all options of this format.
             return image, options
-        given = row.save_options(encoding)
+        given = output_format.save_options(encoding)
         from_settings = {name: given[name] for name in _OPTIONS if name in given}
         if self._overrides("preprocess"):
             return image, {**from_settings, **options}
@@ -127,10 +127,12 @@ class ProcessedImage:
     def prepared(self, image: Image.Image, image_format: str) -> Processed:
         """Return what `preprocess` does, with the options of the settings if they name any."""
         try:
-            row = format_named(image_format)
+            output_format = format_named(image_format)
         except UnknownFormat:
             return self.preprocess(image, image_format)
-        return self.preprocess_with_settings(image, row, self._encoding or conf.encoding())
+        return self.preprocess_with_settings(
+            image, output_format, self._encoding or conf.encoding()
+        )
 
     @classmethod
     def _overrides(cls, method: str, base: "type[ProcessedImage] | None" = None) -> bool:
@@ -170,8 +172,8 @@ class ProcessedImage:
         image, self._image = self._image, None
         if image is None or path_to_image != self.path_to_image:
             image = self._read(path_to_image)
-        row = format_named(image.format or "PNG")
-        return image, path_to_image.rsplit(".", 1)[-1], row.name, row.mime
+        source_format = format_named(image.format or "PNG")
+        return image, path_to_image.rsplit(".", 1)[-1], source_format.name, source_format.mime
 
     def _read(self, path: str) -> Image.Image:
         with self.storage.open(path, "rb") as file:

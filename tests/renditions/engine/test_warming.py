@@ -6,7 +6,7 @@ from django.core.files.storage import FileSystemStorage, InMemoryStorage
 
 from renditions import conf
 from renditions.engine import warming
-from renditions.engine.warming import Result, warm, warm_once
+from renditions.engine.warming import Result, warm, warm_without_recheck
 from renditions.errors import (
     OutOfMemory,
     PermanentError,
@@ -231,7 +231,7 @@ def test_an_unwanted_rendition_is_not_published(disk, photo):
     """A job may be superseded while it is rendered."""
     answers = iter([True, False, False])
 
-    report = warm_once(
+    report = warm_without_recheck(
         Storages.both_on(disk), plans(photo), still_wanted=lambda plan: next(answers)
     )
 
@@ -253,7 +253,7 @@ def test_an_interrupt_is_raised(disk, photo, registry):
     both = plans(photo, "crop__60x30", "filters__stopping__url")
 
     with pytest.raises(Stop):
-        warm_once(Storages.both_on(disk), both, interrupts=(Stop,))
+        warm_without_recheck(Storages.both_on(disk), both, interrupts=(Stop,))
 
     assert record_of(both[0]).state is RecordState.CREATED
     assert record_of(both[1]) is None

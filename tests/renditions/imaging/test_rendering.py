@@ -42,7 +42,7 @@ def test_a_rendition_has_the_format_of_its_original(format_name):
 
 
 @pytest.mark.parametrize("source", WEB_FORMATS)
-@pytest.mark.parametrize("target", [row.key for row in FORMATS])
+@pytest.mark.parametrize("target", [each.key for each in FORMATS])
 def test_a_recipe_may_name_another_format(source, target):
     recipe = Recipe(Thumbnail(), Size(100, 100), format=target)
 

@@ -21,9 +21,9 @@ from renditions.imaging.sources import Limits
 from .pictures import CORNERS, as_file, four_corners, gradient, photograph, with_orientation
 from .profiles import DISPLAY_P3, cmyk_profile, rgb_profile
 
-EVERY_FORMAT = tuple(row.key for row in FORMATS)
+EVERY_FORMAT = tuple(each.key for each in FORMATS)
 KEPT = Encoding(color="keep", animation="keep")
-LIMITS = Limits(formats=tuple(row.name for row in FORMATS))
+LIMITS = Limits(formats=tuple(each.name for each in FORMATS))
 
 
 def _sources() -> dict[str, BytesIO]:
