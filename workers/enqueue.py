@@ -229,8 +229,10 @@ def _enqueue(
         return None
     # Force only if this name was rendered before. A new name has no stale files, so without
     # `force` a second attempt keeps what an interrupted first one has made.
-    force = was_replaced and bool(recall(plans))
-    return ledger.enqueue(target, wanted, force=force)
+    was_rendered = was_replaced and bool(recall(plans))
+    return ledger.enqueue(
+        target, wanted, force=was_rendered, is_new_upload=was_replaced and not was_rendered
+    )
 
 
 def _is_enqueued_or_made(

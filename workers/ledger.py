@@ -61,6 +61,7 @@ class Claim:
     enqueuer_started_at: datetime | None
     attempt: int  # 1 for the first
     force: bool
+    is_new_upload: bool
     run_id: int | None
     token: str = field(repr=False)
 
@@ -77,14 +78,20 @@ class Job:
 # ---- enqueue -----------------------------------------------------------------------------------
 
 
-def enqueue(target: JobTarget, signature: str, *, force: bool = False) -> Hint:
+def enqueue(
+    target: JobTarget, signature: str, *, force: bool = False, is_new_upload: bool = False
+) -> Hint:
     """Put a job for `target` on the ledger, as a new generation; call it in the save's transaction.
 
     A running attempt at an older generation is overtaken, and a failed job starts again.
+
+    Args:
+        force: Existing files are stale.
+        is_new_upload: There are no files yet.
     """
     with transaction.atomic(using=target.using):
         _leave_run(target)
-        fresh = _fresh(signature)
+        fresh = {**_fresh(signature), "is_new_upload": is_new_upload}
         jobs = _of(target)
         # A later save must not clear `force`: the files are stale until the job is done.
         raised = {**fresh, "generation": F("generation") + 1, "force": force or F("force")}
@@ -148,6 +155,7 @@ def _fresh(signature: str) -> dict[str, Any]:
         "state": JobState.QUEUED,
         "signature": signature,
         "enqueuer_started_at": STARTED_AT,
+        "is_new_upload": False,
         "attempts": 0,
         "due_at": Now(),
         "hinted_at": Now(),
@@ -228,6 +236,7 @@ def claim(
         enqueuer_started_at=job.enqueuer_started_at,
         attempt=job.attempts,
         force=job.force,
+        is_new_upload=job.is_new_upload,
         run_id=job.run_id,
         token=token,
     )

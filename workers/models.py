@@ -175,6 +175,8 @@ class WarmJob(models.Model):
     enqueuer_started_at = models.DateTimeField(_("start of the enqueuing process"), null=True)
     # The original was replaced: files that exist are stale.
     force = models.BooleanField(_("force"), default=False)
+    # The save stored new content under a new name: there are no renditions yet.
+    is_new_upload = models.BooleanField(_("new upload"), default=False)
 
     attempts = models.PositiveIntegerField(_("attempts"), default=0)  # started, in this generation
     due_at = models.DateTimeField(_("due at"))  # not claimable before; the database's clock

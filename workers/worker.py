@@ -17,6 +17,7 @@ from renditions.engine.removal import prune
 from renditions.engine.warming import Result, Reuse, WarmReport, warm_without_recheck
 from renditions.errors import OutOfMemory, PermanentError, RenditionError
 from renditions.planning.plans import RenditionPlan
+from renditions.storage.objects import start_threads
 
 from . import dispatch, ledger, runs
 from .conf import worker_settings
@@ -43,6 +44,7 @@ def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
     if claim is None:
         return
     maybe_published: list[RenditionPlan] = []
+    start_threads()
     try:
         with memory_budget(settings.job_memory_mb):
             was_still_ours = _attempt(claim, maybe_published)
@@ -93,7 +95,7 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
     report = warm_without_recheck(
         image.storages,
         image.plans(),
-        reuse=Reuse.NOTHING if claim.force else Reuse.GOOD,
+        reuse=_reuse(claim),
         still_wanted=is_wanted,
         interrupts=(SoftTimeLimitExceeded, DatabaseError),
     )
@@ -101,6 +103,12 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
         tried = replace(tried_now(claim.target), original_version=report.source_version)
         return _fail(claim, _failures(report), final=_is_final(report), tried=tried)
     return _end(claim, counted="created" if report.of(Result.CREATED) else "current")
+
+
+def _reuse(claim: ledger.Claim) -> Reuse:
+    if claim.force:
+        return Reuse.NOTHING
+    return Reuse.RECORDED if claim.is_new_upload else Reuse.GOOD
 
 
 def _end(claim: ledger.Claim, *, counted: str) -> bool:

@@ -4,6 +4,8 @@
 """
 
 import os
+import sys
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,6 +41,18 @@ def side_by_side(call: Callable[..., T], *args: Any) -> "Future[T]":
     if _pool is None:
         _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="renditions-store")
     return _pool.submit(call, *args)
+
+
+def start_threads() -> None:
+    """Start the threads that wait for object stores, if the project uses one.
+
+    A thread reserves some 70 MB of address space when it starts. Call this before a limit on the
+    address space of one job.
+    """
+    if "storages.backends.s3" in sys.modules and _pool is None:
+        all_running = threading.Barrier(THREADS)
+        for started in [side_by_side(all_running.wait) for _ in range(THREADS)]:
+            started.result()
 
 
 def _forget_pool() -> None:

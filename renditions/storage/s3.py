@@ -13,11 +13,11 @@ from django.core.files.storage import Storage
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
+from . import objects
 from .any import FileInfo, Headers, overrides
-from .objects import ObjectStore
 
 
-class S3(ObjectStore):
+class S3(objects.ObjectStore):
     """A bucket."""
 
     storage: S3Storage
@@ -73,7 +73,10 @@ class S3(ObjectStore):
 
     def list_keys(self, prefix: str, after: str) -> Iterator[Sequence[tuple[str, FileInfo]]]:
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.storage.bucket_name, Prefix=prefix, StartAfter=after
+            Bucket=self.storage.bucket_name,
+            Prefix=prefix,
+            StartAfter=after,
+            MaxKeys=objects.KEYS_PER_PAGE,
         )
         with _translated(prefix):
             for page in pages:

@@ -215,6 +215,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(null=True, verbose_name="start of the enqueuing process"),
                 ),
                 ("force", models.BooleanField(default=False, verbose_name="force")),
+                ("is_new_upload", models.BooleanField(default=False, verbose_name="new upload")),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
                 ("due_at", models.DateTimeField(verbose_name="due at")),
                 ("hinted_at", models.DateTimeField(null=True, verbose_name="message sent at")),

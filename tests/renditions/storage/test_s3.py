@@ -1,0 +1,289 @@
+"""A bucket, over HTTP: what is asked of it, and how often."""
+
+import threading
+
+import pytest
+from django.core.files.base import ContentFile
+from storages.backends.s3 import S3Storage
+
+from renditions import conf
+from renditions.engine.status import Look, are_current
+from renditions.engine.warming import Result, Reuse, warm, warm_without_recheck
+from renditions.errors import SourceMissing, StorageFailed
+from renditions.imaging.geometry import CENTRE
+from renditions.planning.keys import RenditionKeySet
+from renditions.planning.plans import Original, plan_key_set
+from renditions.storage import Storages, adapter_of, find_files, objects, publish
+from renditions.storage.any import AnyStorage, Headers
+from renditions.storage.s3 import S3
+from tests.conftest import four_corners
+from tests.service.servers import start_s3
+
+EIGHT = (
+    *("thumbnail__200x200", "thumbnail__120x120", "thumbnail__20x20", "crop__120x60"),
+    *("crop__60x120", "crop__40x40", "crop__10x10", "crop__5x5"),
+)
+
+
+class Bucket(S3Storage):
+    """Counts the requests of each kind."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.requests: list[str] = []
+        client = self.connection.meta.client
+        client.meta.events.register("before-call.s3", self._note)
+
+    def _note(self, model, **kwargs):
+        self.requests.append(model.name)
+
+    def pop_requests(self):
+        requests, self.requests[:] = sorted(self.requests), []
+        return requests
+
+
+@pytest.fixture(scope="module")
+def s3_server():
+    return {
+        "endpoint_url": f"http://127.0.0.1:{start_s3()}",
+        "access_key": "a",
+        "secret_key": "b",
+        "region_name": "us-east-1",
+        "bucket_name": "pictures",
+    }
+
+
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"location": "media", "file_overwrite": False}],
+    ids=["root", "folder"],
+)
+def empty_bucket(s3_server, request):
+    storage = Bucket(**s3_server, **request.param)
+    storage.connection.meta.client.create_bucket(Bucket="pictures")
+    return storage
+
+
+@pytest.fixture
+def bucket(empty_bucket):
+    yield empty_bucket
+    client = empty_bucket.connection.meta.client
+    for each in client.list_objects_v2(Bucket="pictures").get("Contents", ()):
+        client.delete_object(Bucket="pictures", Key=each["Key"])
+    empty_bucket.pop_requests()
+
+
+@pytest.fixture
+def on_request(bucket):
+    """Return a function that calls another one at an event of the client, in this test."""
+    events = bucket.connection.meta.client.meta.events
+    registered = []
+
+    def register(event, call):
+        events.register(event, call)
+        registered.append((event, call))
+
+    yield register
+    for event, call in registered:
+        events.unregister(event, call)
+
+
+@pytest.fixture
+def photo(bucket):
+    bucket.save("p/a.jpg", ContentFile(four_corners(320, 200)))
+    bucket.pop_requests()
+    return "p/a.jpg"
+
+
+def plans(name="p/a.jpg", keys=EIGHT):
+    key_set = RenditionKeySet.parse([(key, key) for key in keys])
+    return plan_key_set(Original("app.Model.field", "s3", name, CENTRE), key_set, conf.style)
+
+
+def render(bucket, **options):
+    return warm_without_recheck(Storages.both_on(bucket), plans(), **options)
+
+
+def test_a_new_upload_costs_one_fetch_and_a_put_for_each_rendition(bucket, photo):
+    report = render(bucket, reuse=Reuse.RECORDED)
+
+    assert len(report.of(Result.CREATED)) == 8
+    assert bucket.pop_requests() == ["GetObject"] + ["PutObject"] * 8
+    assert {plan.path for plan in plans() if bucket.exists(plan.path)} == {
+        plan.path for plan in plans()
+    }
+
+
+def test_what_is_current_costs_two_requests(bucket, photo):
+    render(bucket)
+    bucket.pop_requests()
+
+    assert are_current(Storages.both_on(bucket), plans(), Look.FILES)
+    assert bucket.pop_requests() == ["HeadObject", "ListObjectsV2"]
+
+
+def test_a_rendition_that_was_deleted_is_missed(bucket, photo):
+    render(bucket)
+    bucket.delete(plans()[3].path)
+
+    assert not are_current(Storages.both_on(bucket), plans(), Look.FILES)
+    report = warm(Storages.both_on(bucket), plans())
+    assert report.of(Result.CREATED) == (plans()[3],)
+
+
+def test_a_replaced_original_has_another_version(bucket, photo):
+    """Also in the same second, and with the same size."""
+    one, other = b"x" * 100, b"y" * 100
+    adapter = adapter_of(bucket)
+    adapter.write(photo, one, Headers())
+    before = adapter.info(photo).version
+    adapter.write(photo, other, Headers())
+
+    after = adapter.info(photo).version
+    assert after != before
+    with adapter.open_with_info(photo, 1000)[0] as file:
+        assert file.read() == other
+    assert adapter.open_with_info(photo, 1000)[1].version == after
+    assert find_files(bucket, [[photo, "p/b.jpg"]])[photo].version == after
+
+
+def test_renditions_without_records_are_adopted(bucket, photo):
+    render(bucket)
+    conf.cache().clear()
+
+    assert len(render(bucket).of(Result.ADOPTED)) == 8
+
+
+def test_renditions_have_the_headers_of_the_settings(bucket, photo, settings):
+    settings.RENDITIONS = {
+        "CACHE_CONTROL": "public, max-age=31536000, immutable",
+        "CONTENT_TYPES": {"JPEG": "image/pjpeg"},
+    }
+
+    render(bucket)
+
+    answer = bucket.connection.meta.client.head_object(
+        Bucket="pictures", Key=adapter_of(bucket).key(plans()[0].path)
+    )
+    assert answer["CacheControl"] == "public, max-age=31536000, immutable"
+    assert answer["ContentType"] == "image/pjpeg"
+
+
+def test_no_more_is_fetched_than_an_original_may_have(bucket, photo, settings):
+    """A stranger's file of any size must not fill the memory."""
+    settings.RENDITIONS = {"MAX_FILE_BYTES": 100}
+
+    [error] = {type(error).__name__ for error in render(bucket).failures.values()}
+    assert error == "FileTooLarge"
+    with adapter_of(bucket).open(photo, 100) as file:
+        assert len(file.read()) == 101
+
+
+def test_a_missing_original_is_named(bucket):
+    failures = render(bucket).failures
+
+    assert {type(error) for error in failures.values()} == {SourceMissing}
+
+
+def test_a_write_that_fails_fails_only_its_rendition(bucket, photo, on_request):
+    def refuse(params, **kwargs):
+        if "crop-c0-5__0-5-40x40" in params["Key"]:
+            raise OSError("no route to host")
+
+    on_request("provide-client-params.s3.PutObject", refuse)
+
+    report = render(bucket)
+
+    assert len(report.of(Result.CREATED)) == 7
+    [[failed, error]] = report.failures.items()
+    assert failed.key.size.width == 40
+    assert isinstance(error, StorageFailed)
+
+
+class Stop(Exception):
+    """Stands for the soft time limit."""
+
+
+def test_no_write_is_in_progress_after_an_interrupt(bucket, photo, on_request):
+    """A write that ends later could overwrite the file of a newer original."""
+    in_progress, may_end, ended = threading.Event(), threading.Event(), []
+
+    def hang(params, **kwargs):
+        in_progress.set()
+        may_end.wait(10)
+
+    def note(**kwargs):
+        ended.append(kwargs["model"].name)
+
+    on_request("provide-client-params.s3.PutObject", hang)
+    on_request("after-call.s3.PutObject", note)
+    asked = []
+
+    def stop_after_two(plan):
+        asked.append(plan)
+        if len(asked) == 3:
+            in_progress.wait(10)
+            threading.Timer(0.2, may_end.set).start()
+            raise Stop
+        return True
+
+    with pytest.raises(Stop):
+        render(bucket, still_wanted=stop_after_two, interrupts=(Stop,))
+
+    written = [plan for plan in plans() if bucket.exists(plan.path)]
+    assert len(ended) == len(written) <= 2
+    # They are recorded, too.
+    assert len(render(bucket).of(Result.CURRENT)) == len(written)
+
+
+def test_pictures_far_apart_in_a_large_folder_are_looked_for_one_by_one(bucket, monkeypatch):
+    """More pages of the listing would take longer."""
+    monkeypatch.setattr(objects, "KEYS_PER_PAGE", 20)
+    for number in range(50):
+        publish(bucket, f"q/{number:02}-x.jpg", b"")
+    groups = [[f"q/{number:02}-{part}.jpg" for part in "xyz"] for number in (3, 30, 49)]
+    bucket.pop_requests()
+
+    found = find_files(bucket, groups)
+
+    assert sorted(found) == ["q/03-x.jpg", "q/30-x.jpg", "q/49-x.jpg"]
+    # The listing of the folder has the first picture.
+    assert bucket.pop_requests() == ["ListObjectsV2"] * 3
+
+
+def test_pictures_that_are_close_together_are_listed_at_once(bucket, monkeypatch):
+    monkeypatch.setattr(objects, "KEYS_PER_PAGE", 20)
+    monkeypatch.setattr(objects, "FILES_PER_PAGE", 10)
+    for number in range(10):
+        for part in "xyz":
+            publish(bucket, f"q/{number}-{part}.jpg", b"")
+    groups = [[f"q/{number}-{part}.jpg" for part in "xyz"] for number in range(10)]
+    bucket.pop_requests()
+
+    assert len(find_files(bucket, groups)) == 30
+    assert bucket.pop_requests() == ["ListObjectsV2"] * 2
+
+
+def test_a_project_that_may_not_list_is_asked_for_each_file(bucket, photo, on_request):
+    publish(bucket, "p/b.jpg", b"")
+
+    def forbid(**kwargs):
+        raise PermissionError("AccessDenied")
+
+    on_request("before-call.s3.ListObjectsV2", forbid)
+
+    assert sorted(find_files(bucket, [["p/a.jpg", "p/b.jpg", "p/c.jpg"]])) == ["p/a.jpg", "p/b.jpg"]
+
+
+class Encrypting(S3Storage):
+    def _save(self, name, content):
+        return super()._save(name, content)
+
+
+def test_a_storage_with_its_own_save_is_used_by_its_own_methods(s3_server):
+    assert type(adapter_of(Encrypting(**s3_server))) is AnyStorage
+    assert type(adapter_of(S3Storage(**s3_server))) is S3
+
+
+def test_a_path_that_leads_out_of_the_bucket_is_no_file(bucket):
+    assert find_files(bucket, [["../../x.jpg"]]) == {}
