@@ -1,5 +1,6 @@
 """The docs are complete, and their examples run."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from celery import current_app
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models.signals import post_delete
 from django.template import engines
 
@@ -25,6 +26,8 @@ from tests.service.processes import PYTHON, Process
 from tests.service.servers import Valkey
 from tests.service.waiting import wait_for
 from workers.conf import WORKER_SETTINGS
+from workers.models import JobState, WarmJob
+from workers.targets import ledger_trouble
 from workers.testing import work_owed
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -104,6 +107,49 @@ def test_every_subcommand_is_in_the_reference():
     text = source("renditions/management")
     for name in re.findall(r'add_parser\(\s*"(\w+)"', text):
         assert f"`manage.py renditions {name}" in REFERENCE
+
+
+def logged() -> dict[str, list[tuple[str, str]]]:
+    """Return the level and the text of each message that the code logs, by logger."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for package in ("renditions", "workers"):
+        for path in (ROOT / package).rglob("*.py"):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            for call in ast.walk(ast.parse(path.read_text())):
+                if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("logger."):
+                    level = ast.unparse(call.func).removeprefix("logger.").upper()
+                    # The text of `targets` is made by a function.
+                    texts = [
+                        each.value for each in ast.walk(call) if isinstance(each, ast.Constant)
+                    ]
+                    found.setdefault(name, []).append((level, " ".join(map(str, texts))))
+    found["workers.targets"] = [("WARNING", ledger_trouble("default", DatabaseError()))]
+    return found
+
+
+def test_every_message_for_an_operator_is_logged():
+    """The log has each message of the operations page, from that logger, at that level."""
+    page = (ROOT / "docs/operations.md").read_text()
+    rows = re.findall(r"^\| `(.+?)` \| `(\w+\.[\w.]+)` \| ([A-Z]+) \|", page, re.MULTILINE)
+
+    assert len(rows) >= 10
+    for text, logger, level in rows:
+        assert any(level == at and text in said for at, said in logged()[logger]), text
+
+
+@pytest.mark.django_db
+def test_the_retry_of_the_operations_page_queues_failed_jobs(picture):
+    """The example of the page queues the failed jobs of one kind again, and no other."""
+    page = (ROOT / "docs/operations.md").read_text()
+    code = re.search(r"```python\n(from workers import.*?)```", page, re.DOTALL)
+    assert code
+    for kind in ("storage", "unreadable"):
+        Person.objects.create(headshot=picture())
+        WarmJob.objects.filter(kind="").update(kind=kind, state=JobState.FAILED)
+
+    exec(code[1], {})
+
+    assert [job.state for job in WarmJob.objects.order_by("pk")] == ["queued", "failed"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

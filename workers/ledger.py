@@ -6,10 +6,11 @@ so no loss of broker, cache or worker can lose the work.
 
           enqueue                                    claim (lease free)
   (no row) ─────► queued ──────────────────────────────────────────► warming
-                  ▲   ▲ ▲                                             │ │ │
-   retry, enqueue │   │ └───── postpone, release: due later ──────────┘ │ └─► settle: row deleted
-                  │   │                                                 │
-                 failed ◄───────── give up (permanent, or no attempt left; also a dead worker's)
+     ▲            ▲   ▲ ▲                                             │ │ │
+     │  retry,    │   │ └───── postpone, release: due later ──────────┘ │ └─► settle: row deleted
+     │  enqueue   │   │                                                 │
+     └────────── failed ◄───────── give up (permanent, or no attempt left; also a dead worker's)
+       settle_failed: something else has made everything
 
 All times are the database's (`Now()`): one clock for all workers. Each guard names the generation
 and the lease token, so an UPDATE by a worker that a newer save has overtaken matches no row.

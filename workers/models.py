@@ -2,7 +2,8 @@
 
 The ledger is the list of what is owed: each saved image is owed its renditions, and a job row is
 the debt. It is written with the save, and deleted when everything is made. A failed row is no
-longer owed; it keeps the reason until somebody retries or saves.
+longer owed: another attempt would fail again. It keeps the reason until somebody retries it, the
+original or the declaration has changed, or something else has made the renditions.
 """
 
 from django.db import DEFAULT_DB_ALIAS, models
@@ -18,7 +19,7 @@ class JobState(models.TextChoices):
 
     QUEUED = "queued", _("Queued")  # waits for `due_at`, then for a worker
     WARMING = "warming", _("In progress")  # a worker holds the lease
-    FAILED = "failed", _("Failed")  # waits for a retry or a new save
+    FAILED = "failed", _("Failed")  # waits for a retry, or for a change of what it gave up on
 
 
 class RunState(models.TextChoices):

@@ -128,9 +128,10 @@ def storage_label(storage: Storage) -> str:
     """Return a name for `storage`, the same in every process of the project."""
     if storage is default_storage:
         return "default"
-    for alias in storages.backends:
-        if storages[alias] is storage:
-            return alias
+    # Only those that the project has made: making another one may fail, and costs time.
+    for alias, made in vars(storages)["_storages"].items():
+        if made is storage:
+            return str(alias)
     # Not the URL: all folders without a base_url have MEDIA_URL.
     location = ":".join(str(getattr(storage, name, "")) for name in ("bucket_name", "location"))
     if location == ":":

@@ -63,6 +63,14 @@ def test_the_label_of_a_storage_is_its_alias(settings, tmp_path):
     assert storage_label(storages["other"]) == "other"
 
 
+def test_a_label_makes_no_other_storage_of_the_project(settings, tmp_path):
+    """One of them may not work here: that for static files needs STATIC_URL, also if unused."""
+    settings.STATIC_URL = None
+    settings.STORAGES = {**settings.STORAGES}  # none of them is made yet
+
+    assert storage_label(FileSystemStorage(tmp_path))
+
+
 @pytest.mark.parametrize("base_urls", [("/one/", "/two/"), (None, None)])
 def test_two_folders_have_two_labels(tmp_path, base_urls):
     """Without a base_url, all folders have one URL."""
