@@ -1,5 +1,6 @@
 """The objects behind `image.crop["400x400"]` and `image.filters.invert`."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NoReturn, Self
 
@@ -9,13 +10,15 @@ from . import conf
 from .engine.status import may_try_now
 from .engine.warming import warm
 from .imaging.geometry import FocalPoint, Size
+from .imaging.own_file import OwnFile
 from .planning.keys import SEPARATOR, RenditionKey, parse_size
 from .planning.paths import filtered_path
-from .planning.plans import Original, RenditionPlan, check_names, plan_key
+from .planning.plans import Original, RenditionPlan, check_names, place_of, plan_key
 from .planning.registry import registry
 from .ppoi import PPOI
 from .records import project_recorder
 from .storage import Storages, delete_file, storage_label
+from .storage.urls import url_of
 
 
 class MalformedSizedImageKey(Exception):
@@ -48,55 +51,70 @@ class RenditionFile:
     failure is recorded and never breaks a page.
     """
 
+    _plan: RenditionPlan | None = None  # computed when it is needed
+    _path = ""  # empty: there is no picture
+    _own: OwnFile | None = None
+
     def __init__(self, picture: Picture, key: RenditionKey) -> None:
         self.storage = picture.storages.renditions
         self._picture = picture
         self._key = key
-        self._plan = plan_key(picture.original, key, conf.style(key)) if picture.original else None
         self._may_create = picture.create_on_demand
+        if picture.original is None:
+            return
+        if self._may_create:
+            self._plan = plan_key(picture.original, key, conf.style(key))
+            self._path, self._own = self._plan.path, self._plan.own
+        else:
+            # It costs less than the plan, and most pages need no more.
+            self._path, self._own = place_of(picture.original, key, conf.style(key).layout)
 
     @property
     def name(self) -> str:
         """Path on the storage."""
-        plan = self._plan_after_creation()
-        return plan.path if plan else ""
+        self._create_if_missing()
+        return self._path
 
     @property
     def url(self) -> str:
         """URL for a browser. Without creation on demand, it costs no call to storage or cache."""
-        plan = self._plan_after_creation()
-        if plan is None:
+        self._create_if_missing()
+        if not self._path:
             return _placeholder_url(self._key.size)
-        own_url = plan.own.url if plan.own else None
-        return self.storage.url(plan.path) if own_url is None else own_url
+        if self._own and self._own.url is not None:
+            return self._own.url
+        return url_of(self.storage, self._path)
 
     @property
     def plan(self) -> RenditionPlan | None:
+        """The plan; None if there is no picture."""
+        original = self._picture.original
+        if self._plan is None and original is not None:
+            self._plan = plan_key(original, self._key, conf.style(self._key))
         return self._plan
 
     def delete(self) -> None:
         """Delete the file and its record."""
-        if self._plan:
+        if self.plan:
             # The next access to `name` must not create the file again.
             self._may_create = False
-            delete_file(self.storage, self._plan.path)
+            delete_file(self.storage, self.plan.path)
             self.clear_cache()
 
     def clear_cache(self) -> None:
         """Delete the record of the rendition; the file stays."""
-        if self._plan:
-            project_recorder().delete(self._plan.storage, [self._plan.path])
+        if self.plan:
+            project_recorder().delete(self.plan.storage, [self.plan.path])
 
     def __str__(self) -> str:
         return self.url
 
-    def _plan_after_creation(self) -> RenditionPlan | None:
-        """Return the plan, and make the rendition first if this is allowed and not done yet."""
-        if self._plan and self._may_create:
+    def _create_if_missing(self) -> None:
+        """Make the rendition, if this is allowed and not done yet."""
+        if self._may_create and self._plan:
             self._may_create = False
             if may_try_now(self._plan):
                 warm(self._picture.storages, [self._plan])
-        return self._plan
 
 
 class Sizes:
@@ -121,19 +139,27 @@ class Sizes:
         return filtered_path(name, self._filter, conf.layout()) if name and self._filter else name
 
     def __getitem__(self, text: str) -> RenditionFile:
-        size_text, separator, output = str(text).partition(SEPARATOR)
-        size = parse_size(size_text)
-        if not size or bool(separator) != bool(output):
-            raise MalformedSizedImageKey(
-                f"{text!r} is not a size for {self._sizer!r}. Write the width and height in whole "
-                "pixels, such as '400x300', or '400x300__webp' for another format."
-            )
-        key = RenditionKey(self._sizer, size, self._filter, output or None)
-        check_names([key])
+        key = _key(self._sizer, self._filter, str(text))
+        if self.picture.original is None:
+            # A page with an empty picture finds a wrong key, too.
+            check_names([key])
         return RenditionFile(self.picture, key)
 
     def __setitem__(self, key: str, value: Any) -> NoReturn:
         raise NotImplementedError(f"Renditions of {self._sizer!r} cannot be assigned.")
+
+
+# Cached: a page asks for the same size of each picture.
+@functools.lru_cache(maxsize=1024)
+def _key(sizer: str, filter_name: str | None, text: str) -> RenditionKey:
+    size_text, separator, output = text.partition(SEPARATOR)
+    size = parse_size(size_text)
+    if not size or bool(separator) != bool(output):
+        raise MalformedSizedImageKey(
+            f"{text!r} is not a size for {sizer!r}. Write the width and height in whole "
+            "pixels, such as '400x300', or '400x300__webp' for another format."
+        )
+    return RenditionKey(sizer, size, filter_name, output or None)
 
 
 class FilteredFile(RenditionFile):
@@ -144,7 +170,7 @@ class FilteredFile(RenditionFile):
         self._filter = filter_name
 
     def __getattr__(self, name: str) -> Any:
-        if is_of_class(self, name) or name.startswith("_"):
+        if name.startswith("_") or is_of_class(self, name):
             return object.__getattribute__(self, name)  # raises the error that Python had
         if registry.has_sizer(name):
             return sizes_of(self._picture, name, self._filter)
@@ -181,7 +207,9 @@ def is_of_class(thing: object, name: str) -> bool:
 
     If a property raises AttributeError, Python calls `__getattr__` with the name of the property.
     """
-    return any(name in vars(each) for each in type(thing).__mro__)
+    cls = type(thing)
+    # `hasattr` is fast, and also true for a name of the metaclass.
+    return hasattr(cls, name) and any(name in vars(each) for each in cls.__mro__)
 
 
 def sizes_of(picture: Picture, sizer: str, filter_name: str | None = None) -> Any:

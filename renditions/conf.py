@@ -27,6 +27,7 @@ from .imaging.sources import Limits
 from .planning.keys import RenditionKey, RenditionKeySet
 from .planning.paths import Layout
 from .planning.plans import Style, validated
+from .planning.registry import registry
 from .settings_table import (
     ENCODING_SETTINGS,
     NATIVE,
@@ -52,8 +53,8 @@ def rendition_settings() -> RenditionSettings:
 @receiver(setting_changed)
 def _drop_cached_values(**_: Any) -> None:
     """Read again: `override_settings` or the `settings` fixture of pytest-django was used."""
-    rendition_settings.cache_clear()
-    style.cache_clear()
+    for cached in (rendition_settings, style, layout, encoding, _key_set, _declared_key_set):
+        cached.cache_clear()
 
 
 def raw(name: str) -> Any:
@@ -108,14 +109,13 @@ def _dict(name: str) -> Mapping[str, Any]:
 @functools.lru_cache(maxsize=1024)
 def style(key: RenditionKey) -> Style:
     """Return how the rendition of `key` is named and written. Cached: each URL needs it."""
-    chosen = encoding(key)
-    return Style(layout(chosen), chosen)
+    return Style(layout(key), encoding(key))
 
 
-def layout(chosen: Encoding | None = None) -> Layout:
-    """Return how renditions are named; the quality of `chosen` is part of the name."""
-    values = rendition_settings()
-    chosen = chosen or encoding()
+@functools.lru_cache(maxsize=1024)
+def layout(key: RenditionKey | None = None) -> Layout:
+    """Return how the rendition of `key` is named. Without a key, ENCODINGS is ignored."""
+    values, chosen = rendition_settings(), encoding(key)
     return Layout(
         sized_dirname=values.sized_dirname,
         filtered_dirname=values.filtered_dirname,
@@ -129,6 +129,7 @@ def layout(chosen: Encoding | None = None) -> Layout:
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def encoding(key: RenditionKey | None = None) -> Encoding:
     """Return how the rendition of `key` is written. Without a key, ENCODINGS is ignored."""
     values = rendition_settings()
@@ -186,6 +187,11 @@ def key_set(name: str) -> RenditionKeySet:
         ImproperlyConfigured: no set has this name.
         InvalidSizeKeySet, InvalidSizeKey: the set is wrong.
     """
+    return _key_set(name, registry.version)
+
+
+@functools.lru_cache(maxsize=256)
+def _key_set(name: str, registry_version: int) -> RenditionKeySet:
     try:
         entries = _key_sets()[name]
     except KeyError:
@@ -194,6 +200,21 @@ def key_set(name: str) -> RenditionKeySet:
             f"No rendition key set {name!r} in {place_of('KEY_SETS')}. Known: {known}."
         ) from None
     return validated(entries)
+
+
+def declared_key_set(names: tuple[str, ...]) -> RenditionKeySet:
+    """Return the union of the key sets `names`; each key is its own name.
+
+    Raises:
+        ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: as `key_set`.
+    """
+    return _declared_key_set(names, registry.version)
+
+
+@functools.lru_cache(maxsize=256)
+def _declared_key_set(names: tuple[str, ...], registry_version: int) -> RenditionKeySet:
+    keys = dict.fromkeys(key for name in names for key in key_set(name).keys)
+    return RenditionKeySet(tuple((str(key), key) for key in keys))
 
 
 def _key_sets() -> Mapping[str, Any]:

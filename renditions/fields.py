@@ -111,12 +111,7 @@ class VersatileImageField(models.ImageField):
         Raises:
             ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: `manage.py check` reports it.
         """
-        keys = (
-            key
-            for name in (self.warm if names is None else names)
-            for key in conf.key_set(name).keys
-        )
-        return RenditionKeySet(tuple((str(key), key) for key in dict.fromkeys(keys)))
+        return conf.declared_key_set(tuple(self.warm if names is None else names))
 
     @property
     def placeholder_image_name(self) -> str | None:

@@ -85,6 +85,7 @@ class VersatileImageMixIn(Base):
     was_assigned = False  # the name did not come from the column
     _ppoi_value: PPOI = CENTRE_PPOI
     _create_on_demand: bool | None = None  # None: the setting ON_DEMAND decides
+    _picture: tuple[object, Picture] | None = None  # what it was computed from, and the picture
 
     def __init__(self, instance: models.Model, field: Any, name: str | None) -> None:
         # `name` is plain text, so that `other.image = image.name` counts as an assignment.
@@ -147,7 +148,7 @@ class VersatileImageMixIn(Base):
         return Filters(self.picture)
 
     def __getattr__(self, name: str) -> Any:
-        if is_of_class(self, name) or name.startswith("_") or not registry.has_sizer(name):
+        if name.startswith("_") or not registry.has_sizer(name) or is_of_class(self, name):
             return object.__getattribute__(self, name)  # raises the error that Python had
         return sizes_of(self.picture, name)
 
@@ -177,9 +178,13 @@ class VersatileImageMixIn(Base):
 
     def urls(self, key_set: RenditionKeySet) -> dict[str, str]:
         """Return the URLs of `key_set` by name, in its order; `{}` if there is no picture."""
-        if not self.picture.original:
+        picture = self.picture
+        if not picture.original:
             return {}
-        return {name: self.url_of(key) for name, key in key_set}
+        return {
+            name: str(self.url if key.is_original else RenditionFile(picture, key).url)
+            for name, key in key_set
+        }
 
     def url_of(self, key: RenditionKey) -> str:
         """Return the URL of one rendition, or of the original for the key `url`."""
@@ -221,8 +226,19 @@ class VersatileImageMixIn(Base):
     @property
     def picture(self) -> Picture:
         """The picture to show: this one, or the placeholder if the field is empty."""
-        shown = self.original if self.name else self.placeholder
-        if shown and not self.name and self.create_on_demand:
+        if not self.name:
+            return self._placeholder_picture
+        # Each URL needs it, and computing it is a third of the cost of a URL.
+        settings, on_demand = conf.rendition_settings(), self.create_on_demand
+        inputs = self.name, self.ppoi, self._object_pk, self.storage, on_demand, settings
+        if self._picture is None or self._picture[0] != inputs:
+            self._picture = inputs, Picture(self.storages, self.original, on_demand)
+        return self._picture[1]
+
+    @property
+    def _placeholder_picture(self) -> Picture:
+        shown = self.placeholder
+        if shown and self.create_on_demand:
             self.field.publish_placeholder()
         return Picture(self.storages, shown, self.create_on_demand)
 

@@ -1,5 +1,6 @@
 """Which part of a picture becomes a rendition, and how large."""
 
+import functools
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -122,10 +123,16 @@ class Crop(Sizer):
     filename_key_regex = r"crop-c[0-9-]+__[0-9-]+"
 
     def key_in_filename(self, ppoi: FocalPoint) -> str:
-        return f"crop-c{ppoi.x!s}__{ppoi.y!s}".replace(".", "-")
+        return _crop_key(ppoi.x, ppoi.y)
 
     def cut(self, source: Size, target: Size, ppoi: FocalPoint) -> Cut:
         return Cut(cover_box(source, target, ppoi), target)
+
+
+# Most pictures have the same focal point, the centre.
+@functools.lru_cache(maxsize=1024, typed=True)
+def _crop_key(x: float, y: float) -> str:
+    return f"crop-c{x!s}__{y!s}".replace(".", "-")
 
 
 class Thumbnail(Sizer):

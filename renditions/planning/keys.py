@@ -12,9 +12,10 @@ A key with a size may end in an output format: `crop__400x400__webp`.
 A rendition key set is an ordered list of (name, key) pairs.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from renditions.imaging.geometry import Size
@@ -66,22 +67,29 @@ class RenditionKey:
         """
         if not isinstance(text, str):
             raise _invalid(text)
-        parts = text.split(SEPARATOR)
-        filter_name = None
-        if parts[0] == "filters" and len(parts) > 2:
-            filter_name, parts = parts[1], parts[2:]
-        if parts == ["url"]:
-            return cls(filter=_checked_name(filter_name, text))
-        if parse_size(parts[0]):
-            parts.insert(0, DEFAULT_SIZER)
-        sizer, size, output = _parse_sized(parts, text)
-        return cls(_checked_name(sizer, text), size, _checked_name(filter_name, text), output)
+        return cls(*_parse(text))
 
     def __str__(self) -> str:
         parts = ["filters", self.filter] if self.filter else []
         parts += [self.sizer, str(self.size)] if self.sizer else ["url"]
         parts += [self.format] if self.format else []
         return SEPARATOR.join(part for part in parts if part)
+
+
+# Cached: code of the old package parses the same key for each picture.
+@functools.lru_cache(maxsize=1024)
+def _parse(text: str) -> tuple[str | None, Size | None, str | None, str | None]:
+    """Return the fields of a RenditionKey."""
+    parts = text.split(SEPARATOR)
+    filter_name = None
+    if parts[0] == "filters" and len(parts) > 2:
+        filter_name, parts = parts[1], parts[2:]
+    if parts == ["url"]:
+        return None, None, _checked_name(filter_name, text), None
+    if parse_size(parts[0]):
+        parts.insert(0, DEFAULT_SIZER)
+    sizer, size, output = _parse_sized(parts, text)
+    return _checked_name(sizer, text), size, _checked_name(filter_name, text), output
 
 
 def _parse_sized(parts: list[str], text: str) -> tuple[str, Size, str | None]:
@@ -113,6 +121,12 @@ class RenditionKeySet:
     """An ordered list of (name, rendition key) pairs with unique names."""
 
     entries: tuple[tuple[str, RenditionKey], ...]
+    # The distinct keys, in order.
+    keys: tuple[RenditionKey, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        keys = tuple(dict.fromkeys(key for _, key in self.entries))
+        object.__setattr__(self, "keys", keys)
 
     @classmethod
     def parse(cls, entries: object) -> Self:
@@ -139,11 +153,6 @@ class RenditionKeySet:
 
     def __len__(self) -> int:
         return len(self.entries)
-
-    @property
-    def keys(self) -> tuple[RenditionKey, ...]:
-        """The distinct keys, in order."""
-        return tuple(dict.fromkeys(key for _, key in self.entries))
 
 
 def _pairs(entries: object) -> Iterator[tuple[str, object]]:

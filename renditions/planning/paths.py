@@ -5,6 +5,7 @@ found again. One rule differs: that package removed every space from a path, so 
 `ab.jpg` shared a rendition. Here a path keeps its spaces.
 """
 
+import functools
 import os
 import posixpath
 from collections.abc import Callable, Mapping
@@ -69,10 +70,8 @@ def sized_filename(
             belong to another original, because those names end in a size or a quality.
     """
     stem, extension = split_extension(filename)
-    key = f"{sizer_key}-{size}"
     quality = layout.qualities.get(output or extension.lower())
-    if quality is not None:
-        key = f"{key}-{quality}"
+    key = f"{sizer_key}-{size}" if quality is None else f"{sizer_key}-{size}-{quality}"
     named = f"{stem}-{layout.process_key(key)}"
     if output is None:
         return f"{named}.{extension}"
@@ -84,9 +83,9 @@ def sized_path(
     name: str, size: Size, sizer_key: str, layout: Layout, output: str | None = None
 ) -> str:
     """Return the path of a sized rendition of the original at `name`."""
-    folder, filename = posixpath.split(name)
-    return posixpath.join(
-        layout.sized_dirname, folder, sized_filename(filename, size, sizer_key, layout, output)
+    head, filename = _split(name)
+    return _sized_folder(layout.sized_dirname, head) + sized_filename(
+        filename, size, sizer_key, layout, output
     )
 
 
@@ -98,8 +97,32 @@ def filtered_filename(filename: str, filter_name: str) -> str:
 
 def filtered_path(name: str, filter_name: str, layout: Layout) -> str:
     """Return the path of the filtered rendition at full size of the original at `name`."""
-    folder, filename = posixpath.split(name)
-    return posixpath.join(folder, layout.filtered_dirname, filtered_filename(filename, filter_name))
+    head, filename = _split(name)
+    return _filtered_folder(head, layout.filtered_dirname) + filtered_filename(
+        filename, filter_name
+    )
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return (all up to the last slash, the file name)."""
+    folder, slash, filename = name.rpartition("/")
+    return folder + slash, filename
+
+
+# Many originals share a folder, and joining paths is a large part of the cost of a URL.
+@functools.lru_cache(maxsize=1024)
+def _sized_folder(dirname: str, head: str) -> str:
+    return _joined(dirname, posixpath.dirname(head))
+
+
+@functools.lru_cache(maxsize=1024)
+def _filtered_folder(head: str, dirname: str) -> str:
+    return _joined(posixpath.dirname(head), dirname)
+
+
+def _joined(*folders: str) -> str:
+    """Return what comes before the file name in the path of a file in `folders`."""
+    return posixpath.join(*folders, "x")[:-1]
 
 
 def placeholder_path(name: str, layout: Layout) -> str:

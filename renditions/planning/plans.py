@@ -4,6 +4,7 @@ The plan is the index. A file name, a focal point and a key set give every path 
 key, so no list of renditions is stored anywhere.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -70,27 +71,35 @@ class RenditionPlan:
 
     def _ppoi(self) -> str:
         # The path is not enough: a custom sizer can use the focal point without naming it there.
-        uses_ppoi = self.recipe.sizer is not None and self.recipe.sizer.uses_ppoi
-        return repr(self.original.ppoi) if uses_ppoi else ""
+        if self.recipe.sizer is None or not self.recipe.sizer.uses_ppoi:
+            return ""
+        ppoi = self.original.ppoi
+        return f"FocalPoint(x={ppoi.x!r}, y={ppoi.y!r})"
 
     def _encoding(self) -> str:
-        """Return the options of this format only: the quality of another one changes nothing."""
-        encoding = self.recipe.encoding
+        output = self.recipe.format
         if self.own:
             # It may be written in any format.
-            return repr(encoding)
-        extension = split_extension(self.original.name)[1]
-        output_format = (
-            format_named(self.recipe.format)
-            if self.recipe.format
-            else format_for_extension(extension)
-        )
-        if output_format is None:
-            return repr(encoding)
-        common = encoding.color, encoding.background, encoding.animation
-        return repr(
-            (output_format.name, sorted(output_format.save_options(encoding).items()), common)
-        )
+            output = None
+        elif output is None:
+            known = format_for_extension(split_extension(self.original.name)[1])
+            output = known.name if known else None
+        return _options(self.recipe.encoding, output)
+
+
+# Cached: many plans share it, and it is most of the cost of a fingerprint.
+@functools.lru_cache(maxsize=256)
+def _options(encoding: Encoding, output: str | None) -> str:
+    """Return the options of the format `output`: the quality of another one changes nothing.
+
+    Args:
+        output: None: it may be any format.
+    """
+    if output is None:
+        return repr(encoding)
+    written = format_named(output)
+    common = encoding.color, encoding.background, encoding.animation
+    return repr((written.name, sorted(written.save_options(encoding).items()), common))
 
 
 class Style(NamedTuple):
@@ -109,9 +118,42 @@ def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPl
     Raises:
         InvalidSizeKey: the sizer, filter or format is unknown.
     """
-    layout, encoding = style
-    sizer, chosen_filter = _sizer(key), _filter(key)
-    output = _format(key)
+    parts, path, own = _place(original, key, style.layout)
+    recipe = Recipe(
+        sizer=parts.sizer,
+        size=key.size,
+        ppoi=original.ppoi,
+        filter=parts.filter,
+        format=parts.format.name if parts.format else None,
+        encoding=style.encoding,
+    )
+    return RenditionPlan(original, key, recipe, path, own)
+
+
+def place_of(original: Original, key: RenditionKey, layout: Layout) -> tuple[str, OwnFile | None]:
+    """Return `path` and `own` of a plan: all that most pages need.
+
+    Raises:
+        InvalidSizeKey: the sizer, filter or format is unknown.
+    """
+    _, path, own = _place(original, key, layout)
+    return path, own
+
+
+class _Parts(NamedTuple):
+    """What the names in a key stand for."""
+
+    sizer: AnySizer | None
+    filter: AnyFilter | None
+    format: Format | None
+
+
+def _place(
+    original: Original, key: RenditionKey, layout: Layout
+) -> tuple[_Parts, str, OwnFile | None]:
+    """Return the parts of `key`, bound to `original`, and the file that they make."""
+    parts = _parts(key, registry.version)
+    sizer, chosen_filter, output = parts
     path, own = original.name, None
     if chosen_filter and key.filter:
         chosen_filter = chosen_filter.bind(path, original.storage)
@@ -124,15 +166,9 @@ def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPl
         if own is None:
             in_filename = sizer.key_in_filename(original.ppoi)
             path = sized_path(path, key.size, in_filename, layout, extension)
-    recipe = Recipe(
-        sizer=sizer,
-        size=key.size,
-        ppoi=original.ppoi,
-        filter=chosen_filter,
-        format=output.name if output else None,
-        encoding=encoding,
-    )
-    return RenditionPlan(original, key, recipe, own.path if own else path, own)
+    if sizer is not parts.sizer or chosen_filter is not parts.filter:
+        parts = _Parts(sizer, chosen_filter, output)
+    return parts, own.path if own else path, own
 
 
 def plan_key_set(
@@ -157,8 +193,7 @@ def validated(entries: object) -> RenditionKeySet:
 def check_names(keys: Iterable[RenditionKey]) -> None:
     """Raise InvalidSizeKey for the first key with an unknown sizer, filter or format."""
     for key in keys:
-        for error in unknown_names(key):
-            raise error
+        _parts(key, registry.version)
 
 
 def unknown_names(key: RenditionKey) -> Iterator[InvalidSizeKey]:
@@ -168,6 +203,17 @@ def unknown_names(key: RenditionKey) -> Iterator[InvalidSizeKey]:
             look_up(key)
         except InvalidSizeKey as error:
             yield error
+
+
+# Cached: each URL needs it.
+@functools.lru_cache(maxsize=1024)
+def _parts(key: RenditionKey, registry_version: int) -> _Parts:
+    """Look up the names in `key`.
+
+    Raises:
+        InvalidSizeKey: the first unknown sizer, filter or format.
+    """
+    return _Parts(_sizer(key), _filter(key), _format(key))
 
 
 def _sizer(key: RenditionKey) -> AnySizer | None:

@@ -64,6 +64,8 @@ class Registry:
     )  # fmt: skip
 
     def __init__(self) -> None:
+        # Each change increases it. A cache of anything that depends on names has it in its keys.
+        self.version = 0
         self._sizers: dict[str, _Entry[AnySizer]] = {}
         self._filters: dict[str, _Entry[AnyFilter]] = {}
         self._adapters: dict[type[Any], Adapter] = {}
@@ -91,6 +93,7 @@ class Registry:
                 "or SizedImage for code written for django-versatileimagefield."
             )
         _add(self._sizers, attr_name, _Entry(sizedimage_cls, instance), "sizer")
+        self.version += 1
 
     def unregister_sizer(self, attr_name: str) -> None:
         """Remove the sizer.
@@ -99,6 +102,7 @@ class Registry:
             NotRegistered.
         """
         _remove(self._sizers, attr_name, "sizer")
+        self.version += 1
 
     def register_filter(self, attr_name: str, filterimage_cls: type[Any]) -> None:
         """Register a filter for rendition keys and for `image.filters.<attr_name>`.
@@ -117,6 +121,7 @@ class Registry:
                 "or FilteredImage for code written for django-versatileimagefield."
             )
         _add(self._filters, attr_name, _Entry(filterimage_cls, instance), "filter")
+        self.version += 1
 
     def unregister_filter(self, attr_name: str) -> None:
         """Remove the filter.
@@ -125,6 +130,7 @@ class Registry:
             NotRegistered.
         """
         _remove(self._filters, attr_name, "filter")
+        self.version += 1
 
     def sizer(self, name: str) -> AnySizer:
         """Return the sizer called `name`.
@@ -185,6 +191,7 @@ class Registry:
     def restore(self, snapshot: Snapshot) -> None:
         """Replace all registrations by those of `snapshot`."""
         self._sizers, self._filters = dict(snapshot[0]), dict(snapshot[1])
+        self.version += 1
 
     def _instance_of(self, name: str, cls: object) -> Any:
         """Return the sizer or filter for `cls`; None: `cls` is neither, and has no adapter."""

@@ -7,11 +7,13 @@ import hashlib
 import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import BinaryIO, Self
-from weakref import WeakValueDictionary
+from typing import Any, BinaryIO, Self
+from weakref import WeakValueDictionary, ref
 
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
 from django.core.files.utils import validate_file_name
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 from renditions.errors import StorageRefused
 
@@ -128,6 +130,18 @@ def storage_label(storage: Storage) -> str:
     """Return a name for `storage`, the same in every process of the project."""
     if storage is default_storage:
         return "default"
+    key = id(storage)
+    known = _labels.get(key)
+    if known is None:
+        known = _label(storage), ref(storage, lambda _: _labels.pop(key, None))
+        _labels[key] = known
+    label = known[0]
+    if label not in storages.backends:
+        _labelled[label] = storage
+    return label
+
+
+def _label(storage: Storage) -> str:
     # Only those that the project has made: making another one may fail, and costs time.
     for alias, made in vars(storages)["_storages"].items():
         if made is storage:
@@ -138,9 +152,7 @@ def storage_label(storage: Storage) -> str:
         # A custom storage is identified by its arguments; a digest, because they may hold secrets.
         arguments = repr(getattr(storage, "_constructor_args", ""))
         location = hashlib.blake2b(arguments.encode(), digest_size=8).hexdigest()
-    label = f"{type(storage).__module__}.{type(storage).__qualname__}:{location}"
-    _labelled[label] = storage
-    return label
+    return f"{type(storage).__module__}.{type(storage).__qualname__}:{location}"
 
 
 def storage_named(label: str) -> Storage:
@@ -150,5 +162,13 @@ def storage_named(label: str) -> Storage:
     return _labelled.get(label, default_storage)
 
 
+@receiver(setting_changed)
+def _drop_labels(**_: Any) -> None:
+    """Compute them again: STORAGES or a folder may be another one, which happens in tests only."""
+    _labels.clear()
+
+
+# By identity, because a storage may be equal to another one. Each URL needs the label.
+_labels: dict[int, tuple[str, ref[Storage]]] = {}
 # Weak, because a project may make a storage for each request.
 _labelled: WeakValueDictionary[str, Storage] = WeakValueDictionary()

@@ -1,4 +1,6 @@
 import hashlib
+import posixpath
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -25,6 +27,22 @@ def md5_16(text: str) -> str:
 def layout(jpeg: int = 70, webp: int = 70, process=str) -> Layout:
     qualities = {"jpg": jpeg, "jpeg": jpeg, "webp": webp}
     return Layout("__sized__", "__filtered__", "__placeholder__", qualities, process)
+
+
+FOLDERS = st.text(st.sampled_from("ab/. "), max_size=6)
+
+
+@given(FOLDERS, st.sampled_from(["__sized__", "", "s/t", "s/"]))
+def test_a_path_is_joined_as_posixpath_joins_it(folder, dirname):
+    """Slashes at odd places included, because the old package joined so."""
+    name = f"{folder}/a.jpg"
+    style = replace(layout(), sized_dirname=dirname, filtered_dirname=dirname)
+    head = posixpath.split(name)[0]
+
+    sized = posixpath.join(dirname, head, "a-thumbnail-9x9-70.jpg")
+    assert sized_path(name, Size(9, 9), "thumbnail", style) == sized
+    filtered = posixpath.join(head, dirname, "a__invert__.jpg")
+    assert filtered_path(name, "invert", style) == filtered
 
 
 CENTRE = FocalPoint(0.5, 0.5)

@@ -6,7 +6,7 @@ from renditions import conf
 from renditions.imaging.geometry import FocalPoint
 from renditions.imaging.sizers import Crop
 from renditions.planning.keys import InvalidSizeKey, RenditionKey, RenditionKeySet
-from renditions.planning.plans import Original, plan_key, plan_key_set, validated
+from renditions.planning.plans import Original, place_of, plan_key, plan_key_set, validated
 
 A_JPG = Original("app.Model.field", "default", "p/a.jpg", FocalPoint(0.5, 0.5))
 
@@ -45,6 +45,45 @@ def test_a_key_with_an_unknown_name_is_refused(key):
     """The message lists the known names."""
     with pytest.raises(InvalidSizeKey, match="Known: "):
         validated([("a", key)])
+
+
+FINGERPRINTS = [
+    ("p/a.jpg", (0.5, 0.5), "crop__60x30", "1d892a8b31b9229c19e6ed0de221f15a"),
+    ("p/a.jpg", (0.5, 0.5), "thumbnail__60x30__webp", "e0ac4c5975e8c6abeb7809f674983d3c"),
+    ("p/a.jpg", (0.5, 0.5), "filters__invert__url", "cf41a4847aae5ef9342d6581acfd5380"),
+    ("p/a.jpg", (0.5, 0.5), "filters__invert__crop__9x9", "cb319caad7a3bb0f7e72ce803ead7a85"),
+    ("p/a b.PNG", (0.25, 1.0), "crop__60x30", "817b94c78fdba07163602faf150fa7dd"),
+    ("noext", (0.0, 0.3333), "crop__60x30", "bdd5a33700ef334a027f69d3e611463b"),
+]
+
+
+@pytest.mark.parametrize(("name", "ppoi", "key", "fingerprint"), FINGERPRINTS)
+def test_a_fingerprint_is_the_same_in_each_release(name, ppoi, key, fingerprint):
+    """Otherwise everything is rendered again: records and jobs keep it."""
+    assert plan(key, replace(A_JPG, name=name, ppoi=FocalPoint(*ppoi))).fingerprint == fingerprint
+
+
+@pytest.mark.parametrize(
+    "key", ["crop__9x9", "thumbnail__9x9__webp", "filters__invert__url", "filters__invert__9x9"]
+)
+def test_the_place_of_a_rendition_is_that_of_its_plan(key):
+    parsed = RenditionKey.parse(key)
+
+    assert place_of(A_JPG, parsed, conf.style(parsed).layout) == (plan(key).path, None)
+
+
+def test_a_key_follows_the_registry(registry):
+    """What is known of a name changes with each registration."""
+    with pytest.raises(InvalidSizeKey):
+        plan("looking__9x9")
+    registry.register_sizer("looking", Looking)
+    assert plan("looking__9x9").path == "__sized__/p/a-looking-9x9-70.jpg"
+
+    registry.unregister_sizer("looking")
+    with pytest.raises(InvalidSizeKey):
+        plan("looking__9x9")
+    registry.register_sizer("looking", Crop)
+    assert plan("looking__9x9").path == "__sized__/p/a-crop-c0-5__0-5-9x9-70.jpg"
 
 
 class Looking(Crop):

@@ -1,5 +1,7 @@
 """What `renditions.storage` promises for every storage, and the names of storages."""
 
+from weakref import ref
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import (
@@ -10,9 +12,12 @@ from django.core.files.storage import (
     storages,
 )
 from django.utils.deconstruct import deconstructible
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from renditions.storage import delete_file, publish, storage_label
+from renditions.storage import delete_file, publish, storage_label, storage_named
 from renditions.storage.failures import PathRefused
+from renditions.storage.urls import url_of
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -90,3 +95,87 @@ def test_a_storage_without_a_folder_is_identified_by_its_arguments():
 
     assert storage_label(Shelf(1)) != storage_label(Shelf(2))
     assert storage_label(Shelf(1)) == storage_label(Shelf(1))
+
+
+def test_a_storage_with_the_label_of_another_is_still_found(tmp_path):
+    """Two objects for one folder share a label, and one of them is gone."""
+    first = FileSystemStorage(tmp_path)
+    label = storage_label(first)
+    second = FileSystemStorage(tmp_path)
+    assert storage_label(second) == label
+    del second
+
+    assert storage_label(first) == label
+    assert storage_named(label) is first
+
+
+def test_a_label_keeps_no_storage_alive(tmp_path):
+    """A project may make a storage for each request."""
+    storage = FileSystemStorage(tmp_path)
+    storage_label(storage)
+    gone = ref(storage)
+    del storage
+
+    assert gone() is None
+
+
+# ---- URLs --------------------------------------------------------------------------------------
+
+NAMES = st.text(st.sampled_from("ab./\\ü%?#;:~!*()'\"&= _-7\n"), max_size=12)
+BASES = ["/media/", "https://cdn.test/a/b/", "/", "media/", "//cdn.test/", "/media", "/m/?a=b"]
+
+
+@given(NAMES, st.sampled_from(BASES))
+@example("p/a-crop-c0-5__0-5-9x9-70.jpg", "/media/")
+@example("p//a.jpg", "/media/")
+@example("/p/a.jpg", "/media/")
+@example("../p/../a.jpg", "/media/")
+@example("p/..", "/media/")
+@example("p\\..\\a.jpg", "/media/")
+@example("a", "/m/?a=b")
+def test_a_url_is_that_of_the_storage(name, base):
+    """The URLs of a folder are joined once, and equal those of Django for each file."""
+    storage = FileSystemStorage(base_url=base)
+
+    assert url_of(storage, name) == storage.url(name)
+
+
+def test_a_storage_without_urls_says_so(settings):
+    settings.MEDIA_URL = ""
+    storage = FileSystemStorage()
+    vars(storage)["base_url"] = None
+
+    with pytest.raises(ValueError, match="not accessible via a URL"):
+        url_of(storage, "a.jpg")
+
+
+def test_an_own_url_of_a_storage_is_used(monkeypatch):
+    """It may be that of a subclass, of a patched object or of the patched class."""
+
+    class Signing(FileSystemStorage):
+        def url(self, name):
+            return f"{super().url(name)}?signed"
+
+    signing, patched, plain = Signing(), FileSystemStorage(), FileSystemStorage()
+    patched.url = lambda name: f"/patched/{name}"
+
+    assert url_of(signing, "p/a.jpg") == "/media/p/a.jpg?signed"
+    assert url_of(patched, "p/a.jpg") == "/patched/p/a.jpg"
+    assert url_of(plain, "p/a.jpg") == "/media/p/a.jpg"
+    monkeypatch.setattr(FileSystemStorage, "url", lambda self, name: f"/of-class/{name}")
+    assert url_of(plain, "p/a.jpg") == "/of-class/p/a.jpg"
+    assert url_of(default_storage, "p/a.jpg") == "/of-class/p/a.jpg"
+
+
+def test_the_url_of_the_default_storage_follows_the_settings(settings):
+    assert url_of(default_storage, "p/a.jpg") == "/media/p/a.jpg"
+    settings.MEDIA_URL = "/elsewhere/"
+    assert url_of(default_storage, "p/a.jpg") == "/elsewhere/p/a.jpg"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.InMemoryStorage",
+            "OPTIONS": {"base_url": "/memory/"},
+        },
+    }
+    assert url_of(default_storage, "p/a.jpg") == "/memory/p/a.jpg"
