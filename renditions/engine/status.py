@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RecordState, RenditionRecord, project_recorder
 from renditions.signals import renditions_made
-from renditions.storage import Storages, find_files, source_version
+from renditions.storage import Storages, find_files, source_version, source_versions
 
 from .adoption import ExistingFiles, Verdict
 
@@ -107,6 +107,47 @@ def are_current(
         if version is None or not _are_recorded(plans, records, version):
             return False
     return look < Look.FILES or _exist(storages.renditions, plans)
+
+
+def current_ones(
+    storages: Storages,
+    plans_of_each: Sequence[Sequence[RenditionPlan]],
+    records: Mapping[str, RenditionRecord],
+) -> set[int]:
+    """Return the positions of the originals whose renditions are all made and current.
+
+    It looks as far as `Look.FILES`, in as few calls as the storages allow. An original without
+    plans is current. One for which the storage does not answer is not: the attempt to make its
+    renditions records the reason.
+
+    Args:
+        plans_of_each: The plans of each original.
+        records: The result of `recall` for all plans.
+    """
+    recorded = {
+        position: plans
+        for position, plans in enumerate(plans_of_each)
+        if _are_recorded(plans, records)
+    }
+    looked_at = [plans for plans in recorded.values() if plans]
+    try:
+        names = [plans[0].original.name for plans in looked_at]
+        versions = source_versions(storages.originals, names)
+        groups = ([plan.path for plan in plans] for plans in looked_at)
+        existing = find_files(storages.renditions, groups)
+    # One file may be the reason, and must not hide the others.
+    except Exception:  # noqa: BLE001
+        return {
+            position
+            for position, plans in recorded.items()
+            if are_current(storages, plans, Look.FILES, records)
+        }
+
+    def is_current(plan: RenditionPlan) -> bool:
+        version = versions.get(plan.original.name)
+        return records[plan.path].source_version == version and plan.path in existing
+
+    return {position for position, plans in recorded.items() if all(map(is_current, plans))}
 
 
 def recall(plans: Iterable[RenditionPlan]) -> dict[str, RenditionRecord]:

@@ -99,6 +99,15 @@ def source_version(storage: Storage, name: str) -> str:
         return adapter_of(storage).info(name).version
 
 
+def source_versions(storage: Storage, names: Collection[str]) -> dict[str, str]:
+    """Return the version of each original at `names`; missing ones are left out.
+
+    Raises:
+        OSError: the storage did not answer.
+    """
+    return {name: info.version for name, info in adapter_of(storage).infos(names).items()}
+
+
 def find_files(storage: Storage, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:
     """Return which files exist, with what the storage told of them meanwhile.
 

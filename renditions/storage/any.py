@@ -78,6 +78,14 @@ class AnyStorage:
             parts.append(f"{modified.timestamp():.6f}")
         return FileInfo("-".join(parts) or UNVERSIONED, modified)
 
+    def infos(self, names: Collection[str]) -> dict[str, FileInfo]:
+        """Return what the storage knows of the files at `names`; missing ones are left out."""
+        found = {}
+        for name in names:
+            with suppress(FileNotFoundError, SuspiciousOperation, ValueError):
+                found[name] = self.info(name)
+        return found
+
     def find(self, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:
         """Return which of the files exist, with what is known of them without another question.
 

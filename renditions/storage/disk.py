@@ -60,18 +60,23 @@ class Folder(AnyStorage):
             return super().info(name)
         return _info(Path(self.storage.path(name)).stat())
 
+    def infos(self, names: Collection[str]) -> dict[str, FileInfo]:
+        if overrides(self.storage, FileSystemStorage, *_LOOKS):
+            return super().infos(names)
+        return {name: _info(stat) for name, stat in self._stats(names)}
+
     def find(self, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:
         if overrides(self.storage, FileSystemStorage, *_LOOKS):
             return super().find(groups)
-        found: dict[str, FileInfo | None] = {}
-        for group in groups:
-            for path in group:
-                try:
-                    found[path] = _info(os.stat(self._located(path)))  # noqa: PTH116 - twice as fast
-                except (OSError, SuspiciousOperation, ValueError):
-                    # As `Path.exists`: a path that cannot be looked up is no file.
-                    continue
-        return found
+        return {path: None for group in groups for path, _ in self._stats(group)}
+
+    def _stats(self, paths: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
+        for path in paths:
+            try:
+                yield path, os.stat(self._located(path))  # noqa: PTH116 - it takes twice as long
+            except (OSError, SuspiciousOperation, ValueError):
+                # A path that cannot be looked up is no file, as for `Path.exists`.
+                continue
 
     def write(self, path: str, data: bytes, headers: Headers) -> None:
         if is_folder(self.storage):

@@ -88,7 +88,13 @@ class ObjectStore(AnyStorage):
             PermissionError: this project may not list.
         """
 
+    def infos(self, names: Collection[str]) -> dict[str, FileInfo]:
+        return self._find([[name] for name in names])
+
     def find(self, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:
+        return dict(self._find(groups))
+
+    def _find(self, groups: Iterable[Collection[str]]) -> dict[str, FileInfo]:
         by_key = [self._keys(group) for group in groups]
         paths = {key: path for group in by_key for key, path in group.items()}
         found: dict[str, FileInfo] = {}

@@ -208,7 +208,7 @@ def test_adopt_continues_after_an_invalid_name(rendered, capsys):
 
     run("adopt", FIELD, "-v0")
 
-    assert "5 missing" in capsys.readouterr().out
+    assert "6 missing" in capsys.readouterr().out
 
 
 def test_warm_includes_rows_that_the_default_manager_hides(person, capsys, monkeypatch):

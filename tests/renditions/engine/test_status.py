@@ -1,12 +1,15 @@
+import os
 from dataclasses import replace
 
+from django.core.files.base import ContentFile
 from django.test import override_settings
 
 from renditions import conf
-from renditions.engine.status import Look, are_current, survey
+from renditions.engine.status import Look, are_current, current_ones, recall, survey
 from renditions.engine.warming import warm
 from renditions.records import RecordState
 from renditions.storage import Storages
+from tests.conftest import four_corners
 from tests.service import servers
 
 from .conftest import plans
@@ -66,3 +69,37 @@ def test_a_survey_needs_no_cache(disk, photo):
 
     with override_settings(CACHES={"default": away}):
         assert all(status.is_made for status in survey(Storages.both_on(disk), made))
+
+
+def test_current_ones_are_found_together(disk, photo):
+    """Each kind of fault makes only its own picture stale."""
+    names = ["p/good.jpg", "p/older.jpg", "p/gone.jpg", "p/unmade.jpg", "p/lost.jpg"]
+    for name in names:
+        disk.save(name, ContentFile(four_corners(320, 200)))
+    of_each = [plans(name) for name in names]
+    for name in set(names) - {"p/unmade.jpg"}:
+        warm(Storages.both_on(disk), plans(name))
+    os.utime(disk.path("p/older.jpg"), (4e9, 4e9))
+    disk.delete("p/gone.jpg")
+    disk.delete(plans("p/lost.jpg")[1].path)
+    records = recall(plan for each in of_each for plan in each)
+
+    assert current_ones(Storages.both_on(disk), [*of_each, ()], records) == {0, 5}
+
+
+def test_an_error_of_one_picture_hides_no_other(disk, photo, monkeypatch):
+    disk.save("p/b.jpg", ContentFile(four_corners(320, 200)))
+    of_each = [plans(photo), plans("p/b.jpg")]
+    for each in of_each:
+        warm(Storages.both_on(disk), each)
+    size = disk.size
+
+    def fail(name):
+        if name == photo:
+            raise RuntimeError("throttled")
+        return size(name)
+
+    monkeypatch.setattr(disk, "size", fail)
+
+    records = recall(plan for each in of_each for plan in each)
+    assert current_ones(Storages.both_on(disk), of_each, records) == {1}
