@@ -26,5 +26,6 @@ class RenditionsConfig(AppConfig):
         register(checks.check_settings)
         register(checks.check_key_sets)
         register(checks.check_fields)
+        register(checks.check_storages)
         register(checks.check_workers)
         register(checks.check_cache, deploy=True)

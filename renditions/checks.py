@@ -8,6 +8,7 @@ from django.apps import AppConfig, apps
 from django.core.cache.backends.dummy import DummyCache
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.files.storage import storages
 from django.db import models
 from django.utils.module_loading import import_string
 
@@ -260,7 +261,43 @@ def check_fields(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
         for model in models_to_check
         for field in model._meta.local_fields
         if isinstance(field, VersatileImageField)
-        for message in (*_check_warm(field), *_check_ppoi_field(model, field))
+        for message in (
+            *_check_warm(field),
+            *_check_ppoi_field(model, field),
+            *_check_rendition_storage(field),
+        )
+    ]
+
+
+def check_storages(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check the setting STORAGE, and that no two originals have one path for their renditions."""
+    alias = conf.rendition_settings().storage
+    if isinstance(alias, str) and alias not in storages.backends:
+        return [
+            Error(
+                f"{conf.place_of('STORAGE')} is {alias!r}, which STORAGES does not have.",
+                hint=f"Known: {', '.join(storages.backends)}. Add it to STORAGES, or correct it.",
+                id="renditions.E018",
+            )
+        ]
+    sharing: dict[str, dict[str, str]] = {}
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, VersatileImageField) and not list(_check_rendition_storage(field)):
+                originals, renditions = field.storages.labels
+                if renditions:
+                    sharing.setdefault(renditions, {}).setdefault(originals, field.label)
+    return [
+        Warning(
+            f"{' and '.join(fields.values())} keep their originals on different storages, and "
+            "their renditions on one: two originals of one name have the same renditions.",
+            hint="Give the fields different folders (`upload_to`), or different rendition "
+            "storages. If their names cannot be the same, silence this id in "
+            "SILENCED_SYSTEM_CHECKS.",
+            id="renditions.W019",
+        )
+        for fields in sharing.values()
+        if len(fields) > 1
     ]
 
 
@@ -300,6 +337,17 @@ def _check_warm(field: VersatileImageField) -> Iterator[CheckMessage]:
         except (InvalidSizeKey, InvalidSizeKeySet):
             # check_key_sets reports it once.
             continue
+
+
+def _check_rendition_storage(field: VersatileImageField) -> Iterator[CheckMessage]:
+    alias = field.chosen_rendition_storage
+    if isinstance(alias, str) and alias not in storages.backends:
+        yield Error(
+            f"{field.label}: rendition_storage={alias!r} is not in STORAGES.",
+            hint=f"Known: {', '.join(storages.backends)}. Add it to STORAGES, or correct it.",
+            obj=field,
+            id="renditions.E018",
+        )
 
 
 def _check_ppoi_field(

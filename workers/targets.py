@@ -136,7 +136,7 @@ def planned_paths(original: Original, using: str) -> set[str]:
     paths: set[str] = set()
     for field in all_warmed_fields():
         originals, renditions = field.storages.labels
-        if (renditions or originals) == (original.renditions or original.storage):
+        if (renditions or originals) == original.rendition_storage:
             for point in _focal_points(field, original.name, using):
                 picture = replace(original, ppoi=point)
                 plans = plan_key_set(picture, field.declared_key_set(), library.style)

@@ -52,7 +52,7 @@ def delete_filtered(storage: Storage, original: Original) -> None:
     pattern = _filtered_pattern(original) + _extension_pattern(original)
     _delete_matching(storage, filtered_folder(original.name), re.compile(pattern).fullmatch)
     for name in registry.filter_classes:
-        own = registry.filter(name).bind(original.name, original.storage).own_file()
+        own = registry.filter(name).bind(original.name, original.rendition_storage).own_file()
         if own:
             _delete_paths(storage, [own.path])
 
@@ -155,7 +155,7 @@ def _delete_own(storage: Storage, original: Original, name: str) -> None:
         name: Path of the picture that they sized: the original or a filtered one.
     """
     for sizer in registry.own_sizers():
-        bound = sizer.bind(name, original.storage)
+        bound = sizer.bind(name, original.rendition_storage)
         pattern = _own_pattern(bound, original.ppoi)
         folder = posixpath.dirname(_own_path(bound, _PROBE_SIZES[0], original.ppoi))
         if pattern is None or folder == posixpath.dirname(original.name):

@@ -34,6 +34,11 @@ class Original:
     object_pk: str = ""  # primary key of its instance, as text; empty: of no instance
     renditions: str = ""  # label of the storage of its renditions; empty: the same one
 
+    @property
+    def rendition_storage(self) -> str:
+        """Label of the storage that its renditions are on."""
+        return self.renditions or self.storage
+
 
 @dataclass(frozen=True, slots=True)
 class RenditionPlan:
@@ -49,7 +54,7 @@ class RenditionPlan:
     @property
     def storage(self) -> str:
         """Label of the storage that the rendition is on."""
-        return self.original.renditions or self.original.storage
+        return self.original.rendition_storage
 
     @property
     def fingerprint(self) -> str:
@@ -156,11 +161,11 @@ def _place(
     sizer, chosen_filter, output = parts
     path, own = original.name, None
     if chosen_filter and key.filter:
-        chosen_filter = chosen_filter.bind(path, original.storage)
+        chosen_filter = chosen_filter.bind(path, original.rendition_storage)
         own = None if sizer else chosen_filter.own_file()
         path = filtered_path(path, key.filter, layout)
     if sizer and key.size:
-        sizer = sizer.bind(path, original.storage)
+        sizer = sizer.bind(path, original.rendition_storage)
         own = sizer.own_file(key.size, original.ppoi)
         extension = output.extensions[0] if output else None
         if own is None:
