@@ -104,7 +104,7 @@ def are_current(
         return False
     if look >= Look.ORIGINAL:
         version = version_now(storages.originals, plans[0].original.name)
-        if version is None or not _are_recorded(plans, records, version):
+        if any(records[plan.path].source_version != version for plan in plans):
             return False
     return look < Look.FILES or _exist(storages.renditions, plans)
 
@@ -175,17 +175,10 @@ def version_now(storage: Storage, name: str) -> str | None:
         return None
 
 
-def _are_recorded(
-    plans: Sequence[RenditionPlan],
-    records: Mapping[str, RenditionRecord],
-    version: str | None = None,
-) -> bool:
-    """Whether all `plans` have a current record, and one of `version` if it is given."""
+def _are_recorded(plans: Sequence[RenditionPlan], records: Mapping[str, RenditionRecord]) -> bool:
+    """Whether each of `plans` has a record that it was made, from any version of the original."""
     known = [(plan, records.get(plan.path)) for plan in plans]
-    return all(
-        record and record.is_current(plan, version or record.source_version)
-        for plan, record in known
-    )
+    return all(record and record.is_current(plan, record.source_version) for plan, record in known)
 
 
 def _exist(storage: Storage, plans: Sequence[RenditionPlan]) -> bool:

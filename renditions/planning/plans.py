@@ -59,8 +59,8 @@ class RenditionPlan:
     @property
     def fingerprint(self) -> str:
         """Digest of everything that decides the bytes, except the content of the original."""
-        parts = (self.original.name, self.path, str(self.key), self._ppoi(), self._encoding())
-        text = "\0".join(parts)
+        key, options = _texts(self.key, self.recipe.encoding, self._format_name())
+        text = "\0".join((self.original.name, self.path, key, self._ppoi(), options))
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
         return digest.hexdigest()
 
@@ -81,30 +81,26 @@ class RenditionPlan:
         ppoi = self.original.ppoi
         return f"FocalPoint(x={ppoi.x!r}, y={ppoi.y!r})"
 
-    def _encoding(self) -> str:
-        output = self.recipe.format
-        if self.own:
-            # It may be written in any format.
-            output = None
-        elif output is None:
-            known = format_for_extension(split_extension(self.original.name)[1])
-            output = known.name if known else None
-        return _options(self.recipe.encoding, output)
+    def _format_name(self) -> str | None:
+        """Return the name of the format; None: it may be any."""
+        if self.own or self.recipe.format:
+            return None if self.own else self.recipe.format
+        known = format_for_extension(split_extension(self.original.name)[1])
+        return known.name if known else None
 
 
-# Cached: many plans share it, and it is most of the cost of a fingerprint.
-@functools.lru_cache(maxsize=256)
-def _options(encoding: Encoding, output: str | None) -> str:
-    """Return the options of the format `output`: the quality of another one changes nothing.
+# Cached: many plans share them, and they are most of the cost of a fingerprint.
+@functools.lru_cache(maxsize=1024)
+def _texts(key: RenditionKey, encoding: Encoding, format_name: str | None) -> tuple[str, str]:
+    """Return the texts of the key and of the options of the format.
 
-    Args:
-        output: None: it may be any format.
+    The quality of another format is not in it, because it changes nothing.
     """
-    if output is None:
-        return repr(encoding)
-    written = format_named(output)
+    if format_name is None:
+        return str(key), repr(encoding)
+    written = format_named(format_name)
     common = encoding.color, encoding.background, encoding.animation
-    return repr((written.name, sorted(written.save_options(encoding).items()), common))
+    return str(key), repr((written.name, sorted(written.save_options(encoding).items()), common))
 
 
 class Style(NamedTuple):

@@ -76,6 +76,24 @@ def test_a_text_that_is_not_a_record_is_ignored(text):
 
 
 @pytest.mark.parametrize(
+    "damage", [lambda t: t + "x", lambda t: t + t, lambda t: t[:-1], lambda t: f"[{t}]", str.upper]
+)
+def test_a_damaged_record_is_ignored(damage):
+    assert RenditionRecord.from_text(damage(RECORD.to_text())) is None
+
+
+def test_a_record_of_an_earlier_release_is_read():
+    """It had all reasons of a failure, empty ones included."""
+    text = (
+        '{"v":1,"path":"a.jpg","state":"created","fingerprint":"f","source_version":"v",'
+        '"attempts":0,"recorded_at":"2026-01-02T03:04:05.678901+00:00","kind":"","headline":"",'
+        '"detail":""}'
+    )
+
+    assert RenditionRecord.from_text(text) == RECORD
+
+
+@pytest.mark.parametrize(
     ("record", "current"),
     [
         (RECORD, True),
