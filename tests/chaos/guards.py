@@ -4,6 +4,7 @@ A run with `--without NAME` calls a function of this module in each of its proce
 first picture. The product has no switch for it.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,18 @@ def atomic_publish() -> None:
                 time.sleep(0.002)
 
     replace(disk, "_write_and_rename", write_in_place)
+
+
+def failed_writes() -> None:
+    """A write that fails in another thread is taken for a rendition that is made."""
+    from renditions.engine import warming
+
+    def write_or_forget(*args: Any) -> None:
+        with contextlib.suppress(Exception):
+            write(*args)
+
+    write = warming.write
+    replace(warming, "write", write_or_forget)
 
 
 def unfinished_sweep() -> None:
@@ -229,6 +242,7 @@ def mended_times() -> None:
 
 GUARDS: dict[str, Callable[[], None]] = {
     "atomic-publish": atomic_publish,
+    "failed-writes": failed_writes,
     "unfinished-sweep": unfinished_sweep,
     "sweep": sweep,
     "hand-over": hand_over,

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from tests.service.servers import start_s3
 
 HANGS_S = 3
+# `mixed` is any of them, chosen for each request.
+TROUBLES = ("error", "throttle", "hang", "hang-up")
 
 
 class Proxy:
@@ -82,15 +84,16 @@ class Proxy:
 
     def _misbehave(self, handler: BaseHTTPRequestHandler) -> bool:
         """Fail in the way of the mode; return False to forward the request all the same."""
-        if self._mode == "hang":
+        mode = random.choice(TROUBLES) if self._mode == "mixed" else self._mode
+        if mode == "hang":
             # Longer than the client waits. The server still does what was asked for.
             time.sleep(HANGS_S)
             return False
-        if self._mode == "hang-up":
+        if mode == "hang-up":
             handler.connection.shutdown(socket.SHUT_RDWR)
             handler.close_connection = True
             return True
-        code, status = ("SlowDown", 503) if self._mode == "throttle" else ("InternalError", 500)
+        code, status = ("SlowDown", 503) if mode == "throttle" else ("InternalError", 500)
         data = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
         handler.send_response(status)
         handler.send_header("Content-Length", str(len(data)))

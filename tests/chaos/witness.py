@@ -75,12 +75,12 @@ class Witness:
 
         return watched
 
-    def watch_publish(self, publish: Callable[..., None]) -> Callable[..., None]:
+    def watch_write(self, write: Callable[..., None]) -> Callable[..., None]:
         """Note each rendition that is published."""
 
-        @functools.wraps(publish)
-        def watched(storage: Any, path: str, data: bytes) -> None:
-            publish(storage, path, data)
+        @functools.wraps(write)
+        def watched(adapter: Any, path: str, *args: Any) -> None:
+            write(adapter, path, *args)
             self.note("publish", path=path)
 
         return watched
@@ -96,7 +96,7 @@ def attach(path: Path) -> None:
     replace(worker, "run_job", witness.watch_work(worker.run_job))
     replace(worker, "_attempt", witness.watch_attempt(worker._attempt))
     replace(warming, "open_picture", witness.watch_decode(warming.open_picture))
-    replace(warming, "publish", witness.watch_publish(warming.publish))
+    replace(warming, "write", witness.watch_write(warming.write))
     put = disk._write_and_rename
 
     def put_with_trouble(folder: Path, target: Path, *args: Any) -> None:

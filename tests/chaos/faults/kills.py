@@ -42,13 +42,13 @@ def run(chaos: Chaos) -> None:
             again.save()
         chaos.service.wait(lambda: _busy(chaos), 10, "a process works")
         chaos.service.pause(chaos.dice.uniform(0, 0.15))
-        _kill_one(chaos)
+        kill_one(chaos)
     chaos.settle()
     if not chaos.short:
         chaos.service.wait(lambda: _reads(chaos) >= 100_000, 60, "100,000 reads")
 
 
-def _kill_one(chaos: Chaos) -> None:
+def kill_one(chaos: Chaos) -> None:
     busy = _busy(chaos)
     if busy and chaos.dice.random() < 0.7:
         victim = chaos.dice.choice(busy)

@@ -1,13 +1,19 @@
-"""An S3 server that answers 500, throttles, hangs, and closes connections.
+"""An S3 server that answers 500, throttles, hangs, closes connections, and all of it at once.
 
-Guard: `retry` (a failure that may be temporary is tried again).
+Renditions of one picture are put side by side, so some of them fail while others succeed or hang.
+Processes are killed in the middle.
+
+Guards: `retry` (a failure that may be temporary is tried again), `failed-writes` (a put that fails
+in its thread fails its rendition).
 """
 
+from tests.chaos.faults.kills import kill_one
 from tests.chaos.proxy import Proxy
 from tests.chaos.run import Chaos
 from tests.chaos.service import Options
 
-MODES = ("error", "throttle", "hang", "hang-up")
+MODES = ("error", "throttle", "hang", "hang-up", "mixed")
+KILLS = 2  # in each mode
 _proxy = Proxy()
 
 
@@ -17,7 +23,13 @@ def options(*, short: bool, database: str) -> Options:
         workers=1 if short else 2,
         concurrency=1 if short else 2,
         reader=False,
-        settings={"MAX_ATTEMPTS": 15, "BACKOFF_MAX_S": 1 if short else 2},
+        settings={
+            "SOFT_TIME_LIMIT_S": 8,
+            "HARD_TIME_LIMIT_S": 10,
+            "LEASE_S": 12,
+            "MAX_ATTEMPTS": 30,
+            "BACKOFF_MAX_S": 1 if short else 2,
+        },
         storage={
             "BACKEND": "tests.chaos.app.storages.ImpatientS3Storage",
             "OPTIONS": {
@@ -42,7 +54,9 @@ def run(chaos: Chaos) -> None:
         for picture in saved[::2]:
             picture.image.ppoi = (0.25, 0.75)
             picture.save()
-        chaos.service.pause(chaos.size(2, 1))
+        for _ in range(KILLS):
+            chaos.service.pause(chaos.dice.uniform(0, chaos.size(2, 1) / KILLS))
+            kill_one(chaos)
         _proxy.fail("", 0)
         chaos.settle()
         chaos.verdict.injected += _proxy.pop_injected()
