@@ -26,4 +26,5 @@ class WorkersConfig(AppConfig):
         register(checks.check_databases)
         register(checks.check_redis)
         register(checks.check_tables, deploy=True)
+        register(checks.check_beat_rows, deploy=True)
         register(checks.check_keys)

@@ -1,7 +1,7 @@
 """System checks: mistakes in the Celery and database configuration, found before the first save."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +13,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.db import Error as DatabaseError
 from django.db import connections, models, router
+from django.db.models import Q
 
 from renditions.checks import check_settings as check_library_settings
 from renditions.checks import check_table
@@ -27,6 +28,7 @@ from .targets import all_warmed_fields
 WORKERS_DICT = "RENDITIONS['WORKERS']"
 # Celery accepts the name of a serializer and its content type.
 PICKLE = {"pickle", "application/x-python-serialize"}
+DATABASE_BEAT = "django_celery_beat"
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -166,20 +168,55 @@ def _check_serializers() -> Iterator[CheckMessage]:
 
 
 def _check_beat() -> Iterator[CheckMessage]:
-    scheduled = {entry.get("task") for entry in (celery_app().conf.beat_schedule or {}).values()}
-    database_scheduler = "django_celery_beat" in str(celery_app().conf.beat_scheduler)
-    if TaskName.SWEEP not in scheduled and not database_scheduler:
-        yield Caution(
-            "No sweep is scheduled: lost messages are never sent again, and failed jobs are never "
-            "retried.",
-            hint="Add the beat_schedule of workers.conf.CELERY and run celery beat.",
-            id="rendition_workers.W033",
-        )
+    entries = (celery_app().conf.beat_schedule or {}).values()
+    schedules = [entry.get("schedule") for entry in entries if entry.get("task") == TaskName.SWEEP]
+    # django-celery-beat may have the sweep in the database: `check_beat_rows` looks there.
+    if not schedules and not apps.is_installed(DATABASE_BEAT):
+        yield _no_sweep("Add the beat_schedule of workers.conf.CELERY and run celery beat.")
+    yield from _check_periods(schedules)
 
-    for entry in (celery_app().conf.beat_schedule or {}).values():
-        every_s = _period_s(entry.get("schedule"))
-        lease_s = worker_settings().lease_s
-        if entry.get("task") == TaskName.SWEEP and every_s > lease_s:
+
+def check_beat_rows(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check, with `--deploy`, that django-celery-beat has a sweep that is enabled."""
+    if not apps.is_installed(DATABASE_BEAT) or _check_each_setting() or list(_check_app()):
+        return []
+    entries: Mapping[str, Any] = celery_app().conf.beat_schedule or {}
+    # Beat writes the entries of the settings into its table at each start.
+    written = {name for name, entry in entries.items() if entry.get("task") == TaskName.SWEEP}
+    tasks: Any = apps.get_model(DATABASE_BEAT, "PeriodicTask")._default_manager
+    try:
+        rows = list(tasks.filter(Q(task=TaskName.SWEEP) | Q(name__in=written)))
+    except DatabaseError as error:
+        return [
+            Caution(
+                f"The schedule of django-celery-beat cannot be looked at: {error}.",
+                hint="Run `manage.py migrate`, and start the database.",
+                id="rendition_workers.W038",
+            )
+        ]
+    enabled = [row for row in rows if row.enabled]
+    if not enabled and not written - {row.name for row in rows}:
+        add = (
+            "Add the beat_schedule of workers.conf.CELERY, or a row in the admin of Periodic tasks."
+        )
+        return [_no_sweep("Enable its row in the admin." if rows else add)]
+    return list(_check_periods([row.schedule for row in enabled if row.name not in written]))
+
+
+def _no_sweep(hint: str) -> CheckMessage:
+    return Caution(
+        "No sweep is scheduled: lost messages are never sent again, and failed jobs are never "
+        "retried.",
+        hint=hint,
+        id="rendition_workers.W033",
+    )
+
+
+def _check_periods(schedules: Iterable[Any]) -> Iterator[CheckMessage]:
+    lease_s = worker_settings().lease_s
+    for schedule in schedules:
+        every_s = _period_s(schedule)
+        if every_s > lease_s:
             yield Caution(
                 f"The sweep is scheduled each {every_s:.0f} s, which is rarer than LEASE_S, "
                 f"{lease_s} s: a job whose worker died waits for it.",

@@ -20,6 +20,7 @@ from renditions.signals import field_added, renditions_made
 
 from . import dispatch, ledger
 from .models import JobState
+from .row_write import atomic_from_write
 from .targets import JobTarget, image_of, signature, target_of, warmed_fields
 
 ROWS_PER_FETCH = 500
@@ -123,9 +124,7 @@ def _save_table_and_enqueue(save_table: Callable[..., bool]) -> Callable[..., bo
             return write()
         # The instance was not loaded, so the content under its names may be unknown.
         is_new = raw or self._state.adding
-        # No savepoint: a write that fails inside `atomic()` of the project must break that
-        # transaction, as it does without us.
-        with transaction.atomic(using=using, savepoint=False):
+        with atomic_from_write(using, table):
             is_updated = write()
             hints = [
                 enqueue_saved(

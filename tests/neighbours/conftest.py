@@ -11,12 +11,13 @@ from tests.workers.conftest import (
     _empty_queues,
     _postgres_connection,
     _sqlite_connection,
+    broker,
     ledger_db,
     registered,
 )
 from workers.models import SupersededJob, WarmJob, WarmRun
 
-__all__ = ["_empty_queues", "_postgres_connection", "_sqlite_connection", "ledger_db"]
+__all__ = ["_empty_queues", "_postgres_connection", "_sqlite_connection", "broker", "ledger_db"]
 
 # The suite runs without these packages and with other settings.
 collect_ignore_glob = [] if os.environ.get("NEIGHBOUR") else ["*/*"]

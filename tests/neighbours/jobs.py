@@ -36,6 +36,7 @@ class Job:
 
 
 JOBS = (
+    Job("celery_beat", ("django-celery-beat",)),
     Job("cleanup", ("django-cleanup",)),
     Job("dirtyfields", ("django-dirtyfields",)),
     Job("import_export", ("django-import-export",)),

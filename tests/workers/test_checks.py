@@ -41,13 +41,15 @@ def test_a_correct_project_gets_no_message(db):
 
 
 def test_every_check_is_registered():
-    registered = registry.get_checks()
+    registered = registry.get_checks(include_deployment_checks=True)
     for name in (
         "check_settings",
         "check_celery",
         "check_databases",
         "check_keys",
         "check_redis",
+        "check_tables",
+        "check_beat_rows",
     ):
         assert getattr(checks, name) in registered
 
@@ -129,13 +131,6 @@ def test_a_wrong_setting_breaks_no_other_check(db, settings, given, expected):
         ({"accept_content": ["application/x-python-serialize"]}, ["rendition_workers.W032"]),
         ({"beat_schedule": {}}, ["rendition_workers.W033"]),
         ({"beat_schedule": {"mine": {"task": "renditions.sweep", "schedule": 15}}}, []),
-        (
-            {
-                "beat_schedule": {},
-                "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
-            },
-            [],
-        ),
     ],
     ids=str,
 )

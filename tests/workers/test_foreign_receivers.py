@@ -125,6 +125,53 @@ def test_receivers_see_what_they_see_without_us(ledger_db, pair, way):
     assert warmed == plain
 
 
+def ways_to_write(using: str) -> dict[str, Callable[[type[models.Model], Any], None]]:
+    def insert(model: type[models.Model], file: Any) -> None:
+        model(headshot=file).save(using=using)
+
+    def insert_with_key(model: type[models.Model], file: Any) -> None:
+        model(pk=77, headshot=file).save(using=using)
+
+    def update(model: type[models.Model], file: Any) -> None:
+        instance = model()
+        instance.save(using=using)
+        instance.headshot = file  # type: ignore[attr-defined]
+        instance.save(using=using)
+
+    return {"insert": insert, "insert with key": insert_with_key, "update": update}
+
+
+@pytest.mark.parametrize("way", ways_to_write(""))
+def test_fields_and_storages_see_what_they_see_without_us(ledger_db, picture, monkeypatch, way):
+    """A field of the project may use the database in a save, and a storage may be slow.
+
+    Outside of `atomic()` both run outside of a transaction, and so hold no lock.
+    """
+    connection = connections[ledger_db]
+
+    def watched(model: type[models.Model]) -> list[Any]:
+        seen: list[Any] = []
+        name, image = model._meta.get_field("name"), model._meta.get_field("headshot")
+
+        def pre_save(instance: Any, add: bool) -> str:
+            with transaction.atomic(using=ledger_db, durable=True):
+                seen.append(("name", add, model._base_manager.using(ledger_db).count()))
+            return "from pre_save"
+
+        def upload_to(instance: Any, filename: str) -> str:
+            seen.append(("headshot", connection.in_atomic_block))
+            return f"people/{filename}"
+
+        monkeypatch.setattr(name, "pre_save", pre_save)
+        monkeypatch.setattr(image, "upload_to", upload_to)
+        ways_to_write(ledger_db)[way](model, picture())
+        assert model._base_manager.using(ledger_db).get().name == "from pre_save"  # type: ignore[attr-defined]
+        return seen
+
+    assert watched(Person) == watched(PlainPerson)
+    assert WarmJob.objects.using(ledger_db).count() == 1
+
+
 def test_a_receiver_that_catches_an_error_does_not_lose_the_save(ledger_db, picture):
     """A project's receiver may try an INSERT and catch that it is there already."""
     Person(pk=1, name="taken").save(using=ledger_db)
