@@ -16,10 +16,12 @@ All times are the database's (`Now()`): one clock for all workers. Each guard na
 and the lease token, so an UPDATE by a worker that a newer save has overtaken matches no row.
 """
 
+import functools
 import logging
 import random
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +32,7 @@ from django.db.models.functions import Now
 
 from .failures import Failure, WorkerDied
 from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
+from .prepared import Param, Prepared, Row, can_insert_or_update
 from .targets import STARTED_AT, JobTarget, Tried, tried_now
 
 logger = logging.getLogger(__name__)
@@ -90,16 +93,12 @@ def enqueue(
         force: Existing files are stale.
         is_new_upload: There are no files yet.
     """
-    with transaction.atomic(using=target.using):
-        _leave_run(target)
-        fresh = {**_fresh(signature), "is_new_upload": is_new_upload}
-        jobs = _of(target)
-        # A later save must not clear `force`: the files are stale until the job is done.
-        raised = {**fresh, "generation": F("generation") + 1, "force": force or F("force")}
-        for _ in range(INSERT_TRIES):
-            if jobs.update(**raised) or _insert(target, {**fresh, "force": force}):
-                break
-        job_id, generation = jobs.values_list("pk", "generation").get()
+    # Without a savepoint: the save fails with the ledger.
+    with transaction.atomic(using=target.using, savepoint=False):
+        put = _put if can_insert_or_update(target.using) else _put_in_steps
+        job_id, generation, run_id = put(target, signature, force, is_new_upload)
+        if run_id is not None:
+            _leave_run(target, run_id)
     return Hint(target.using, job_id, generation)
 
 
@@ -126,14 +125,20 @@ def requeue_for_run(target: JobTarget, signature: str, run: WarmRun) -> bool:
 
 def delete_job(target: JobTarget) -> None:
     """Delete the job: the instance or its image is gone."""
-    with transaction.atomic(using=target.using):
-        _leave_run(target)
+    with transaction.atomic(using=target.using, savepoint=False):
+        # The lock keeps a bulk run from taking over a failed job before it is deleted.
+        found = _locking_job(target.using).row(**_names(target))
+        if found is None:
+            return
+        [run_id] = found
+        if run_id is not None:
+            _leave_run(target, run_id)
         _of(target).delete()
 
 
 def job_of(target: JobTarget) -> Job | None:
     """Return the job for `target`, or None if nothing is on the ledger."""
-    row = _of(target).values_list("state", "run_id", "signature", "original_version").first()
+    row = _finding_job(target.using).row(**_names(target))
     if row is None:
         return None
     state, run_id, signature, original_version = row
@@ -151,7 +156,7 @@ def settle_failed(using: str, model_label: str, field_name: str, object_pks: lis
     return failed.delete()[0]
 
 
-def _fresh(signature: str) -> dict[str, Any]:
+def _fresh(signature: Any) -> dict[str, Any]:
     return {
         "state": JobState.QUEUED,
         "signature": signature,
@@ -181,11 +186,28 @@ def _insert(target: JobTarget, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _leave_run(target: JobTarget) -> None:
-    """Take the job out of its bulk run, which counts it as superseded."""
-    for run_id in _of(target).filter(run__isnull=False).values_list("run_id", flat=True):
-        if _of(target).filter(run_id=run_id).update(run=None):
-            count_superseded(target.using, run_id)
+def _put(target: JobTarget, signature: str, force: bool, is_new_upload: bool) -> Row:
+    """Write a new generation of the job; return its key, its generation and its run."""
+    [row] = _putting_job(target.using, STARTED_AT).rows(
+        **_names(target), signature=signature, force=force, is_new_upload=is_new_upload
+    )
+    return row
+
+
+def _put_in_steps(target: JobTarget, signature: str, force: bool, is_new_upload: bool) -> Row:
+    """Do the same on a database without INSERT ... ON CONFLICT ... RETURNING."""
+    fresh, jobs = {**_fresh(signature), "is_new_upload": is_new_upload}, _of(target)
+    raised = {**fresh, "generation": F("generation") + 1, "force": force or F("force")}
+    for _ in range(INSERT_TRIES):
+        if jobs.update(**raised) or _insert(target, {**fresh, "force": force}):
+            break
+    return jobs.values_list("pk", "generation", "run_id").get()
+
+
+def _leave_run(target: JobTarget, run_id: int) -> None:
+    """Take the job, whose row is locked, out of its bulk run, which counts it as superseded."""
+    if _of(target).filter(run_id=run_id).update(run=None):
+        count_superseded(target.using, run_id)
 
 
 # ---- work --------------------------------------------------------------------------------------
@@ -212,40 +234,35 @@ def claim(
     """
     # Two deliveries of a message share a task id, so each lease has a token of its own.
     token = secrets.token_hex(8)
-    waiting = _jobs(hint.using).filter(_claimable(), pk=hint.job_id, generation=hint.generation)
-    halted = WarmRun.objects.using(hint.using).filter(state__in=HALTED).values("pk")
-    waiting = waiting.exclude(run__in=halted)
-    with transaction.atomic(using=hint.using):
-        taken = waiting.filter(attempts__lt=max_attempts).update(
-            state=JobState.WARMING,
-            attempts=F("attempts") + 1,
-            lease_until=Now() + timedelta(seconds=lease_s),
-            lease_token=token,
-            lease_task=task_id,
-            lease_worker=worker,
-            changed_at=Now(),
-        )
-        job = _jobs(hint.using).get(pk=hint.job_id) if taken else None
-    if job is None:
+    is_taken = _taking_lease(hint.using, lease_s, max_attempts).write(
+        job_id=hint.job_id, generation=hint.generation, token=token, task=task_id, worker=worker
+    )
+    if not is_taken:
+        waiting = _waiting(hint.using, hint.job_id, hint.generation)
         _fail_poisoned(waiting.filter(attempts__gte=max_attempts), max_attempts)
         return None
+    # A save may overtake the claim here already: then it is not valid. Or it deletes the row.
+    row = _reading_leased(hint.using).row(job_id=hint.job_id, token=token)
+    if row is None:
+        return None
+    model_label, object_pk, field_name, signature, started_at, attempt, force, is_new, run_id = row
     return Claim(
-        job_id=job.pk,
-        generation=job.generation,
-        target=JobTarget(hint.using, job.model_label, job.object_pk, job.field_name),
-        signature=job.signature,
-        enqueuer_started_at=job.enqueuer_started_at,
-        attempt=job.attempts,
-        force=job.force,
-        is_new_upload=job.is_new_upload,
-        run_id=job.run_id,
+        job_id=hint.job_id,
+        generation=hint.generation,
+        target=JobTarget(hint.using, model_label, object_pk, field_name),
+        signature=signature,
+        enqueuer_started_at=started_at,
+        attempt=attempt,
+        force=force,
+        is_new_upload=is_new,
+        run_id=run_id,
         token=token,
     )
 
 
 def holds(claim: Claim) -> bool:
     """Whether the claim is still valid: not overtaken by a save, and not claimed again."""
-    return _held(claim).exists()
+    return _finding_held(claim.target.using).row(**_lease(claim)) is not None
 
 
 def settle(claim: Claim, *, counted: str) -> bool:
@@ -254,19 +271,20 @@ def settle(claim: Claim, *, counted: str) -> bool:
     Args:
         counted: Which count of the bulk run goes up: `created`, `current` or `blank`.
     """
-    with transaction.atomic(using=claim.target.using):
-        # The UPDATE locks the row, so no save can change it before the DELETE.
-        if not _held(claim).update(lease_until=None):
+    using = claim.target.using
+    # One statement is a transaction by itself.
+    with nullcontext() if claim.run_id is None else transaction.atomic(using=using):
+        if not _deleting_held(using).write(**_lease(claim)):
             return False
-        _jobs(claim.target.using).filter(pk=claim.job_id).delete()
-        count(claim.target.using, claim.run_id, **{counted: 1})
+        count(using, claim.run_id, **{counted: 1})
     return True
 
 
 def postpone(claim: Claim, failures: Sequence[Failure], *, delay_s: float) -> bool:
     """Let the job be tried again in `delay_s`; False if the claim is no longer valid."""
     later = Now() + timedelta(seconds=delay_s)
-    return bool(_held(claim).update(**_ended(JobState.QUEUED, failures), due_at=later))
+    held = _held(claim.target.using, **_lease(claim))
+    return bool(held.update(**_ended(JobState.QUEUED, failures), due_at=later))
 
 
 def give_up(claim: Claim, failures: Sequence[Failure], tried: Tried | None = None) -> bool:
@@ -277,7 +295,8 @@ def give_up(claim: Claim, failures: Sequence[Failure], tried: Tried | None = Non
     """
     tried = tried or tried_now(claim.target)
     with transaction.atomic(using=claim.target.using):
-        kept = _held(claim).update(**_given_up(failures, tried))
+        held = _held(claim.target.using, **_lease(claim))
+        kept = held.update(**_given_up(failures, tried))
         if kept:
             count(claim.target.using, claim.run_id, failed=1)
     return bool(kept)
@@ -513,10 +532,93 @@ def _of(target: JobTarget) -> models.QuerySet[WarmJob]:
     )
 
 
-def _held(claim: Claim) -> models.QuerySet[WarmJob]:
-    return _jobs(claim.target.using).filter(
-        pk=claim.job_id,
-        generation=claim.generation,
-        lease_token=claim.token,
-        state=JobState.WARMING,
+def _waiting(using: str, job_id: Any, generation: Any) -> models.QuerySet[WarmJob]:
+    """Return the row of a message, if a worker may claim it."""
+    halted = WarmRun.objects.using(using).filter(state__in=HALTED).values("pk")
+    waiting = _jobs(using).filter(_claimable(), pk=job_id, generation=generation)
+    return waiting.exclude(run__in=halted)
+
+
+def _held(using: str, job_id: Any, generation: Any, token: Any) -> models.QuerySet[WarmJob]:
+    """Return the row of a claim, if the claim is valid."""
+    return _jobs(using).filter(
+        pk=job_id, generation=generation, lease_token=token, state=JobState.WARMING
     )
+
+
+def _names(target: JobTarget) -> dict[str, str]:
+    return {name: getattr(target, name) for name in TARGET}
+
+
+def _lease(claim: Claim) -> dict[str, Any]:
+    return {"job_id": claim.job_id, "generation": claim.generation, "token": claim.token}
+
+
+# ---- the queries of each save and each job, built once -------------------------------------------
+
+# The columns that name the image of a job.
+TARGET = ("model_label", "object_pk", "field_name")
+_ANY_TARGET: dict[str, Any] = {name: Param(name) for name in TARGET}
+_ANY_LEASE: dict[str, Any] = {name: Param(name) for name in ("job_id", "generation", "token")}
+
+
+@functools.cache
+def _putting_job(using: str, started_at: datetime) -> Prepared:
+    fresh = {
+        **_fresh(Param("signature")),
+        "enqueuer_started_at": started_at,
+        "is_new_upload": Param("is_new_upload"),
+    }
+    return Prepared.insert_or_update(
+        WarmJob(**_ANY_TARGET, **fresh, force=Param("force")),
+        using,
+        unique=TARGET,
+        copied=fresh,
+        # A later save must not clear `force`: the files are stale until the job is done.
+        raised={"generation": "{old} + 1", "force": "{old} OR {new}"},
+        returned=("id", "generation", "run_id"),
+    )
+
+
+@functools.cache
+def _finding_job(using: str) -> Prepared:
+    columns = ("state", "run_id", "signature", "original_version")
+    return Prepared.select(_jobs(using).filter(**_ANY_TARGET).values_list(*columns))
+
+
+@functools.cache
+def _locking_job(using: str) -> Prepared:
+    jobs = _jobs(using).filter(**_ANY_TARGET)
+    return Prepared.select(jobs.select_for_update().values_list("run_id"))
+
+
+@functools.cache
+def _taking_lease(using: str, lease_s: int, max_attempts: int) -> Prepared:
+    waiting = _waiting(using, Param("job_id"), Param("generation"))
+    return Prepared.update(
+        waiting.filter(attempts__lt=max_attempts),
+        state=JobState.WARMING,
+        attempts=F("attempts") + 1,
+        lease_until=Now() + timedelta(seconds=lease_s),
+        lease_token=Param("token"),
+        lease_task=Param("task"),
+        lease_worker=Param("worker"),
+        changed_at=Now(),
+    )
+
+
+@functools.cache
+def _reading_leased(using: str) -> Prepared:
+    leased = _jobs(using).filter(pk=Param("job_id"), lease_token=Param("token"))
+    about = ("signature", "enqueuer_started_at", "attempts", "force", "is_new_upload", "run_id")
+    return Prepared.select(leased.values_list(*TARGET, *about))
+
+
+@functools.cache
+def _finding_held(using: str) -> Prepared:
+    return Prepared.select(_held(using, **_ANY_LEASE).values_list("pk"))
+
+
+@functools.cache
+def _deleting_held(using: str) -> Prepared:
+    return Prepared.delete(_held(using, **_ANY_LEASE))

@@ -187,8 +187,8 @@ def generation() -> None:
     """A worker may finish a job although the picture was saved again."""
     from workers import ledger
 
-    def held(claim: Any) -> Any:
-        return ledger._jobs(claim.target.using).filter(pk=claim.job_id)
+    def held(using: str, job_id: Any, **_: Any) -> Any:
+        return ledger._jobs(using).filter(pk=job_id)
 
     replace(ledger, "_held", held)
 
@@ -231,6 +231,9 @@ def database_clock() -> None:
     from workers import ledger
 
     replace(ledger, "Now", lambda: Value(datetime.fromtimestamp(time.time(), UTC)))
+    # Built for each execution: a value does not change.
+    for query in ("_putting_job", "_taking_lease"):
+        replace(ledger, query, getattr(ledger, query).__wrapped__)
 
 
 def mended_times() -> None:

@@ -101,6 +101,13 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
                 model._base_manager.using(alias).all()._raw_delete(alias)
 
 
+@pytest.fixture
+def in_steps(ledger_db, monkeypatch) -> None:
+    """Let the database be one that cannot insert or update a row in one statement."""
+    features = connections[ledger_db].features
+    monkeypatch.setattr(features, "supports_update_conflicts_with_target", False)
+
+
 @pytest.fixture(autouse=True)
 def _empty_queues(monkeypatch) -> None:
     """Start with empty queues, and with a closed circuit breaker."""

@@ -206,6 +206,25 @@ def test_transition(ledger_db, state, transition, result):
     assert described(bystander) == "Q1.0"
 
 
+@pytest.mark.parametrize(
+    ("state", "result"), [(state, result) for state, name, result in cells() if name == "enqueue"]
+)
+def test_enqueue_in_steps(ledger_db, in_steps, state, result):
+    """Another database does the same in several statements."""
+    test_transition(ledger_db, state, "enqueue", result)
+
+
+def test_enqueue_in_steps_keeps_force_and_counts_for_the_run(ledger_db, in_steps):
+    target, run = target_in(ledger_db), new_run(ledger_db, force=True)
+    ledger.enqueue_for_run(target, "s", run)
+
+    hint = ledger.enqueue(target, "saved", force=False)
+
+    assert hint == hint_of(target)
+    assert counts(run) == {"superseded": 1}
+    assert claim(target).force
+
+
 def test_the_table_is_complete():
     assert {state for state, _, _ in cells()} == set(STATES)
     assert {name for _, name, _ in cells()} == set(TRANSITIONS)

@@ -231,7 +231,7 @@ def test_two_simultaneous_first_saves_make_one_job(ledger_db):
 
 # SQLite has one writer at a time, so nothing comes between.
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
-def test_a_save_survives_a_job_that_appears_and_disappears(ledger_db):
+def test_a_save_survives_a_job_that_appears_and_disappears(ledger_db, in_steps):
     """Another job is enqueued and settled between two statements of the save."""
     target = target_in(ledger_db)
 
@@ -247,6 +247,24 @@ def test_a_save_survives_a_job_that_appears_and_disappears(ledger_db):
 
     assert hint_of(target) == hint
     assert ledger.job_of(target).tried.signature == "mine"
+
+
+# SQLite has one writer at a time, so nothing comes between.
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_a_failed_job_that_a_run_takes_over_while_it_is_deleted_is_counted(ledger_db):
+    """The run takes the job before the deletion, which counts it, or it takes nothing."""
+    run, target, takes = new_run(ledger_db), target_in(ledger_db), []
+    failed(target)
+
+    def take_over() -> None:
+        takes.append(Call(lambda: ledger.requeue_for_run(target, "s", run)))
+        takes[0].is_waiting()
+
+    with before_statement(ledger_db, "DELETE FROM", take_over):
+        ledger.delete_job(target)
+
+    assert counts(run) == ({"superseded": 1} if takes[0].result() else {})
+    assert described(target) == "-"
 
 
 def test_a_retry_and_a_simultaneous_claim_do_not_both_get_the_job(ledger_db):
