@@ -171,7 +171,7 @@ def read(using: str) -> Row | None:
 def apply_really(name: str, target: JobTarget, generation: int, worker: int) -> None:
     """Do to the real ledger what the transition of the model does to its row."""
     using, failures = target.using, [Failure.of_job(StorageFailed("away"))]
-    held = Claim(1, generation, target, "s", None, 1, False, None, f"t{worker}")
+    held = Claim(1, generation, target, "s", None, 1, False, False, None, f"t{worker}")
     message = {"task_id": f"t{worker}", "worker": f"w{worker}"}
     limits = {"lease_s": 3600, "max_attempts": model.MAX_ATTEMPTS}
     transitions = {
