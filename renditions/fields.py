@@ -34,6 +34,7 @@ from .planning.plans import Original, plan_key_set
 from .ppoi import CENTRE_PPOI, CENTRE_TEXT, PPOI, parse_ppoi, ppoi_text
 from .signals import field_added
 from .storage import Storages
+from .storage.disk import is_folder
 from .validators import validate_ppoi
 from .widgets import VersatileImagePPOIClickWidget
 
@@ -151,9 +152,12 @@ class VersatileImageField(models.ImageField):
         """Return a name whose renditions fit the file system and collide with no other picture."""
         name = shortened(super().generate_filename(instance, filename))
         other = colliding_name(name)
-        if other is None or not self.storage.exists(other):
-            return name
         stem, extension = posixpath.splitext(name)
+        # Forms refuse a picture without an extension. So on a remote storage, where each question
+        # takes time, only a save of such a picture asks.
+        is_asked = not extension or is_folder(self.storage)
+        if other is None or not is_asked or not self.storage.exists(other):
+            return name
         return self.storage.get_alternative_name(stem, extension)
 
     def update_dimension_fields(

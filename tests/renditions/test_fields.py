@@ -1,6 +1,6 @@
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import InMemoryStorage, default_storage
 from django.db import connection, models
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.state import ModelState, ProjectState
@@ -128,3 +128,34 @@ def _named(picture, name):
     content = picture()
     content.name = name
     return content
+
+
+class Remote(InMemoryStorage):
+    """Notes each name that is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def exists(self, name):
+        self.asked.append(name)
+        return super().exists(name)
+
+
+@pytest.mark.django_db
+def test_a_save_on_a_remote_storage_asks_no_more_than_djangos_own_field(picture, field_storage):
+    storage = field_storage("note", Remote())
+
+    Card.objects.create(note=picture("one.jpg"))
+
+    assert storage.asked == ["cards/one.jpg"]
+
+
+@pytest.mark.django_db
+def test_a_picture_without_an_extension_is_kept_apart_on_a_remote_storage(picture, field_storage):
+    field_storage("note", Remote())
+    first = Card.objects.create(note=picture("one.jpg"))
+    second = Card.objects.create(note=picture("one"))
+
+    assert second.note.name != "cards/one"
+    assert first.note.crop["9x9"].name != second.note.crop["9x9"].name
