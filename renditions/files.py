@@ -172,11 +172,16 @@ class VersatileImageMixIn(Base):
         """Return one rendition. An access to its URL may make the file: see `RenditionFile`."""
         return RenditionFile(self.picture, key)
 
-    def urls(self, key_set: RenditionKeySet) -> dict[str, str]:
-        """Return the URLs of `key_set` by name, in its order; `{}` if there is no picture."""
+    def urls(self, key_set: RenditionKeySet | str) -> dict[str, str]:
+        """Return the URLs of a key set by name, in its order; `{}` if there is no picture.
+
+        Args:
+            key_set: A key set, or its name in the settings.
+        """
+        keys = conf.key_set(key_set) if isinstance(key_set, str) else key_set
         if not self.picture.original:
             return {}
-        return {name: self.url_of(key) for name, key in key_set}
+        return {name: self.url_of(key) for name, key in keys}
 
     def url_of(self, key: RenditionKey) -> str:
         """Return the URL of one rendition, or of the original for the key `url`."""
