@@ -80,6 +80,9 @@ def parse_json_ppoi(value: object) -> PPOI:
 def _read_by_pydantic(value: Any) -> PPOI:
     from pydantic_core import PydanticCustomError
 
+    if isinstance(value, list) and len(value) == 1:
+        # django-ninja reads a form: every type that is a tuple gets the list of all values.
+        [value] = value
     try:
         return parse_json_ppoi(value)
     except ValidationError as error:
