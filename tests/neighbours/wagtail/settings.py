@@ -17,9 +17,8 @@ WAGTAIL_SITE_NAME = "tests"
 WAGTAILADMIN_BASE_URL = "http://testserver"
 DATABASE_ROUTERS = ["tests.neighbours.wagtail.routers.DatabaseOfTheTest"]
 # Wagtail's migrations work in the database "default" only, and take half a minute.
-MIGRATION_MODULES = {
-    label: None
-    for label in (
+MIGRATION_MODULES = dict.fromkeys(
+    (
         "project",
         "taggit",
         "wagtailadmin",
@@ -28,4 +27,4 @@ MIGRATION_MODULES = {
         "wagtailimages",
         "wagtailusers",
     )
-}
+)
