@@ -23,6 +23,8 @@ class RenditionsConfig(AppConfig):
             from . import serializers  # noqa: F401
         if apps.is_installed("drf_spectacular"):
             from . import openapi  # noqa: F401
+        if apps.is_installed("strawberry_django"):
+            from . import graphql  # noqa: F401
         register(checks.check_settings)
         register(checks.check_key_sets)
         register(checks.check_fields)

@@ -176,14 +176,19 @@ class VersatileImageMixIn(Base):
         """Return one rendition. An access to its URL may make the file: see `RenditionFile`."""
         return RenditionFile(self.picture, key)
 
-    def urls(self, key_set: RenditionKeySet) -> dict[str, str]:
-        """Return the URLs of `key_set` by name, in its order; `{}` if there is no picture."""
+    def urls(self, key_set: RenditionKeySet | str) -> dict[str, str]:
+        """Return the URLs of a key set by name, in its order; `{}` if there is no picture.
+
+        Args:
+            key_set: A key set, or its name in the settings.
+        """
+        keys = conf.key_set(key_set) if isinstance(key_set, str) else key_set
         picture = self.picture
         if not picture.original:
             return {}
         return {
             name: str(self.url if key.is_original else RenditionFile(picture, key).url)
-            for name, key in key_set
+            for name, key in keys
         }
 
     def url_of(self, key: RenditionKey) -> str:

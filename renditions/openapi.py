@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.settings import spectacular_settings
 
+from .ppoi import EXAMPLE, TEXT_PATTERN
+
 
 class FocalPoint(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Describes a focal point as a text of two numbers."""
@@ -13,11 +15,7 @@ class FocalPoint(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        return {
-            "type": "string",
-            "pattern": r"^[0-9.]+x[0-9.]+$",
-            "example": "0.25x0.75",
-        }
+        return {"type": "string", "pattern": TEXT_PATTERN, "example": EXAMPLE}
 
 
 class RenditionUrls(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

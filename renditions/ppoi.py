@@ -7,6 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 from .imaging.geometry import CENTRE
 
+# For OpenAPI. A small number has an exponent: 1e-05.
+TEXT_PATTERN = r"^[0-9.e-]+x[0-9.e-]+$"
+EXAMPLE = "0.25x0.75"
+
 
 class PPOI(tuple[float, float]):
     """A focal point: shares of the width and of the height, 0-1 from the top left.
@@ -26,6 +30,20 @@ class PPOI(tuple[float, float]):
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
+
+    # pydantic calls these two, if a schema has a field of this type.
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            _read_by_pydantic, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": TEXT_PATTERN, "examples": [EXAMPLE]}
 
 
 CENTRE_PPOI = PPOI(CENTRE.as_tuple)
@@ -48,6 +66,28 @@ def parse_ppoi(value: object) -> PPOI:
         raise ValidationError(INVALID_PPOI_MESSAGE % repr(value), code="invalid_ppoi")
     # abs: -0.0 is in range, and would be another text in file names.
     return PPOI.at(abs(float(point[0])), abs(float(point[1])))
+
+
+def parse_json_ppoi(value: object) -> PPOI:
+    """Return the focal point that a text or a list of two numbers gives: JSON has no tuples.
+
+    Raises:
+        ValidationError: code `invalid_ppoi`.
+    """
+    return parse_ppoi(tuple(value) if isinstance(value, list) else value)
+
+
+def _read_by_pydantic(value: Any) -> PPOI:
+    from pydantic_core import PydanticCustomError
+
+    if isinstance(value, list) and len(value) == 1:
+        # django-ninja reads a form: every type that is a tuple gets the list of all values.
+        [value] = value
+    try:
+        return parse_json_ppoi(value)
+    except ValidationError as error:
+        reason = {"reason": " ".join(error.messages)}
+        raise PydanticCustomError("invalid_ppoi", "{reason}", reason) from error
 
 
 def ppoi_text(point: tuple[Any, Any]) -> str:

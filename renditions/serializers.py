@@ -15,7 +15,7 @@ from .files import VersatileImageMixIn
 from .forms import VersatileImageFormField
 from .planning.keys import RenditionKeySet
 from .planning.plans import validated
-from .ppoi import PPOI, parse_ppoi
+from .ppoi import PPOI, parse_json_ppoi
 
 
 class PPOISerializerField(serializers.Field[PPOI, Any, str, Any]):
@@ -26,8 +26,7 @@ class PPOISerializerField(serializers.Field[PPOI, Any, str, Any]):
 
     def to_internal_value(self, data: Any) -> PPOI:
         try:
-            # JSON has no tuples.
-            return parse_ppoi(tuple(data) if isinstance(data, list) else data)
+            return parse_json_ppoi(data)
         except DjangoValidationError as error:
             raise ValidationError(error.messages, code="invalid_ppoi") from error
 

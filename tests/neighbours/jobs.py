@@ -55,9 +55,11 @@ JOBS = (
         folder="modeltranslation",
         settings="settings_last",
     ),
+    Job("ninja", ("django-ninja",)),
     Job("polymorphic", ("django-polymorphic",)),
     Job("reversion", ("django-reversion",)),
     Job("simple_history", ("django-simple-history",)),
+    Job("strawberry", ("strawberry-graphql-django",)),
     Job(
         "together",
         (

@@ -1,13 +1,23 @@
 """Django REST framework: a model with our fields in a serializer of the project."""
 
+import json
+from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
+import jsonschema
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.settings import spectacular_settings
 from rest_framework import serializers
+from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.routers import SimpleRouter
+from rest_framework.viewsets import ModelViewSet
 
-from renditions.serializers import VersatileImageFieldSerializer
-from tests.app.models import Person
+from renditions.serializers import PPOISerializerField, VersatileImageFieldSerializer
+from tests.app.models import Card, Person
 from tests.conftest import four_corners
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +106,83 @@ def test_the_reason_and_the_accepted_formats_are_told(serializer, field, configu
     named = error_of(serializer(data={field: upload(four_corners(9, 9), "a.bmp")}), field)
     assert named.code == "invalid_extension"
     assert named.endswith("Allowed extensions are: jpg, jpeg, jpe, jfif, png, apng, mpo.")
+
+
+# ---- the OpenAPI document -----------------------------------------------------------------------
+
+
+class Portrait(serializers.ModelSerializer):
+    """A picture, its focal point, and renditions: read only, and under the name of the upload."""
+
+    sizes = VersatileImageFieldSerializer(sizes="headshot", source="headshot", read_only=True)
+    headshot_ppoi = PPOISerializerField(required=False)
+
+    class Meta:
+        model = Person
+        fields = "__all__"
+
+
+class Poster(serializers.ModelSerializer):
+    image = VersatileImageFieldSerializer(sizes="hero")
+    back = VersatileImageFieldSerializer(sizes="hero", required=False)
+
+    class Meta:
+        model = Card
+        fields = "__all__"
+
+
+class Portraits(ModelViewSet):
+    serializer_class = Portrait
+    queryset = Person.objects.order_by("pk")
+    parser_classes = [MultiPartParser, JSONParser]
+    schema = AutoSchema()
+
+
+class Posters(ModelViewSet):
+    serializer_class = Poster
+    queryset = Card.objects.order_by("pk")
+    parser_classes = [MultiPartParser]
+    schema = AutoSchema()
+
+
+router = SimpleRouter()
+router.register("portraits", Portraits)
+router.register("posters", Posters)
+urlpatterns = router.urls
+
+
+@pytest.fixture(params=[False, True], ids=["one-schema", "split-request"])
+def document(request, settings) -> Iterator[dict[str, Any]]:
+    """The document that drf-spectacular makes; a warning or a fault in it is an error."""
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "drf_spectacular"]
+    settings.ROOT_URLCONF = __name__
+    spectacular_settings.apply_patches({"COMPONENT_SPLIT_REQUEST": request.param})
+    text = StringIO()
+    try:
+        call_command(
+            "spectacular", format="openapi-json", validate=True, fail_on_warn=True, stdout=text
+        )
+        yield json.loads(text.getvalue())
+    finally:
+        spectacular_settings.clear_patches()
+
+
+def test_the_openapi_document_is_valid(document):
+    """With a picture, a focal point and renditions, for a JSON request and for an upload."""
+    assert set(document["paths"]) >= {"/portraits/", "/portraits/{id}/", "/posters/"}
+    portrait = document["components"]["schemas"]["Portrait"]["properties"]
+    assert portrait["headshot"]["format"] == "uri"
+    assert "pattern" in portrait["headshot_ppoi"]
+    assert list(portrait["sizes"]["properties"])[:2] == ["full", "large"]
+
+
+@pytest.mark.parametrize("point", [(0.2, 0.8), (0, 1), (0.00001, 1e-300)])
+def test_an_answer_is_as_the_document_says(document, client, picture, point):
+    """Small numbers have an exponent in their text."""
+    Person.objects.create(headshot=picture(), headshot_ppoi=point)
+    portrait = document["components"]["schemas"]["Portrait"]
+
+    [answer] = client.get("/portraits/").json()
+
+    jsonschema.validate(answer, portrait)
+    assert answer["sizes"]["full"].startswith("http://testserver/media/people/")

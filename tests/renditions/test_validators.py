@@ -1,11 +1,15 @@
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from renditions.validators import (
     INVALID_CENTERPOINT_ERROR_MESSAGE,
+    validate_picture,
     validate_ppoi,
     validate_ppoi_tuple,
 )
+from tests.app.models import Card
+from tests.conftest import four_corners
 
 
 def test_validate_ppoi_refuses_what_is_not_a_focal_point():
@@ -28,3 +32,38 @@ def test_validate_ppoi_tuple_answers():
 
 def test_old_code_may_fill_in_the_message():
     assert (INVALID_CENTERPOINT_ERROR_MESSAGE % "0x2").startswith("0x2 is not a focal point.")
+
+
+def card_with(image: object) -> Card:
+    return Card(title="one", image=image)
+
+
+def test_a_picture_is_valid():
+    """The validator reads it, and the picture is stored in full."""
+    card = card_with(SimpleUploadedFile("a.jpg", four_corners(90, 60)))
+
+    validate_picture(card.image)
+
+    assert card.image.tell() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.jpg", b"no picture", "invalid_image"),
+        ("a.jpg", b"", "empty"),
+        ("a.jpg", four_corners(9, 9, "BMP"), "invalid_image"),
+        ("a.bmp", four_corners(9, 9), "invalid_extension"),
+    ],
+)
+def test_what_a_form_refuses_is_no_picture(name, content, code):
+    """With the code of the form."""
+    with pytest.raises(ValidationError) as caught:
+        validate_picture(card_with(SimpleUploadedFile(name, content)).image)
+    assert [error.code for error in caught.value.error_list] == [code]
+
+
+def test_a_stored_file_is_not_opened():
+    """`full_clean()` of an existing row costs no call to the storage; the file may be missing."""
+    validate_picture(card_with("cards/missing.jpg").image)
+    validate_picture(card_with("").image)

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
-from wagtail.models import Page
+from wagtail.models import Locale, Page, Site
 
 from tests.conftest import four_corners
+from tests.neighbours.saves import assert_whole_or_nothing
 from workers.enqueue import enqueue_all
 from workers.models import WarmJob
 from workers.testing import work_owed
@@ -27,8 +28,13 @@ def sent(client: Any, url: str, data: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def home() -> Page:
-    return Page.objects.get(depth=2)
+def home(db) -> Page:
+    """The page that Wagtail's migrations make, with the rows around it."""
+    Locale.objects.create(language_code="en")
+    root = Page.add_root(instance=Page(title="Root", slug="root"))
+    home = root.add_child(instance=Page(title="Home", slug="home"))
+    Site.objects.create(hostname="testserver", root_page=home, is_default_site=True)
+    return home
 
 
 @pytest.fixture
@@ -37,6 +43,26 @@ def page(home, picture) -> PicturePage:
     home.add_child(instance=page)
     work_owed()
     return page
+
+
+# ---- killed saves -------------------------------------------------------------------------------
+
+
+def test_a_save_of_a_page_that_is_killed_is_whole_or_nothing(neighbour_db, picture):
+    """It writes the row of the page, that of its own model, and rows of Wagtail."""
+    Locale.objects.get_or_create(language_code="en")
+
+    def save() -> None:
+        # Not as a child, because the parent counts its children in a statement of its own.
+        PicturePage.add_root(instance=PicturePage(title="one", image=picture()))
+
+    assert_whole_or_nothing(PicturePage, neighbour_db, save, at_least=8)
+
+
+@pytest.mark.parametrize("model", [Advert, Banner])
+def test_a_save_of_a_snippet_that_is_killed_is_whole_or_nothing(neighbour_db, picture, model):
+    """With drafts and without."""
+    assert_whole_or_nothing(model, neighbour_db, lambda: model(text="one", image=picture()).save())
 
 
 # ---- pages --------------------------------------------------------------------------------------
