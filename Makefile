@@ -15,10 +15,10 @@ PARALLEL ?= --numprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos lint format messages install clean distclean bench measure corpus \
-	neighbours meet
+	bench-service neighbours meet
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## Run the whole service here: http://127.0.0.1:8000/ (PORT=, DEMO_DIR=, REDIS_URL=)
 	@exec $(RUN) -m config.demo
@@ -40,6 +40,9 @@ meet: $(VENV)/.neighbours
 
 bench:  ## Compare speed, memory and quality with other packages (ARGS=--quick)
 	@$(MAKE) --no-print-directory VENV=.venv-bench measure
+
+bench-service: $(VENV)/.dev  ## Measure what the service costs (ARGS='--delay-ms 50 --only jobs')
+	$(RUN) -m benchmarks.service $(ARGS)
 
 measure: $(VENV)/.bench
 	$(RUN) -m benchmarks $(ARGS)

@@ -1,0 +1,116 @@
+"""`make bench-service`: measure each group of rows on each database; write table and plots."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from tests.service.processes import CHECKOUT, PYTHON, inherited
+from tests.service.servers import Valkey, postgres, short_folder, valkey
+
+from .environment import Environment
+from .object_store import object_store
+from .report import write
+from .table import DATABASES, GROUPS, POSTGRES
+
+RESULTS = Path(__file__).parent.parent / "results"
+# Their files are in an object store.
+REMOTE = ("objects", "current_objects")
+# Their jobs are planned and not sent.
+SILENT = ("current_objects", "current_disk", "planning")
+# A run stops while this many of its jobs are outstanding; here nobody takes them.
+UNBOUNDED = {"MAX_QUEUED": 10**6}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.service")
+    parser.add_argument("--delay-ms", type=float, default=30, help="of the object store")
+    parser.add_argument("--only", choices=GROUPS, action="append", help="a group of rows")
+    parser.add_argument("--database", choices=tuple(DATABASES), action="append")
+    parser.add_argument("--quick", action="store_true", help="few rounds: does it run?")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    given = parser.parse_args(arguments)
+    with valkey() as broker, postgres() as server:
+        measured = {group: _group(group, given, broker, server) for group in given.only or GROUPS}
+    results = {
+        "delay_ms": given.delay_ms,
+        "quick": given.quick,
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[1],
+        "groups": measured,
+    }
+    print(write(results, given.results))
+    return 0
+
+
+def _group(
+    group: str, given: argparse.Namespace, broker: Valkey, server: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Measure one group on each database; the databases share files and records."""
+    found = {}
+    with short_folder() as folder, _store(group, folder) as store_url:
+        for database in given.database or DATABASES:
+            started = time.monotonic()
+            environment = Environment(
+                folder=str(folder),
+                database=_database(database, group, folder, server),
+                cache_url=broker.cache_url(1),
+                broker_url="silent://" if group in SILENT else broker.broker_url(0),
+                store_url=store_url,
+                delay_ms=given.delay_ms,
+                keys="eight" if group == "objects" else "small",
+                quick=given.quick,
+                workers=UNBOUNDED if group == "planning" else {},
+            )
+            found[database] = _measured(group, environment, folder / f"{database}.json")
+            took = time.monotonic() - started
+            print(f"{group} on {DATABASES[database]}: {took:.0f} s", file=sys.stderr)
+    broker.client().flushall()
+    return found
+
+
+def _store(group: str, folder: Path) -> AbstractContextManager[str]:
+    return object_store(folder) if group in REMOTE else nullcontext("")
+
+
+def _database(database: str, name: str, folder: Path, server: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what Django's DATABASES takes, for a new database."""
+    if database == POSTGRES:
+        import psycopg
+
+        address = {"host": server["HOST"], "user": server["USER"], "dbname": "postgres"}
+        with psycopg.connect(**address, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return {**server, "NAME": name, "CONN_MAX_AGE": 60}
+    options = {
+        # Those of `config.settings`.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+    }
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(folder / "db.sqlite3"),
+        "OPTIONS": options,
+    }
+
+
+def _measured(group: str, environment: Environment, file: Path) -> dict[str, Any]:
+    """Return what a new process measures."""
+    command = [PYTHON, "-m", "benchmarks.service.measured", group, str(file)]
+    ran = subprocess.run(command, cwd=CHECKOUT, env=inherited(**environment.variables), check=False)
+    if ran.returncode:
+        raise SystemExit(f"{group} could not be measured.")
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""A model with our field, and the same model with Django's own."""
+
+from django.db import models
+
+from renditions.fields import VersatileImageField
+
+from ..environment import Environment
+
+
+class Photo(models.Model):
+    """Warmed after a save."""
+
+    title = models.CharField(max_length=80)
+    image = VersatileImageField(
+        upload_to="photos", blank=True, warm=Environment.of_this_process().keys
+    )
+
+    class Meta:
+        app_label = "app"
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class PlainPhoto(models.Model):
+    """The same without us."""
+
+    title = models.CharField(max_length=80)
+    image = models.ImageField(upload_to="plain", blank=True)
+
+    class Meta:
+        app_label = "app"
+
+    def __str__(self) -> str:
+        return self.title

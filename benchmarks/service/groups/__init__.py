@@ -1,0 +1,1 @@
+"""What each group of rows does; `measure` returns its values by name."""

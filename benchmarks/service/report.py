@@ -1,0 +1,46 @@
+"""The table, the plot and the JSON of a run."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .table import DATABASES, ROWS, Row
+
+
+def write(results: Mapping[str, Any], folder: Path) -> str:
+    """Write all files of the results to `folder` and return the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = markdown(results)
+    (folder / "service.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "service.md").write_text(table)
+    return table
+
+
+def value_of(row: Row, database: str, results: Mapping[str, Any]) -> float | None:
+    """Return what was measured; None: this run has left it out."""
+    found = results["groups"].get(row.group, {}).get(database, {}).get(row.value)
+    return None if found is None else float(found)
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """Return the table, with goals."""
+    lines = [
+        f"Each request to the object store takes {results['delay_ms']:g} ms. "
+        f"{results['cores']} cores, load {results['load']:.1f} at the end. "
+        "'Before' is the value when the goals were set.",
+        *(["", "A quick run: its values mean nothing."] if results["quick"] else []),
+    ]
+    for database, name in DATABASES.items():
+        lines += ["", f"| {name} | before | goal | measured | met |", "|---|---|---|---|---|"]
+        lines += [_line(row, database, value_of(row, database, results)) for row in ROWS]
+    return "\n".join([*lines, ""])
+
+
+def _line(row: Row, database: str, value: float | None) -> str:
+    goal = row.goal(database)
+    cells = [row.text, f"{row.was(database):,g}", f"{row.bound.value} {goal:,g}"]
+    if value is None:
+        return f"| {' | '.join([*cells, 'not measured', ''])} |"
+    met = "yes" if row.bound.is_met(value, goal) else "no"
+    return f"| {' | '.join([*cells, f'{value:,.{row.digits}f}', met])} |"

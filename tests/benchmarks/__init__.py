@@ -1,0 +1,1 @@
+"""The benchmarks run, and their own servers do what they imitate."""
