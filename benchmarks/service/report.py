@@ -28,13 +28,20 @@ def markdown(results: Mapping[str, Any]) -> str:
     lines = [
         f"Each request to the object store takes {results['delay_ms']:g} ms. "
         f"{results['cores']} cores, load {results['load']:.1f} at the end. "
-        "'Before' is the value when the goals were set.",
+        f"A fixed piece of Python took {_yardstick(results)} ms of CPU at the ends of the groups; "
+        "the longer, the busier was the machine. 'Before' is the value when the goals were set.",
         *(["", "A quick run: its values mean nothing."] if results["quick"] else []),
     ]
     for database, name in DATABASES.items():
         lines += ["", f"| {name} | before | goal | measured | met |", "|---|---|---|---|---|"]
         lines += [_line(row, database, value_of(row, database, results)) for row in ROWS]
     return "\n".join([*lines, ""])
+
+
+def _yardstick(results: Mapping[str, Any]) -> str:
+    groups = results["groups"].values()
+    times = [ms for group in groups for found in group.values() for ms in found["yardstick_ms"]]
+    return f"{min(times):.1f} to {max(times):.1f}"
 
 
 def _line(row: Row, database: str, value: float | None) -> str:
