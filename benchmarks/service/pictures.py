@@ -7,13 +7,15 @@ from statistics import median
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import models
 from PIL import Image
 
-from renditions.engine.warming import warm
+from renditions.image_warmer import VersatileImageFieldWarmer
 from workers.ledger import Hint
 from workers.models import WarmJob
 
 from .app.models import Photo
+from .environment import Environment
 
 PICTURE_PX = 320, 240
 PHOTOGRAPH_PX = 2400, 1600
@@ -44,6 +46,14 @@ def hint_of(photo: Photo) -> Hint:
     return Hint("default", job.pk, job.generation)
 
 
+def warm(photo: models.Model) -> None:
+    """Make all renditions of `photo` with the synchronous warmer: no ledger and no worker."""
+    keys = Environment.of_this_process().keys
+    [report] = VersatileImageFieldWarmer(photo, keys, "image").reports()
+    assert report.outcomes, report
+    assert not report.failures, report
+
+
 def made(count: int) -> list[Photo]:
     """Return photos of which all renditions are made and recorded, and whose rows are new.
 
@@ -54,7 +64,7 @@ def made(count: int) -> list[Photo]:
         content = picture()
         for name in names:
             default_storage.save(name, ContentFile(content))
-            warm(default_storage, Photo(image=name).image.plans())
+            warm(Photo(image=name))
     return Photo.objects.bulk_create(Photo(title=name, image=name) for name in names)
 
 

@@ -32,7 +32,10 @@ def markdown(results: Mapping[str, Any]) -> str:
         "the longer, the busier was the machine. 'Before' is the value when the goals were set.",
         *(["", "A quick run: its values mean nothing."] if results["quick"] else []),
     ]
+    measured = {database for found in results["groups"].values() for database in found}
     for database, name in DATABASES.items():
+        if database not in measured:
+            continue
         lines += ["", f"| {name} | before | goal | measured | met |", "|---|---|---|---|---|"]
         lines += [_line(row, database, value_of(row, database, results)) for row in ROWS]
     return "\n".join([*lines, ""])

@@ -1,5 +1,6 @@
 """A model with our field, and the same model with Django's own."""
 
+from django.core.files.storage import InMemoryStorage
 from django.db import models
 
 from renditions.fields import VersatileImageField
@@ -20,6 +21,18 @@ class Photo(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class MemoryPhoto(models.Model):
+    """Its files are in the memory of the process, and a save enqueues nothing."""
+
+    image = VersatileImageField(upload_to="memory", storage=InMemoryStorage())
+
+    class Meta:
+        app_label = "app"
+
+    def __str__(self) -> str:
+        return str(self.image)
 
 
 class PlainPhoto(models.Model):

@@ -7,15 +7,13 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from renditions.engine.warming import warm
-from renditions.files import VersatileImageFieldFile
 from workers.ledger import Hint
 from workers.worker import run_job
 
 from .. import cache
 from ..app.models import Photo
-from ..environment import SMALL, Environment
-from ..pictures import FOLDER, Pairs, compared, cpu_ms, hint_of, picture, saved
+from ..environment import Environment
+from ..pictures import FOLDER, Pairs, compared, cpu_ms, hint_of, picture, saved, warm
 
 ROUNDS, QUICK_ROUNDS = 80, 3
 
@@ -25,10 +23,10 @@ def measure(environment: Environment) -> dict[str, object]:
     content = picture()
     pairs: Pairs = []
     for number in range(QUICK_ROUNDS if environment.quick else ROUNDS):
-        hint, image = _hint(content, number), _image(content, number)
+        hint, photo = _hint(content, number), _unsaved(content, number)
         job = cpu_ms(partial(run_job, hint, "task", "worker"))
         with cache.in_memory():
-            pairs.append((job, cpu_ms(partial(_warm, image))))
+            pairs.append((job, cpu_ms(partial(warm, photo))))
     hint = _hint(content, -1)
     cache.calls.clear()
     with CaptureQueriesContext(connection) as queries:
@@ -45,12 +43,7 @@ def _hint(content: bytes, number: int) -> Hint:
     return hint_of(saved(content, f"job-{number}.jpg"))
 
 
-def _image(content: bytes, number: int) -> VersatileImageFieldFile:
-    """Return the image of a row that does not exist, so the ledger is not asked for it."""
+def _unsaved(content: bytes, number: int) -> Photo:
+    """Return a photo without a row, so the ledger is not asked for it."""
     name = default_storage.save(f"{FOLDER}/bare-{number}.jpg", ContentFile(content))
-    return Photo(image=name).image
-
-
-def _warm(image: VersatileImageFieldFile) -> None:
-    report = warm(image.storage, image.plans())
-    assert len(report.made) == len(SMALL), report
+    return Photo(image=name)

@@ -4,18 +4,17 @@ from functools import partial
 from statistics import median
 
 from django.core.files.base import ContentFile
-from django.core.files.storage import InMemoryStorage, default_storage
+from django.core.files.storage import default_storage
 from django.db import connection
 
-from renditions.engine.warming import warm
 from workers.models import WarmJob
 from workers.worker import run_job
 
 from .. import cache
-from ..app.models import Photo, PlainPhoto
-from ..environment import EIGHT, Environment
+from ..app.models import MemoryPhoto, Photo, PlainPhoto
+from ..environment import Environment
 from ..object_store import requests_of, reset
-from ..pictures import PHOTOGRAPH_PX, hint_of, picture, saved, wall_ms
+from ..pictures import PHOTOGRAPH_PX, hint_of, picture, saved, wall_ms, warm
 
 ROUNDS, QUICK_ROUNDS = 7, 2
 
@@ -68,11 +67,10 @@ def _jobs(environment: Environment, content: bytes, prefix: str) -> dict[str, ob
 
 
 def _rendered(content: bytes, name: str) -> None:
-    storage = InMemoryStorage()
-    storage.save(name, ContentFile(content))
+    storage = MemoryPhoto._meta.get_field("image").storage
+    name = storage.save(name, ContentFile(content))
     with cache.in_memory():
-        report = warm(storage, Photo(image=name).image.plans(), force=True)
-    assert len(report.made) == len(EIGHT), report
+        warm(MemoryPhoto(image=name))
 
 
 def _saves(environment: Environment, content: bytes) -> dict[str, object]:
