@@ -32,9 +32,8 @@ from renditions.storage import (
     open_original,
     publish,
     source_version,
-    write,
+    start_write,
 )
-from renditions.storage.objects import side_by_side
 
 from .adoption import ExistingFiles, Verdict
 from .status import version_now
@@ -258,16 +257,10 @@ class _Attempt:
         if self.still_wanted and not self.still_wanted(plan):
             self.outcomes[plan] = Outcome(plan, Result.UNWANTED)
             return
-        with self._failing([plan], StorageFailed):
-            headers = conf.headers(rendered.mime)
-            if self.target.writes_at_once == 1:
-                write(self.target, plan.path, rendered.data, headers)
-                self._set_made(plan, Result.CREATED)
-                return
-            # The bytes of this many renditions are in memory, and no more.
-            self._collect_writes(self.target.writes_at_once - 1)
-            future = side_by_side(write, self.target, plan.path, rendered.data, headers)
-            self.writes[future] = plan
+        # The bytes of this many renditions are in memory, and no more.
+        self._collect_writes(self.target.writes_at_once - 1)
+        headers = conf.headers(rendered.mime)
+        self.writes[start_write(self.target, plan.path, rendered.data, headers)] = plan
 
     @contextmanager
     def _all_written(self) -> Iterator[None]:

@@ -6,6 +6,7 @@
 import hashlib
 import sys
 from collections.abc import Collection, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Self
 from weakref import WeakValueDictionary, ref
@@ -20,6 +21,7 @@ from renditions.errors import StorageRefused
 from .any import AnyStorage, FileInfo, Headers
 from .disk import Folder
 from .failures import storage_error, translated, translated_source
+from .objects import side_by_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,23 @@ def write(adapter: AnyStorage, path: str, data: bytes, headers: Headers) -> None
     with translated(path):
         validate_file_name(path, allow_relative_path=True)
         adapter.write(path, data, headers)
+
+
+def start_write(adapter: AnyStorage, path: str, data: bytes, headers: Headers) -> "Future[None]":
+    """Like `publish`, but the result tells of the error.
+
+    The file is written meanwhile, or, on a storage for one thread only, before this returns.
+    """
+    if adapter.writes_at_once > 1:
+        return side_by_side(write, adapter, path, data, headers)
+    written: Future[None] = Future()
+    try:
+        write(adapter, path, data, headers)
+    except Exception as error:  # noqa: BLE001 - raised by the result
+        written.set_exception(error)
+    else:
+        written.set_result(None)
+    return written
 
 
 def open_original(storage: Storage, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:

@@ -29,14 +29,14 @@ def atomic_publish() -> None:
 
 def failed_writes() -> None:
     """A write that fails in another thread is taken for a rendition that is made."""
-    from renditions.engine import warming
+    from renditions import storage
 
     def write_or_forget(*args: Any) -> None:
         with contextlib.suppress(Exception):
             write(*args)
 
-    write = warming.write
-    replace(warming, "write", write_or_forget)
+    write = storage.write
+    replace(storage, "write", write_or_forget)
 
 
 def unfinished_sweep() -> None:

@@ -88,6 +88,7 @@ class Witness:
 
 def attach(path: Path) -> None:
     """Note everything that this process does, and let its writes fail as the run says."""
+    from renditions import storage
     from renditions.engine import warming
     from renditions.storage import disk
     from workers import worker
@@ -96,7 +97,7 @@ def attach(path: Path) -> None:
     replace(worker, "run_job", witness.watch_work(worker.run_job))
     replace(worker, "_attempt", witness.watch_attempt(worker._attempt))
     replace(warming, "open_picture", witness.watch_decode(warming.open_picture))
-    replace(warming, "write", witness.watch_write(warming.write))
+    replace(storage, "write", witness.watch_write(storage.write))
     put = disk._write_and_rename
 
     def put_with_trouble(folder: Path, target: Path, *args: Any) -> None:

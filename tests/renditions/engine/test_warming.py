@@ -4,8 +4,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 
-from renditions import conf
-from renditions.engine import warming
+from renditions import conf, storage
 from renditions.engine.warming import Result, warm, warm_without_recheck
 from renditions.errors import (
     OutOfMemory,
@@ -378,7 +377,7 @@ def test_an_original_whose_date_always_changes_is_rendered_twice(tmp_path, decod
 
 def test_a_storage_that_fails_after_the_last_rendition_fails_nothing(disk, photo, monkeypatch):
     """The renditions are published already."""
-    write = warming.write
+    write = storage.write
 
     def failing(*args: object) -> int:
         raise RuntimeError("403")
@@ -387,7 +386,7 @@ def test_a_storage_that_fails_after_the_last_rendition_fails_nothing(disk, photo
         write(*args)
         monkeypatch.setattr(disk, "size", failing)
 
-    monkeypatch.setattr(warming, "write", write_then_fail)
+    monkeypatch.setattr(storage, "write", write_then_fail)
 
     assert results(warm(Storages.both_on(disk), plans(photo, "9x9"))) == [Result.CREATED]
     with pytest.raises(RuntimeError):
