@@ -8,6 +8,7 @@ from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
 from django.db import models, transaction
+from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from renditions.fields import VersatileImageField
 
 from . import dispatch, ledger, runs
-from .models import COUNTED_ROWS, COUNTS, SupersededJob, WarmJob, WarmRun
+from .models import COMPUTED_COUNTS, COUNTS, SupersededJob, WarmJob, WarmRun
 from .targets import all_warmed_fields
 
 NOTHING = "-"
@@ -171,27 +172,24 @@ class WarmRunAdmin(_ReadOnlyAdmin):
         return admin.ModelAdmin.has_add_permission(self, request)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[WarmRun]:
-        counted = {
-            "superseded_now": _number_of(SupersededJob),
-            "outstanding_now": _number_of(WarmJob),
-        }
+        rows = SupersededJob.objects.filter(run=models.OuterRef("pk")).order_by().values("run")
+        number = models.Subquery(rows.annotate(n=models.Count("pk")).values("n"))
         found: models.QuerySet[WarmRun] = super().get_queryset(request)
-        return found.annotate(**counted)
+        return found.annotate(superseded_now=F("superseded_counted") + Coalesce(number, 0))
 
     @admin.display(description=_("results"))
     def counts(self, run: Any) -> str:
         """Every count that is not 0; none of them costs a query."""
-        numbers = {label: getattr(run, name) for name, label in COUNTS.items()}
-        numbers[COUNTED_ROWS["superseded"]] = run.superseded_now
-        numbers[COUNTED_ROWS["outstanding"]] = run.outstanding_now
+        numbers = run.counts_with(run.superseded_now)
+        labels = {**COUNTS, **COMPUTED_COUNTS}
         # Not "2 created": in French and Spanish the word would depend on the number.
-        return ", ".join(f"{label}: {n}" for label, n in numbers.items() if n) or NOTHING
+        return ", ".join(f"{labels[name]}: {n}" for name, n in numbers.items() if n) or NOTHING
 
-    @admin.display(description=COUNTED_ROWS["superseded"])
+    @admin.display(description=COMPUTED_COUNTS["superseded"])
     def superseded(self, run: WarmRun) -> int:
         return run.superseded
 
-    @admin.display(description=COUNTED_ROWS["outstanding"])
+    @admin.display(description=COMPUTED_COUNTS["outstanding"])
     def outstanding(self, run: WarmRun) -> int:
         return run.outstanding
 
@@ -201,7 +199,8 @@ class WarmRunAdmin(_ReadOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is None:
             return []
-        return [*super().get_readonly_fields(request, obj), *COUNTED_ROWS]
+        stored = super().get_readonly_fields(request, obj)
+        return [name for name in stored if name != "superseded_counted"] + [*COMPUTED_COUNTS]
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> WarmRun:
         """Start the run: `runs.start` creates the row, as for every other caller."""
@@ -269,9 +268,3 @@ class WarmRunAdmin(_ReadOnlyAdmin):
         ):
             if count:
                 self.message_user(request, text % {"count": count}, level)
-
-
-def _number_of(model: type[SupersededJob | WarmJob]) -> Coalesce:
-    """Count the rows of `model` that belong to a run."""
-    of_run = model.objects.filter(run=models.OuterRef("pk")).order_by().values("run")
-    return Coalesce(models.Subquery(of_run.annotate(n=models.Count("pk")).values("n")), 0)

@@ -20,28 +20,33 @@ import functools
 import logging
 import random
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, connections, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
+from . import statements
 from .failures import Failure, WorkerDied
-from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
+from .models import LIVE, JobState, RunState, SupersededJob, WarmJob, WarmRun
 from .prepared import Param, Prepared, Row, can_insert_or_update
 from .targets import STARTED_AT, JobTarget, Tried, tried_now
 
 logger = logging.getLogger(__name__)
+
+Table = TypeVar("Table", WarmJob, SupersededJob)
 
 # No job of a run in one of these states is started.
 HALTED = (RunState.PAUSED, RunState.CANCELLED)
 # Race: another process may insert the row after our UPDATE and delete it before our next one. This
 # many times in a row does not happen.
 INSERT_TRIES = 5
+# Rows that one transaction of a retry changes.
+RETRIED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +107,25 @@ def enqueue(
     return Hint(target.using, job_id, generation)
 
 
-def enqueue_for_run(target: JobTarget, signature: str, run: WarmRun) -> Job | None:
-    """Put a job for a bulk run on the ledger, unless there is a job for `target`.
-
-    Returns:
-        None if the job was put, else the existing job.
-    """
-    with transaction.atomic(using=target.using):
-        values = {**_fresh(signature), "force": run.force, "run_id": run.pk, "hinted_at": None}
-        if _insert(target, values):
-            return None
-        # Another process may delete it at this moment, because everything is made.
-        return job_of(target) or Job(JobState.QUEUED, None, Tried(signature, ""))
+def enqueue_for_run(run: WarmRun, signature: str, targets: Sequence[JobTarget]) -> int:
+    """Put a job of `run` on the ledger for each of `targets` that has none; return how many."""
+    values = _for_run(signature, run)
+    if not statements.takes_chunks(run.using):
+        return sum(_insert(target, values) for target in targets)
+    object_pks = [target.object_pk for target in targets]
+    values |= {"model_label": run.model_label, "field_name": run.field_name}
+    return statements.insert_absent(run.using, WarmJob, values, "object_pk", object_pks)
 
 
-def requeue_for_run(target: JobTarget, signature: str, run: WarmRun) -> bool:
-    """Let a bulk run try a failed job again; False if it is no longer failed."""
-    values = {**_fresh(signature), "force": run.force, "run_id": run.pk, "hinted_at": None}
-    failed = _of(target).filter(state=JobState.FAILED)
-    return bool(failed.update(**values, generation=F("generation") + 1))
+def requeue_for_run(run: WarmRun, signature: str, targets: Sequence[JobTarget]) -> int:
+    """Let `run` try the failed jobs of `targets` again; return how many were still failed."""
+    failed = _jobs(run.using).filter(
+        model_label=run.model_label,
+        field_name=run.field_name,
+        object_pk__in=[target.object_pk for target in targets],
+        state=JobState.FAILED,
+    )
+    return failed.update(**_for_run(signature, run), generation=F("generation") + 1)
 
 
 def delete_job(target: JobTarget) -> None:
@@ -145,15 +150,36 @@ def job_of(target: JobTarget) -> Job | None:
     return Job(JobState(state), run_id, Tried(signature, original_version))
 
 
-def settle_failed(using: str, model_label: str, field_name: str, object_pks: list[str]) -> int:
-    """Delete the failed jobs of images whose renditions are all made by now; return how many."""
+def jobs_of(
+    using: str, model_label: str, field_name: str, object_pks: Collection[str]
+) -> dict[str, Job]:
+    """Return the jobs of one field that are on the ledger, by primary key of their objects."""
+    rows = _jobs(using).filter(
+        model_label=model_label, field_name=field_name, object_pk__in=object_pks
+    )
+    return {
+        object_pk: Job(JobState(state), run_id, Tried(signature, version))
+        for object_pk, state, run_id, signature, version in rows.values_list(
+            "object_pk", "state", "run_id", "signature", "original_version"
+        )
+    }
+
+
+def settle_failed(
+    using: str, model_label: str, field_name: str, object_pks: Collection[str]
+) -> int:
+    """Delete the failed jobs of images whose renditions are all made by now; return how many.
+
+    A row that another transaction has locked stays: a save or a retry has it.
+    """
     failed = _jobs(using).filter(
         state=JobState.FAILED,
         model_label=model_label,
         field_name=field_name,
         object_pk__in=object_pks,
     )
-    return failed.delete()[0]
+    with transaction.atomic(using=using):
+        return _jobs(using).filter(pk__in=_lock_free(failed)).delete()[0]
 
 
 def _fresh(signature: Any) -> dict[str, Any]:
@@ -170,6 +196,10 @@ def _fresh(signature: Any) -> dict[str, Any]:
         "queued_at": Now(),
         "changed_at": Now(),
     }
+
+
+def _for_run(signature: str, run: WarmRun) -> dict[str, Any]:
+    return {**_fresh(signature), "force": run.force, "run_id": run.pk, "hinted_at": None}
 
 
 def _insert(target: JobTarget, values: Mapping[str, Any]) -> bool:
@@ -403,19 +433,24 @@ def _unleased() -> dict[str, Any]:
 def retry(jobs: models.QuerySet[WarmJob]) -> int:
     """Queue the failed ones of `jobs` again, with all their attempts; return how many.
 
-    They make what their fields declare now.
+    They make what their fields declare now. Each transaction takes a part of them: a save waits
+    for one part at most.
     """
-    return _update_unlocked(
-        jobs.filter(state=JobState.FAILED),
-        state=JobState.QUEUED,
-        signature="",
-        **_no_failure(),
-        generation=F("generation") + 1,
-        attempts=0,
-        due_at=Now(),
-        hinted_at=None,
-        changed_at=Now(),
-    )
+    failed, retried, last = jobs.filter(state=JobState.FAILED).order_by("pk"), 0, 0
+    while part := list(failed.filter(pk__gt=last).values_list("pk", flat=True)[:RETRIED_AT_ONCE]):
+        last = part[-1]
+        retried += _update_unlocked(
+            _jobs(jobs.db).filter(pk__in=part, state=JobState.FAILED),
+            state=JobState.QUEUED,
+            signature="",
+            **_no_failure(),
+            generation=F("generation") + 1,
+            attempts=0,
+            due_at=Now(),
+            hinted_at=None,
+            changed_at=Now(),
+        )
+    return retried
 
 
 def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint]:
@@ -426,7 +461,10 @@ def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint
         resend_after_s: A job that was hinted less than this ago is left out: its message is most
             likely still in the queue.
     """
-    stale = Q(hinted_at__isnull=True) | Q(hinted_at__lt=Now() - timedelta(seconds=resend_after_s))
+    oldest = Now() - timedelta(seconds=resend_after_s)
+    stale = Q(hinted_at__isnull=True) | Q(hinted_at__lt=oldest)
+    # The database's clock was set back.
+    stale |= Q(hinted_at__gt=Now())
     wanted = Q(run__state=RunState.RUNNING) if bulk else Q(run__isnull=True)
     rows = (
         _jobs(using)
@@ -458,10 +496,12 @@ def clamp_times(using: str, *, lease_s: float, delay_s: float) -> int:
         delay_s: The longest wait for another attempt.
     """
     lease_end, latest = Now() + timedelta(seconds=lease_s), Now() + timedelta(seconds=delay_s)
+    late = _jobs(using).filter(state__in=LIVE, due_at__gt=latest)
     clamped = [
         _update_unlocked(_jobs(using).filter(lease_until__gt=lease_end), lease_until=lease_end),
-        _update_unlocked(_jobs(using).filter(due_at__gt=latest), due_at=Now()),
-        _update_unlocked(_jobs(using).filter(hinted_at__gt=Now()), hinted_at=None),
+        # Jobs of saves and jobs of runs have an index each.
+        _update_unlocked(late.filter(run__isnull=True), due_at=Now()),
+        _update_unlocked(late.filter(run__isnull=False), due_at=Now()),
     ]
     return max(clamped)
 
@@ -480,6 +520,22 @@ def count(using: str, run_id: int | None, **counts: int) -> None:
 def count_superseded(using: str, run_id: int) -> None:
     """Count one instance of a run as superseded, without a lock on the run."""
     SupersededJob.objects.using(using).create(run_id=run_id)
+
+
+def fold_superseded(using: str, run_id: int) -> None:
+    """Add the rows of the superseded jobs of a run to its counter, and delete them."""
+    rows = SupersededJob.objects.using(using).filter(run_id=run_id)
+    with transaction.atomic(using=using):
+        folded, _ = SupersededJob.objects.using(using).filter(pk__in=_lock_free(rows)).delete()
+        if folded:
+            count(using, run_id, superseded_counted=folded)
+
+
+def fold_all_superseded(using: str) -> None:
+    """Do so for every run."""
+    rows = SupersededJob.objects.using(using)
+    for run_id in list(rows.order_by().values_list("run_id", flat=True).distinct()):
+        fold_superseded(using, run_id)
 
 
 def clear_hints(using: str, run_id: int) -> None:
@@ -505,17 +561,17 @@ def _update_unlocked(jobs: models.QuerySet[WarmJob], **values: Any) -> int:
         return _jobs(jobs.db).filter(pk__in=_lock_free(jobs)).update(**values)
 
 
-def _lock_free(jobs: models.QuerySet[WarmJob]) -> models.QuerySet[WarmJob, int]:
-    """Lock those of `jobs` that no other transaction has locked, and return their keys."""
+def _lock_free(rows: models.QuerySet[Table]) -> models.QuerySet[Table, int]:
+    """Lock those of `rows` that no other transaction has locked, and return their keys."""
     # SKIP LOCKED: waiting here while holding rows could deadlock with a save.
-    skip = connections[jobs.db].features.has_select_for_update_skip_locked
-    return jobs.order_by().select_for_update(skip_locked=skip).values_list("pk", flat=True)
+    skip = connections[rows.db].features.has_select_for_update_skip_locked
+    return rows.order_by().select_for_update(skip_locked=skip).values_list("pk", flat=True)
 
 
 def _claimable() -> Q:
     return Q(
         Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
-        state__in=[JobState.QUEUED, JobState.WARMING],
+        state__in=LIVE,
         due_at__lte=Now(),
     )
 

@@ -22,6 +22,11 @@ class JobState(models.TextChoices):
     FAILED = "failed", _("Failed")  # waits for a retry, or for a change of what it gave up on
 
 
+# A worker may take a job in one of these states. A list: each query has them in this order, as the
+# index has.
+LIVE = [JobState.QUEUED, JobState.WARMING]
+
+
 class RunState(models.TextChoices):
     """The state of a bulk run."""
 
@@ -41,8 +46,8 @@ COUNTS = {
     "failed": _("failed"),
     "cancelled": _("cancelled"),
 }
-# These are counted in other tables.
-COUNTED_ROWS = {"superseded": _("superseded"), "outstanding": _("outstanding")}
+# These are computed: `outstanding` is the rest, so no step has to count jobs.
+COMPUTED_COUNTS = {"superseded": _("superseded"), "outstanding": _("outstanding")}
 
 
 class WarmRun(models.Model):
@@ -92,6 +97,10 @@ class WarmRun(models.Model):
     cancelled = models.PositiveBigIntegerField(
         COUNTS["cancelled"], default=0, help_text=_("Not started when the run was cancelled.")
     )
+    # The rest of the superseded ones are rows of `SupersededJob`, until a sweep adds them here.
+    superseded_counted = models.PositiveBigIntegerField(
+        COMPUTED_COUNTS["superseded"], default=0, editable=False
+    )
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)
 
@@ -120,17 +129,22 @@ class WarmRun(models.Model):
     @property
     def superseded(self) -> int:
         """Number of instances that were saved or deleted before the run could warm them."""
-        return self.superseded_jobs.using(self.using).count()
+        return self.superseded_counted + self.superseded_jobs.using(self.using).count()
 
     @property
     def outstanding(self) -> int:
         """Number of jobs that still belong to the run."""
-        return self.jobs.using(self.using).count()
+        return self.counts["outstanding"]
 
     @property
     def counts(self) -> dict[str, int]:
         """How the planned instances ended; the sum is `planned`."""
-        return {name: getattr(self, name) for name in (*COUNTS, *COUNTED_ROWS)}
+        return self.counts_with(self.superseded)
+
+    def counts_with(self, superseded: int) -> dict[str, int]:
+        """Return `counts` without a query: the caller knows the number of superseded instances."""
+        ended = {**{name: getattr(self, name) for name in COUNTS}, "superseded": superseded}
+        return {**ended, "outstanding": self.planned - sum(ended.values())}
 
 
 class SupersededJob(models.Model):
@@ -138,7 +152,7 @@ class SupersededJob(models.Model):
 
     A counter on the row of the run would stay locked until the transaction of the save ends. The
     workers that finish other jobs of the run would wait for the save, and the save for them
-    (deadlock). An INSERT here locks nothing.
+    (deadlock). An INSERT here locks nothing. `ledger.fold_superseded` keeps the table small.
     """
 
     run = models.ForeignKey(
@@ -209,6 +223,7 @@ class WarmJob(models.Model):
         null=True,
         on_delete=models.SET_NULL,
         related_name="jobs",
+        db_index=False,  # see `rendition_warmjob_run`
     )
     queued_at = models.DateTimeField(_("queued at"))
     changed_at = models.DateTimeField(_("changed at"))
@@ -223,9 +238,28 @@ class WarmJob(models.Model):
                 fields=["model_label", "object_pk", "field_name"], name="rendition_warmjob_target"
             )
         ]
+        # With millions of failed or queued jobs, each query of the sweep reads only the rows that
+        # it wants. Partial indexes are small, and most writes of a job do not touch them.
         indexes = [
-            models.Index(fields=["state", "due_at"], name="rendition_warmjob_due"),
-            models.Index(fields=["lease_task"], name="rendition_warmjob_task"),
+            # For the admin, and for a retry of everything.
+            models.Index(fields=["state", "id"], name="rendition_warmjob_state"),
+            # Jobs of saves, in the order in which they are sent.
+            models.Index(
+                fields=["due_at", "id"],
+                condition=models.Q(run__isnull=True, state__in=LIVE),
+                name="rendition_warmjob_due",
+            ),
+            models.Index(
+                fields=["run", "due_at"],
+                condition=models.Q(run__isnull=False),
+                name="rendition_warmjob_run",
+            ),
+            # As many rows as there are busy workers.
+            models.Index(
+                fields=["lease_until"],
+                condition=models.Q(lease_until__isnull=False),
+                name="rendition_warmjob_leased",
+            ),
         ]
 
     def __str__(self) -> str:

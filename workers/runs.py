@@ -1,43 +1,29 @@
 """Bulk runs: a re-warm of one field over all its instances, step by step, in constant memory."""
 
 import logging
-from collections import Counter
-from collections.abc import Collection, Sequence
-from time import monotonic
+from collections.abc import Collection
 
 from django.db import models, router, transaction
-from django.db.models import F
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from renditions.engine.status import Look, are_current, recall
 from renditions.fields import VersatileImageField
-from renditions.files import VersatileImageFieldFile
 
-from . import dispatch, ledger
+from . import chunks, dispatch, ledger
 from .conf import worker_settings
-from .enqueue import can_be_retried
-from .models import UNFINISHED, JobState, RunState, WarmRun
+from .models import UNFINISHED, JobState, RunState, WarmJob, WarmRun
 from .targets import (
     STARTED_AT,
     JobTarget,
     all_warmed_fields,
     declaration,
-    declares_the_same,
     field_of,
-    image_of,
     in_each_ledger,
     is_outdated,
-    signature,
-    target_of,
 )
 
 logger = logging.getLogger(__name__)
-
-# A step that reaches its time limit is stopped, and loses the counts that it has not saved yet. So
-# on a slow storage it ends by itself after this share of the limit, and the next step goes on.
-SHARE_OF_TIME = 0.5
-
 
 # ---- start and find ----------------------------------------------------------------------------
 
@@ -125,7 +111,7 @@ def advance(using: str, run_id: int) -> None:
     value that the step has read.
     """
     run = WarmRun.objects.using(using).filter(pk=run_id, state=RunState.RUNNING).first()
-    if run is None or run.walked or run.outstanding >= worker_settings().max_queued:
+    if run is None or run.walked or _is_full(run):
         return
     field = field_of(JobTarget(using, run.model_label, "", run.field_name))
     if is_outdated(run.enqueuer_started_at, run.declaration, field):
@@ -145,7 +131,7 @@ def advance(using: str, run_id: int) -> None:
         WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True, changed_at=Now())
         finish_if_done(using)
         return
-    if _walk(run, field, instances):
+    if chunks.plan_chunk(run, field, instances):
         _send_next_step(run)
 
 
@@ -157,106 +143,31 @@ def continue_all(using: str) -> None:
     runs = WarmRun.objects.using(using)
     # A job that was in progress when its run was cancelled may be queued again by now: its attempt
     # failed, and it was postponed.
-    for run in runs.filter(state=RunState.CANCELLED, jobs__state=JobState.QUEUED).distinct():
+    for run in runs.filter(_has_job(state=JobState.QUEUED), state=RunState.CANCELLED):
         ledger.delete_run_jobs(using, run.pk)
+    ledger.fold_all_superseded(using)
     finish_if_done(using)
     for run in runs.filter(state=RunState.RUNNING, walked=False):
-        if run.outstanding < worker_settings().max_queued:
+        if not _is_full(run):
             _send_next_step(run)
 
 
 def finish_if_done(using: str) -> None:
     """Mark as done the runs that have looked at every instance and have no outstanding job."""
-    WarmRun.objects.using(using).filter(
-        state__in=UNFINISHED, walked=True, jobs__isnull=True
-    ).update(state=RunState.DONE, changed_at=Now())
+    walked = WarmRun.objects.using(using).filter(state__in=UNFINISHED, walked=True)
+    walked.filter(~_has_job()).update(state=RunState.DONE, changed_at=Now())
 
 
-def _walk(run: WarmRun, field: VersatileImageField, instances: Sequence[models.Model]) -> bool:
-    """Count or enqueue each of `instances`; False if another step has moved the cursor."""
-    stop_at = monotonic() + SHARE_OF_TIME * worker_settings().soft_time_limit_s
-    images: list[VersatileImageFieldFile] = [getattr(each, field.name) for each in instances]
-    records = {} if run.force else recall(plan for image in images for plan in image.plans())
-    counts: Counter[str] = Counter()
-    current: list[str] = []
-    for instance, image in zip(instances, images, strict=True):
-        counts["planned"] += 1
-        if not image:
-            counts["blank"] += 1
-        # If the storage does not answer here, the image counts as not current: a job then has
-        # attempts, and records the reason.
-        elif not run.force and are_current(image.storages, image.plans(), Look.FILES, records):
-            counts["current"] += 1
-            current.append(target_of(instance, field, run.using).object_pk)
-        elif _save_progress(run, instance, counts, enqueue_field=field):
-            counts.clear()
-        else:
-            return False
-        if monotonic() > stop_at:
-            break
-    # Failed jobs of images that are current now: something else has made their renditions.
-    ledger.settle_failed(run.using, field.model._meta.label, field.name, current)
-    return not counts or _save_progress(run, instance, counts)
+def _is_full(run: WarmRun) -> bool:
+    """Whether as many jobs of `run` are outstanding as a run may have."""
+    limit = worker_settings().max_queued
+    # Only a run that looks full counts its jobs: some may have been deleted by hand.
+    return run.outstanding >= limit and run.jobs.using(run.using)[:limit].count() >= limit
 
 
-def _save_progress(
-    run: WarmRun,
-    last: models.Model,
-    counts: Counter[str],
-    enqueue_field: VersatileImageField | None = None,
-) -> bool:
-    """Add `counts` to the run and move its cursor to `last`.
-
-    Args:
-        enqueue_field: Also enqueue this field of `last`, in the same transaction.
-
-    Returns:
-        False if another step has moved the cursor, or the run is not running any more. Then nothing
-        is saved.
-    """
-    unmoved = WarmRun.objects.using(run.using).filter(
-        pk=run.pk, cursor=run.cursor, state=RunState.RUNNING
-    )
-    # Locks are taken in one order: the job, then the row of the run, and one job for each
-    # transaction. So a step that waits for a save, which has the lock of the job, holds no lock
-    # that this save or a worker waits for (deadlock).
-    with transaction.atomic(using=run.using):
-        if enqueue_field:
-            counts.update(_enqueue(run, last, enqueue_field))
-        numbers = {name: F(name) + number for name, number in counts.items()}
-        moved = {"cursor": str(last.pk), "waits_for_release": False, "changed_at": Now()}
-        if not unmoved.update(**moved, **numbers):
-            transaction.set_rollback(True, using=run.using)
-            return False
-    run.cursor = str(last.pk)
-    return True
-
-
-def _enqueue(run: WarmRun, instance: models.Model, field: VersatileImageField) -> dict[str, int]:
-    """Enqueue a job for the run, unless the existing job of the instance does for it.
-
-    Returns:
-        What to add to the counts of the run now. A new job is counted when it ends.
-    """
-    target = target_of(instance, field, run.using)
-    existing = ledger.enqueue_for_run(target, signature(field), run)
-    if existing is None:
-        return {}
-    image: VersatileImageFieldFile = getattr(instance, field.name)
-    is_stale = not declares_the_same(existing.tried.signature, field)
-    if existing.state is JobState.FAILED:
-        wanted = signature(field, image.plans())
-        if not (run.force or existing.tried.signature != wanted or can_be_retried(existing, image)):
-            return {"failed": 1}
-        if ledger.requeue_for_run(target, signature(field), run):
-            return {}
-    elif run.force or is_stale:
-        # The existing job covers only part of what must be made.
-        committed = image_of(target)
-        wanted = signature(field, committed.plans() if committed else ())
-        dispatch.send_after_commit(ledger.enqueue(target, wanted, force=run.force))
-    ledger.count_superseded(run.using, run.pk)
-    return {}
+def _has_job(**kwargs: JobState) -> Exists:
+    """Whether a run has a job on the ledger."""
+    return Exists(WarmJob.objects.filter(run=OuterRef("pk"), **kwargs))
 
 
 def _next_chunk(run: WarmRun, model: type[models.Model]) -> list[models.Model]:

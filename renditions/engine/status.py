@@ -113,6 +113,7 @@ def current_ones(
     storages: Storages,
     plans_of_each: Sequence[Sequence[RenditionPlan]],
     records: Mapping[str, RenditionRecord],
+    interrupts: tuple[type[Exception], ...] = (),
 ) -> set[int]:
     """Return the positions of the originals whose renditions are all made and current.
 
@@ -123,6 +124,7 @@ def current_ones(
     Args:
         plans_of_each: The plans of each original.
         records: The result of `recall` for all plans.
+        interrupts: Errors that end the look, such as that of a time limit.
     """
     recorded = {
         position: plans
@@ -135,6 +137,8 @@ def current_ones(
         versions = source_versions(storages.originals, names)
         groups = ([plan.path for plan in plans] for plans in looked_at)
         existing = find_files(storages.renditions, groups)
+    except interrupts:
+        raise
     # One file may be the reason, and must not hide the others.
     except Exception:  # noqa: BLE001
         return {

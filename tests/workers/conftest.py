@@ -21,6 +21,8 @@ from workers.ledger import Hint
 from workers.models import SupersededJob, WarmJob, WarmRun
 from workers.targets import JobTarget
 
+HERO = [("hero", "thumbnail__100x100")]
+
 
 @contextmanager
 def registered(connection: BaseDatabaseWrapper) -> Iterator[None]:
@@ -114,6 +116,20 @@ def _empty_queues(monkeypatch) -> None:
     monkeypatch.setattr(dispatch, "_circuit_open_until", 0.0)
     for queue in (QUEUE, BULK_QUEUE):
         drain(queue)
+
+
+@pytest.fixture
+def people(picture, configure):
+    """Return a function that creates people with a picture, without a job or a rendition."""
+    configure(KEY_SETS={"headshot": [("one", "crop__20x20")], "hero": HERO})
+
+    storage = Person._meta.get_field("headshot").storage
+
+    def make(number: int, using: str = "default") -> list[Person]:
+        names = [storage.save("people/a.jpg", picture()) for _ in range(number)]
+        return Person.objects.using(using).bulk_create([Person(headshot=name) for name in names])
+
+    return make
 
 
 @pytest.fixture

@@ -300,7 +300,7 @@ def test_runs_are_listed_with_their_counts(admin_client):
     run = WarmRun.objects.create(
         model_label="app.Person", field_name="headshot", planned=1234, blank=77
     )
-    ledger.enqueue_for_run(JobTarget("default", "app.Person", "1", "headshot"), "s", run)
+    ledger.enqueue_for_run(run, "s", [JobTarget("default", "app.Person", "1", "headshot")])
 
     page = admin_client.get(reverse("admin:rendition_workers_warmrun_changelist"))
     url = reverse("admin:rendition_workers_warmrun_change", args=[run.pk])

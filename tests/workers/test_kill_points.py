@@ -25,7 +25,7 @@ def restart(using: str) -> None:
 def enqueued_by_run(using: str, run: WarmRun, person: Person) -> ledger.Hint:
     WarmJob.objects.using(using).all().delete()
     target = JobTarget(using, "app.Person", str(person.pk), "headshot")
-    ledger.enqueue_for_run(target, "", run)
+    ledger.enqueue_for_run(run, "", [target])
     job = WarmJob.objects.using(using).get()
     return ledger.Hint(using, job.pk, job.generation)
 

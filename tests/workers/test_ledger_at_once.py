@@ -257,7 +257,7 @@ def test_a_failed_job_that_a_run_takes_over_while_it_is_deleted_is_counted(ledge
     failed(target)
 
     def take_over() -> None:
-        takes.append(Call(lambda: ledger.requeue_for_run(target, "s", run)))
+        takes.append(Call(lambda: ledger.requeue_for_run(run, "s", [target])))
         takes[0].is_waiting()
 
     with before_statement(ledger_db, "DELETE FROM", take_over):
@@ -297,7 +297,7 @@ def test_simultaneous_claims_fail_a_poisoned_job_once(ledger_db):
     """Its run counts one failure."""
     run = new_run(ledger_db)
     target = target_in(ledger_db)
-    ledger.enqueue_for_run(target, "s", run)
+    ledger.enqueue_for_run(run, "s", [target])
     for _ in range(MAX_ATTEMPTS):
         claim(target)
         let_lease_expire(target)
@@ -312,7 +312,7 @@ def test_simultaneous_ends_of_a_claim_count_once(ledger_db):
     for number in range(ROUNDS):
         run = new_run(ledger_db)
         target = target_in(ledger_db, str(number))
-        ledger.enqueue_for_run(target, "s", run)
+        ledger.enqueue_for_run(run, "s", [target])
         taken = claim(target)
 
         ends = at_once(
@@ -335,7 +335,7 @@ def test_a_save_in_progress_blocks_no_other_job_of_the_run(ledger_db, leave):
     run = new_run(ledger_db)
     saved, other = target_in(ledger_db, "1"), target_in(ledger_db, "2")
     for target in (saved, other):
-        ledger.enqueue_for_run(target, "s", run)
+        ledger.enqueue_for_run(run, "s", [target])
     taken = claim(other)
 
     with transaction.atomic(using=ledger_db):
@@ -353,7 +353,7 @@ def test_saves_of_two_pictures_of_a_run_do_not_wait_for_each_other(ledger_db):
     run = new_run(ledger_db)
     first, second = target_in(ledger_db, "1"), target_in(ledger_db, "2")
     for target in (first, second):
-        ledger.enqueue_for_run(target, "s", run)
+        ledger.enqueue_for_run(run, "s", [target])
 
     with transaction.atomic(using=ledger_db):
         ledger.enqueue(first, "saved")
@@ -405,7 +405,7 @@ def test_counts_add_up_under_redelivery_saves_and_deaths(ledger_db):
     run = new_run(ledger_db)
     targets = [target_in(ledger_db, str(number)) for number in range(12)]
     for target in targets:
-        ledger.enqueue_for_run(target, "s", run)
+        ledger.enqueue_for_run(run, "s", [target])
     hints = [hint_of(target) for target in targets]
     ends = (
         lambda taken: ledger.settle(taken, counted="created"),

@@ -47,7 +47,7 @@ def test_a_sweep_sends_what_is_due_to_its_queue(broker):
     """It notes the time of each message, so the next sweep does not send it again."""
     upload = enqueue_unsent(1)
     run = WarmRun.objects.create(model_label="app.Person", field_name="headshot", walked=True)
-    ledger.enqueue_for_run(JobTarget("default", "app.Person", "2", "headshot"), "s", run)
+    ledger.enqueue_for_run(run, "s", [JobTarget("default", "app.Person", "2", "headshot")])
 
     assert recovery.sweep() == 2
     assert recovery.sweep() == 0

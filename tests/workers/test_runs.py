@@ -10,7 +10,6 @@ from django.core.files.storage import FileSystemStorage
 from django.db import connections, transaction
 from django.test import TestCase
 
-from renditions.engine import status
 from renditions.errors import StorageFailed
 from renditions.records.cache import CacheStore
 from tests.app.models import Card, Editor, Person
@@ -18,9 +17,9 @@ from tests.service.servers import unused_port
 from tests.service.waiting import wait_for
 from tests.workers.broker import celery_on, drain
 from tests.workers.concurrency import Call, at_once, dies_at
-from tests.workers.conftest import replica_that_fails
+from tests.workers.conftest import HERO, replica_that_fails
 from tests.workers.hooks import hooked
-from workers import conf, ledger, runs
+from workers import chunks, conf, ledger, runs
 from workers.conf import BULK_QUEUE, QUEUE, TaskName
 from workers.failures import Failure
 from workers.models import JobState, RunState, WarmJob, WarmRun
@@ -28,23 +27,10 @@ from workers.targets import JobTarget
 from workers.testing import work_owed
 
 COUNTS = ("created", "current", "blank", "failed", "superseded", "cancelled")
-HERO = [("hero", "thumbnail__100x100")]
 HEADSHOT = Person._meta.get_field("headshot")
 
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people(picture, configure):
-    """Return a function that creates people with a picture, without a job or a rendition."""
-    configure(KEY_SETS={"headshot": [("one", "crop__20x20")], "hero": HERO})
-
-    def make(number: int, using: str = "default") -> list[Person]:
-        names = [HEADSHOT.storage.save("people/a.jpg", picture()) for _ in range(number)]
-        return Person.objects.using(using).bulk_create([Person(headshot=name) for name in names])
-
-    return make
 
 
 def start(field, using: str = "default", **options: Any) -> WarmRun:
@@ -193,43 +179,53 @@ def test_workers_set_the_pace_of_a_run(people, settings):
     assert [kwargs["job_id"] for _, kwargs in sent[:2]] == list(jobs)
 
 
-def slow(monkeypatch, seconds: float, error: Exception | None = None) -> list[float]:
-    """Let each look at an original take `seconds`, without real waiting."""
-    clock = [0.0]
+class SlowStorage(FileSystemStorage):
+    """Lets each question for a size take some time, without real waiting, or fail."""
 
-    def look(storage: FileSystemStorage, name: str) -> str:
-        clock[0] += seconds
-        if error:
-            raise error
-        return "another"
+    clock_s = 0.0
+    takes_s = 0.0
+    error: Exception | None = None
+    refuses = ""  # the name that the error is about; empty: all
 
-    monkeypatch.setattr(status, "source_version", look)
-    monkeypatch.setattr(runs, "monotonic", lambda: clock[0])
-    return clock
+    def size(self, name: str) -> int:
+        SlowStorage.clock_s += self.takes_s
+        if self.error and self.refuses in name:
+            raise self.error
+        return super().size(name)
 
 
-def test_a_step_on_a_slow_storage_ends_in_time(people, monkeypatch):
+@pytest.fixture
+def slow(monkeypatch, settings) -> type[SlowStorage]:
+    """Let the storage be a slow one, and its clock that of the step."""
+    backend = {"BACKEND": f"{__name__}.SlowStorage"}
+    settings.STORAGES = {**settings.STORAGES, "default": backend}
+    for name in ("clock_s", "takes_s", "error", "refuses"):
+        monkeypatch.setattr(SlowStorage, name, getattr(SlowStorage, name))
+    monkeypatch.setattr(chunks, "monotonic", lambda: SlowStorage.clock_s)
+    return SlowStorage
+
+
+def test_a_step_on_a_slow_storage_ends_in_time(slow, people):
     """A step counts what it can look at in half of its time limit, and the next one goes on."""
     people(7)
     finish(start(HEADSHOT))
-    with monkeypatch.context() as slowly:
-        clock = slow(slowly, conf.worker_settings().soft_time_limit_s / 5)
-        run = start(HEADSHOT)
+    run = start(HEADSHOT)
+    slow.clock_s, slow.takes_s = 0, conf.worker_settings().soft_time_limit_s / 5
 
-        [step] = sent_steps()
-        runs.advance(**step)
+    [step] = sent_steps()
+    runs.advance(**step)
 
-        assert counts(run) == {"outstanding": 3}
-        assert clock[0] < conf.worker_settings().soft_time_limit_s
+    assert counts(run) == {"current": 3}
+    assert slow.clock_s < conf.worker_settings().soft_time_limit_s
     assert finish(run) == {"current": 7}
 
 
-def test_an_original_on_a_storage_that_does_not_answer_is_enqueued(people, monkeypatch):
-    """The run goes on, and the job reports the failure."""
+def test_an_original_that_the_storage_does_not_tell_in_time_is_enqueued(slow, people):
+    """The step ends there, and the job reports the failure."""
     people(3)
     finish(start(HEADSHOT))
-    slow(monkeypatch, conf.worker_settings().soft_time_limit_s, SoftTimeLimitExceeded())
     run = start(HEADSHOT)
+    slow.takes_s, slow.error = conf.worker_settings().soft_time_limit_s, SoftTimeLimitExceeded()
 
     [step] = sent_steps()
     runs.advance(**step)
@@ -238,19 +234,27 @@ def test_an_original_on_a_storage_that_does_not_answer_is_enqueued(people, monke
     assert len(sent_steps()) == 1
 
 
+def test_a_run_passes_an_original_that_the_storage_does_not_tell_in_time(slow, people):
+    """No step ends twice at the same one: jobs look at it, and at those it was asked with."""
+    made = people(12)
+    finish(start(HEADSHOT))
+    run = start(HEADSHOT)
+    slow.error, slow.refuses = SoftTimeLimitExceeded(), str(made[4].headshot.name)
+    [step] = sent_steps()
+
+    runs.advance(**step)
+
+    assert counts(run) == {"current": 1, "outstanding": 8}
+    slow.error = None
+    assert finish(run) == {"current": 12}
+
+
 @pytest.mark.parametrize("error", [PermissionError(13, "denied"), RuntimeError("403")])
-def test_an_original_that_cannot_be_read_stops_no_run(people, monkeypatch, error):
+def test_an_original_that_cannot_be_read_stops_no_run(slow, people, error):
     """The others are counted, and its job reports the failure."""
     made = people(5)
     finish(start(HEADSHOT))
-    size = FileSystemStorage.size
-
-    def refusing(self, name: str) -> int:
-        if name == made[1].headshot.name:
-            raise error
-        return size(self, name)
-
-    monkeypatch.setattr(FileSystemStorage, "size", refusing)
+    slow.error, slow.refuses = error, str(made[1].headshot.name)
     run = start(HEADSHOT)
     deliver()
 
@@ -381,7 +385,7 @@ def test_a_step_that_waits_for_a_save_holds_no_lock(ledger_db, people):
     """A lock would be a deadlock with the save or a worker."""
     first, second = people(2, ledger_db)
     warmed, run = people(1, ledger_db)[0], start(HEADSHOT, using=ledger_db)
-    ledger.enqueue_for_run(target_of(warmed, ledger_db), "s", run)
+    ledger.enqueue_for_run(run, "s", [target_of(warmed, ledger_db)])
     WarmRun.objects.using(ledger_db).update(planned=1)
     [hint] = ledger.due(ledger_db, 1, bulk=True, resend_after_s=0)
     taken = ledger.claim(hint, task_id="t", worker="w", lease_s=90, max_attempts=4)
@@ -727,4 +731,4 @@ def test_a_step_that_is_killed_at_any_statement_counts_each_instance_once(
         counts(run)
         assert finish(run) == {"created": 2, "blank": 1}
         point += 1
-    assert point > 10
+    assert point > 5

@@ -482,7 +482,7 @@ def test_an_overtaken_attempt_that_is_cut_off_leaves_nothing(person, picture, go
 def enqueue_by_run(person: Person, field: str = "headshot", model: str = "app.Person") -> WarmRun:
     WarmJob.objects.all().delete()
     run = WarmRun.objects.create(model_label=model, field_name=field)
-    ledger.enqueue_for_run(JobTarget("default", model, str(person.pk), field), "", run)
+    ledger.enqueue_for_run(run, "", [JobTarget("default", model, str(person.pk), field)])
     return run
 
 

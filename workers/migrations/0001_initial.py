@@ -135,6 +135,12 @@ class Migration(migrations.Migration):
                         verbose_name="cancelled",
                     ),
                 ),
+                (
+                    "superseded_counted",
+                    models.PositiveBigIntegerField(
+                        default=0, editable=False, verbose_name="superseded"
+                    ),
+                ),
                 ("started_at", models.DateTimeField(auto_now_add=True, verbose_name="started at")),
                 ("changed_at", models.DateTimeField(auto_now=True, verbose_name="changed at")),
             ],
@@ -258,6 +264,7 @@ class Migration(migrations.Migration):
                 (
                     "run",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="jobs",
@@ -271,8 +278,24 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "rendition jobs",
                 "ordering": ["-pk"],
                 "indexes": [
-                    models.Index(fields=["state", "due_at"], name="rendition_warmjob_due"),
-                    models.Index(fields=["lease_task"], name="rendition_warmjob_task"),
+                    models.Index(fields=["state", "id"], name="rendition_warmjob_state"),
+                    models.Index(
+                        condition=models.Q(
+                            ("run__isnull", True), ("state__in", ["queued", "warming"])
+                        ),
+                        fields=["due_at", "id"],
+                        name="rendition_warmjob_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("run__isnull", False)),
+                        fields=["run", "due_at"],
+                        name="rendition_warmjob_run",
+                    ),
+                    models.Index(
+                        condition=models.Q(("lease_until__isnull", False)),
+                        fields=["lease_until"],
+                        name="rendition_warmjob_leased",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
