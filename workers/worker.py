@@ -5,6 +5,7 @@ import os
 import random
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +28,10 @@ from .targets import Tried, field_of, image_of, is_outdated, planned_paths, trie
 logger = logging.getLogger(__name__)
 
 SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
+
+# Each look at the ledger costs a query. A rendition that is published up to this long after a save
+# has overtaken the attempt is deleted at the end of the attempt.
+ASK_AGAIN_AFTER_S = 0.1
 
 _budget_in_use = threading.Lock()
 
@@ -86,23 +91,40 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
         # settle the job.
         return _end(claim, counted="blank")
 
-    def is_wanted(plan: RenditionPlan) -> bool:
-        if not ledger.holds(claim):
-            return False
-        maybe_published.append(plan)
-        return True
-
     report = warm_without_recheck(
         image.storages,
         image.plans(),
         reuse=_reuse(claim),
-        still_wanted=is_wanted,
+        still_wanted=_StillWanted(claim, maybe_published),
         interrupts=(SoftTimeLimitExceeded, DatabaseError),
     )
     if report.failures:
         tried = replace(tried_now(claim.target), original_version=report.source_version)
         return _fail(claim, _failures(report), final=_is_final(report), tried=tried)
     return _end(claim, counted="created" if report.of(Result.CREATED) else "current")
+
+
+class _StillWanted:
+    """Whether a rendition may be published: no save has overtaken the attempt.
+
+    The ledger is asked before the first rendition, and again after some time.
+    """
+
+    def __init__(self, claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> None:
+        """Add each plan that may be published to `maybe_published`."""
+        self._claim = claim
+        self._maybe_published = maybe_published
+        self._is_wanted = True
+        self._ask_at = time.monotonic()
+
+    def __call__(self, plan: RenditionPlan) -> bool:
+        now = time.monotonic()
+        if self._is_wanted and now >= self._ask_at:
+            self._is_wanted = ledger.holds(self._claim)
+            self._ask_at = now + ASK_AGAIN_AFTER_S
+        if self._is_wanted:
+            self._maybe_published.append(plan)
+        return self._is_wanted
 
 
 def _reuse(claim: ledger.Claim) -> Reuse:

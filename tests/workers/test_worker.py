@@ -282,8 +282,9 @@ def test_a_job_that_always_takes_too_long_fails(person):
     assert "60 s" in job.error
 
 
-def test_a_lost_database_connection_ends_the_attempt(person):
+def test_a_lost_database_connection_ends_the_attempt(person, monkeypatch):
     """No rendition fails because of it, and the job is claimable at once."""
+    monkeypatch.setattr(worker, "ASK_AGAIN_AFTER_S", 0)
 
     def lose_connection(execute, sql, params, many, context):
         raise OperationalError("server closed the connection unexpectedly")
@@ -370,8 +371,12 @@ def test_a_focal_point_that_moves_during_the_job_wins(person, django_capture_on_
     assert not set(records(person)) - planned(person)
 
 
-def test_a_picture_that_is_replaced_during_the_job_wins(person, picture):
-    """Nothing of the old picture is left."""
+@pytest.mark.parametrize("ask_again_after_s", [0, 60])
+def test_a_picture_that_is_replaced_during_the_job_wins(
+    person, picture, monkeypatch, ask_again_after_s
+):
+    """Nothing of the old picture is left, also if the worker learns of the save at the end."""
+    monkeypatch.setattr(worker, "ASK_AGAIN_AFTER_S", ask_again_after_s)
 
     def replace() -> None:
         again = Person.objects.get(pk=person.pk)
@@ -388,8 +393,11 @@ def test_a_picture_that_is_replaced_during_the_job_wins(person, picture):
     assert all("b-" in path or "b__" in path for path in files())
 
 
-def test_a_picture_that_is_replaced_under_its_name_during_the_job_wins(person, picture):
+def test_a_picture_that_is_replaced_under_its_name_during_the_job_wins(
+    person, picture, monkeypatch
+):
     """No rendition of the old content is left under the name of the new content."""
+    monkeypatch.setattr(worker, "ASK_AGAIN_AFTER_S", 0)
 
     def replace() -> None:
         again = Person.objects.get(pk=person.pk)
