@@ -4,7 +4,7 @@ The job row and the instance's row are written in one transaction.
 """
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db.models.signals import class_prepared, post_delete, post_save
 from renditions.engine.status import Look, are_current, recall, version_now
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
-from renditions.planning.plans import Original
+from renditions.planning.plans import Original, RenditionPlan
 from renditions.signals import field_added, renditions_made
 
 from . import dispatch, ledger
@@ -194,7 +194,8 @@ def enqueue_saved(
     if written is not None and field.name not in written and field.attname not in written:
         # Only the focal point was written. The image is the one in the database.
         return _enqueue(target, field, image_of(target))
-    transaction.on_commit(image.note_committed, using=using, robust=True)
+    if image.has_new_content or image.was_assigned:
+        transaction.on_commit(image.note_committed, using=using, robust=True)
     is_all_written = written is None or field.ppoi_field in (None, *written)
     return _enqueue(
         target,
@@ -224,7 +225,7 @@ def _enqueue(
         ledger.delete_job(target)
         return None
     wanted = signature(field, plans)
-    if not was_replaced and _is_enqueued_or_made(target, wanted, image, is_unchanged):
+    if not was_replaced and _is_enqueued_or_made(target, wanted, image, plans, is_unchanged):
         return None
     # Force only if this name was rendered before. A new name has no stale files, so without
     # `force` a second attempt keeps what an interrupted first one has made.
@@ -235,14 +236,18 @@ def _enqueue(
 
 
 def _is_enqueued_or_made(
-    target: JobTarget, wanted: str, image: VersatileImageFieldFile, is_unchanged: bool
+    target: JobTarget,
+    wanted: str,
+    image: VersatileImageFieldFile,
+    plans: Sequence[RenditionPlan],
+    is_unchanged: bool,
 ) -> bool:
     job = ledger.job_of(target)
     # A job that only a bulk run has enqueued does not count: the run may be cancelled.
     if job and job.run_id is None and not _may_have_read_older(job, is_unchanged):
         return job.tried.signature == wanted and (is_unchanged or not can_be_retried(job, image))
     look = Look.RECORDS if is_unchanged else Look.ORIGINAL
-    return are_current(image.storages, image.plans(), look)
+    return are_current(image.storages, plans, look)
 
 
 def _may_have_read_older(job: ledger.Job, is_unchanged: bool) -> bool:

@@ -1,5 +1,6 @@
 """What jobs are about: from (model, primary key, field) to the image, and back."""
 
+import functools
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -9,8 +10,10 @@ from typing import Any, TypeVar
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.signals import setting_changed
 from django.db import Error as DatabaseError
 from django.db import connections, models, router
+from django.dispatch import receiver
 from django.utils import timezone
 
 from renditions import conf as library
@@ -20,6 +23,7 @@ from renditions.files import VersatileImageFieldFile
 from renditions.imaging.geometry import CENTRE, FocalPoint
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
+from renditions.planning.registry import registry
 
 from .models import WarmJob
 
@@ -176,14 +180,25 @@ def signature(field: VersatileImageField, plans: Iterable[RenditionPlan] = ()) -
     The first depends on the declaration of `field` alone, so every process with the same code and
     settings computes the same. The second changes with image, focal point, keys and encoding.
     """
-    declared = plan_key_set(SAMPLE_ORIGINAL, field.declared_key_set(), library.style)
-    written = (f"{plan.fingerprint}{plan.recipe.encoding}" for plan in declared)
-    return f"{_digest(written)}:{_digest(plan.fingerprint for plan in plans)}"
+    return f"{declaration(field)}:{_digest(plan.fingerprint for plan in plans)}"
 
 
 def declaration(field: VersatileImageField) -> str:
     """Return the digest of what `field` declares: the first part of a signature."""
-    return signature(field).partition(":")[0]
+    return _declaration(field.warm, registry.version)
+
+
+# Cached: each save and each job needs it.
+@functools.lru_cache(maxsize=256)
+def _declaration(names: tuple[str, ...], registry_version: int) -> str:
+    declared = plan_key_set(SAMPLE_ORIGINAL, library.declared_key_set(names), library.style)
+    return _digest(f"{plan.fingerprint}{plan.recipe.encoding}" for plan in declared)
+
+
+@receiver(setting_changed)
+def _drop_declarations(**_: Any) -> None:
+    """Compute them again. Only tests change settings."""
+    _declaration.cache_clear()
 
 
 def is_outdated(

@@ -2,6 +2,8 @@
 
 import pytest
 
+from renditions.imaging.sizers import Crop, Thumbnail
+from renditions.planning.keys import InvalidSizeKey
 from tests.app.models import Article, Author, Editor, Person
 from tests.workers.conftest import enqueue_unsent
 from workers import recovery
@@ -108,6 +110,21 @@ def test_a_signature_of_other_keys_is_another_declaration(settings, configure):
     before = signature(HEADSHOT)
     sets = settings.RENDITIONS["KEY_SETS"]
     configure(KEY_SETS={**sets, "headshot": [("wide", "crop__90x30")]})
+
+    assert not declares_the_same(before, HEADSHOT)
+
+
+def test_a_declaration_follows_the_registry(configure, registry):
+    """A module of the project may register a sizer after the first save, or replace one."""
+    configure(KEY_SETS={"headshot": [("wide", "looking__90x30")]})
+    with pytest.raises(InvalidSizeKey):
+        signature(HEADSHOT)
+    registry.register_sizer("looking", Crop)
+    before = signature(HEADSHOT)
+    assert declares_the_same(before, HEADSHOT)
+
+    registry.unregister_sizer("looking")
+    registry.register_sizer("looking", Thumbnail)
 
     assert not declares_the_same(before, HEADSHOT)
 
