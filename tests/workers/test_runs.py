@@ -8,9 +8,13 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import caches
 from django.core.files.storage import FileSystemStorage
 from django.db import connections, transaction
+from django.db.models import Model
+from django.db.models.signals import post_init
 from django.test import TestCase
+from django.test.utils import CaptureQueriesContext
 
 from renditions.errors import StorageFailed
+from renditions.files import VersatileImageFieldFile
 from renditions.records.cache import CacheStore
 from tests.app.models import Card, Editor, Person
 from tests.service.servers import unused_port
@@ -158,6 +162,74 @@ def test_a_run_reads_in_chunks(people, settings):
 
     assert seen == [2, 4, 5, 5]
     assert run.walked
+
+
+def columns_read(using: str, run: WarmRun) -> str:
+    """Let a step look at its chunk, and return the query of its instances."""
+    with CaptureQueriesContext(connections[using]) as queries:
+        runs.advance(using, run.pk)
+    [select] = [each["sql"] for each in queries if 'FROM "app_person"' in each["sql"]]
+    return select
+
+
+def test_a_step_reads_only_the_columns_of_the_image(people):
+    """A row may have long texts."""
+    people(3)
+    run = start(HEADSHOT)
+
+    select = columns_read("default", run)
+
+    assert '"headshot_ppoi"' in select
+    assert '"name"' not in select
+    assert counts(run) == {"outstanding": 3}
+
+
+def own_init(monkeypatch) -> None:
+    def read_name(self, *args: Any, **kwargs: Any) -> None:
+        Model.__init__(self, *args, **kwargs)
+        assert self.name == ""
+
+    monkeypatch.setattr(Person, "__init__", read_name, raising=False)
+
+
+def own_from_db(monkeypatch) -> None:
+    def read_name(cls, *args: Any) -> Person:
+        person = Model.from_db.__func__(cls, *args)
+        assert person.name == ""
+        return person
+
+    monkeypatch.setattr(Person, "from_db", classmethod(read_name), raising=False)
+
+
+def own_receiver(monkeypatch) -> None:
+    def read_name(instance: Person, **kwargs: Any) -> None:
+        assert instance.name == ""
+
+    post_init.connect(read_name, sender=Person, weak=False, dispatch_uid="own")
+
+
+def own_file(monkeypatch) -> None:
+    class OfTenant(VersatileImageFieldFile):
+        def plans(self, *args: Any) -> Any:
+            assert self.instance.name == ""
+            return super().plans(*args)
+
+    monkeypatch.setattr(HEADSHOT, "attr_class", OfTenant)
+
+
+@pytest.mark.parametrize("own", [own_init, own_from_db, own_receiver, own_file])
+def test_code_of_the_project_that_reads_another_column_costs_no_query(people, monkeypatch, own):
+    """Then the step reads all columns."""
+    people(3)
+    run = start(HEADSHOT)
+    own(monkeypatch)
+
+    try:
+        assert '"name"' in columns_read("default", run)
+    finally:
+        post_init.disconnect(sender=Person, dispatch_uid="own")
+
+    assert counts(run) == {"outstanding": 3}
 
 
 def test_workers_set_the_pace_of_a_run(people, settings):
