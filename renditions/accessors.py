@@ -7,7 +7,7 @@ from typing import Any, NoReturn, Self
 from django.core.files.storage import Storage
 
 from . import conf
-from .engine.status import may_try_now
+from .engine.status import may_try_after, may_try_now
 from .engine.warming import warm
 from .imaging.geometry import FocalPoint, Size
 from .imaging.own_file import OwnFile
@@ -17,6 +17,7 @@ from .planning.plans import Original, RenditionPlan, check_names, place_of, plan
 from .planning.registry import registry
 from .ppoi import PPOI
 from .records import project_recorder
+from .records.prefetched import PrefetchedRecords
 from .storage import Storages, delete_file, storage_label
 from .storage.urls import url_of
 
@@ -36,6 +37,7 @@ class Picture:
     storages: Storages
     original: Original | None  # None: the field is empty and has no placeholder
     create_on_demand: bool
+    prefetched: PrefetchedRecords | None = None  # None: each record is recalled when it is needed
 
     @classmethod
     def at(cls, path: str | None, storage: Storage, create_on_demand: bool, ppoi: PPOI) -> Self:
@@ -51,39 +53,30 @@ class RenditionFile:
     failure is recorded and never breaks a page.
     """
 
-    _plan: RenditionPlan | None = None  # computed when it is needed
-    _path = ""  # empty: there is no picture
-    _own: OwnFile | None = None
+    # Both are computed when they are needed.
+    _plan: RenditionPlan | None = None
+    _place: tuple[str, OwnFile | None] | None = None
 
     def __init__(self, picture: Picture, key: RenditionKey) -> None:
+        check_names([key])
         self.storage = picture.storages.renditions
         self._picture = picture
         self._key = key
         self._may_create = picture.create_on_demand
-        if picture.original is None:
-            return
-        if self._may_create:
-            self._plan = plan_key(picture.original, key, conf.style(key))
-            self._path, self._own = self._plan.path, self._plan.own
-        else:
-            # It costs less than the plan, and most pages need no more.
-            self._path, self._own = place_of(picture.original, key, conf.style(key).layout)
 
     @property
     def name(self) -> str:
         """Path on the storage."""
-        self._create_if_missing()
-        return self._path
+        path, _ = self._place_after_creation()
+        return path
 
     @property
     def url(self) -> str:
         """URL for a browser. Without creation on demand, it costs no call to storage or cache."""
-        self._create_if_missing()
-        if not self._path:
+        path, own = self._place_after_creation()
+        if not path:
             return _placeholder_url(self._key.size)
-        if self._own and self._own.url is not None:
-            return self._own.url
-        return url_of(self.storage, self._path)
+        return url_of(self.storage, path) if own is None or own.url is None else own.url
 
     @property
     def plan(self) -> RenditionPlan | None:
@@ -105,16 +98,42 @@ class RenditionFile:
         """Delete the record of the rendition; the file stays."""
         if self.plan:
             project_recorder().delete(self.plan.storage, [self.plan.path])
+            self._forget()
 
     def __str__(self) -> str:
         return self.url
 
-    def _create_if_missing(self) -> None:
-        """Make the rendition, if this is allowed and not done yet."""
-        if self._may_create and self._plan:
+    def _place_after_creation(self) -> tuple[str, OwnFile | None]:
+        """Return the path and the own URL, and make the rendition first if this is allowed."""
+        original = self._picture.original
+        if original is None:
+            return "", None
+        if self._may_create:
             self._may_create = False
-            if may_try_now(self._plan):
-                warm(self._picture.storages, [self._plan])
+            self._create_if_missing(original)
+        if self._place is None and self._plan:
+            self._place = self._plan.path, self._plan.own
+        elif self._place is None:
+            # It costs less than the plan, and most pages need no more.
+            self._place = place_of(original, self._key, conf.style(self._key).layout)
+        return self._place
+
+    def _create_if_missing(self, original: Original) -> None:
+        if self._picture.prefetched:
+            known = self._picture.prefetched.find(self._key)
+            plan = known.plan
+            may_try = not known.is_made and may_try_after(plan, known.record)
+        else:
+            plan = plan_key(original, self._key, conf.style(self._key))
+            may_try = may_try_now(plan)
+        self._plan = plan
+        if may_try:
+            warm(self._picture.storages, [plan])
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._picture.prefetched:
+            self._picture.prefetched.forget(self._key)
 
 
 class Sizes:
@@ -139,11 +158,7 @@ class Sizes:
         return filtered_path(name, self._filter, conf.layout()) if name and self._filter else name
 
     def __getitem__(self, text: str) -> RenditionFile:
-        key = _key(self._sizer, self._filter, str(text))
-        if self.picture.original is None:
-            # A page with an empty picture finds a wrong key, too.
-            check_names([key])
-        return RenditionFile(self.picture, key)
+        return RenditionFile(self.picture, _key(self._sizer, self._filter, str(text)))
 
     def __setitem__(self, key: str, value: Any) -> NoReturn:
         raise NotImplementedError(f"Renditions of {self._sizer!r} cannot be assigned.")

@@ -3,8 +3,10 @@
 import posixpath
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.files.base import File
 from django.core.files.images import get_image_dimensions
 from django.core.files.storage import Storage
@@ -22,6 +24,7 @@ from .planning.keys import RenditionKey, RenditionKeySet
 from .planning.plans import Original, RenditionPlan, plan_key, plan_key_set
 from .planning.registry import registry
 from .ppoi import CENTRE_PPOI, PPOI, parse_ppoi
+from .records.prefetched import PrefetchedRecords
 from .storage import Storages
 
 # Old code combines the mix-in with its own field file, so the mix-in has no base class at run time.
@@ -86,6 +89,7 @@ class VersatileImageMixIn(Base):
     _ppoi_value: PPOI = CENTRE_PPOI
     _create_on_demand: bool | None = None  # None: the setting ON_DEMAND decides
     _picture: tuple[object, Picture] | None = None  # what it was computed from, and the picture
+    _prefetched: PrefetchedRecords | None = None
 
     def __init__(self, instance: models.Model, field: Any, name: str | None) -> None:
         # `name` is plain text, so that `other.image = image.name` counts as an assignment.
@@ -186,6 +190,11 @@ class VersatileImageMixIn(Base):
         picture = self.picture
         if not picture.original:
             return {}
+        if picture.create_on_demand:
+            # One call to the cache for all of them.
+            records = picture.prefetched or PrefetchedRecords(picture.original)
+            records.recall(keys.renditions)
+            picture = replace(picture, prefetched=records)
         return {
             name: str(self.url if key.is_original else RenditionFile(picture, key).url)
             for name, key in keys
@@ -237,7 +246,7 @@ class VersatileImageMixIn(Base):
         settings, on_demand = conf.rendition_settings(), self.create_on_demand
         inputs = self.name, self.ppoi, self._object_pk, self.storage, on_demand, settings
         if self._picture is None or self._picture[0] != inputs:
-            self._picture = inputs, Picture(self.storages, self.original, on_demand)
+            self._picture = inputs, self._picture_of(self.original)
         return self._picture[1]
 
     @property
@@ -245,7 +254,18 @@ class VersatileImageMixIn(Base):
         shown = self.placeholder
         if shown and self.create_on_demand:
             self.field.publish_placeholder()
-        return Picture(self.storages, shown, self.create_on_demand)
+        return self._picture_of(shown)
+
+    def _picture_of(self, original: Original | None) -> Picture:
+        records = self._prefetched
+        if records and records.original != original:
+            # Another name or focal point was assigned.
+            records = None
+        return Picture(self.storages, original, self.create_on_demand, records)
+
+    def use_prefetched(self, records: PrefetchedRecords | None) -> None:
+        """Take records from `records`; None: from the cache. `prefetch_renditions` calls it."""
+        self._prefetched, self._picture = records, None
 
     def plan(self, key: RenditionKey) -> RenditionPlan:
         """Return the plan of one rendition, without a call to the storage or the cache."""
@@ -280,16 +300,19 @@ class VersatileImageMixIn(Base):
     def delete_sized_images(self) -> None:
         """Delete all renditions of this picture that are sized and not filtered."""
         if self.name:
+            self.use_prefetched(None)
             removal.delete_sized(self.storages.renditions, self.original)
 
     def delete_filtered_images(self) -> None:
         """Delete all renditions of this picture that are filtered and not sized."""
         if self.name:
+            self.use_prefetched(None)
             removal.delete_filtered(self.storages.renditions, self.original)
 
     def delete_filtered_sized_images(self) -> None:
         """Delete all renditions of this picture that are filtered and sized."""
         if self.name:
+            self.use_prefetched(None)
             removal.delete_filtered_sized(self.storages.renditions, self.original)
 
     def delete_all_created_images(self) -> None:
@@ -305,6 +328,7 @@ class VersatileImageMixIn(Base):
             regex: Matches the start of the tag, which is between the stem and the extension.
         """
         if self.name:
+            self.use_prefetched(None)
             removal.delete_tagged(self.storages.renditions, self.name, root_folder, regex)
 
     def get_sized_root_folder(self) -> str:
@@ -352,6 +376,29 @@ class VersatileImageFileDescriptor(ImageFileDescriptor):
         is_cleared = had_picture and not value
         if ppoi_field and (ppoi or (is_cleared and not shares_point(self.field, instance))):
             setattr(instance, ppoi_field, ppoi)
+
+
+def image_at(instance: models.Model, name: str) -> VersatileImageMixIn | None:
+    """Return the picture of a field; a dotted name follows foreign keys. None: one of them is null.
+
+    Raises:
+        ValueError: the name is not that of a VersatileImageField.
+    """
+    value: object = instance
+    for part in name.split("."):
+        if value is None:
+            return None
+        try:
+            value = getattr(value, part)
+        except ObjectDoesNotExist:
+            # The reverse side of a OneToOneField raises if no row points to the instance.
+            return None
+    if value is not None and not isinstance(value, VersatileImageMixIn):
+        raise ValueError(
+            f"{name!r} of {type(instance).__name__} is a {type(value).__name__}. "
+            "Name a VersatileImageField."
+        )
+    return value
 
 
 def shares_point(field: Any, instance: models.Model) -> bool:

@@ -4,12 +4,11 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 
 from . import conf
 from .engine.warming import WarmReport, warm
-from .files import VersatileImageFieldFile
+from .files import VersatileImageMixIn, image_at
 from .planning.keys import RenditionKeySet
 from .planning.plans import Original, validated
 
@@ -109,27 +108,9 @@ class VersatileImageFieldWarmer:
         rows = self.instance_or_queryset
         return rows.count() if self.verbose and isinstance(rows, QuerySet) else 1
 
-    def _images(self) -> Iterator[VersatileImageFieldFile | None]:
+    def _images(self) -> Iterator[VersatileImageMixIn | None]:
         if isinstance(self.instance_or_queryset, Model):
-            yield self._image(self.instance_or_queryset)
+            yield image_at(self.instance_or_queryset, self.image_attr)
             return
         for instance in self.instance_or_queryset.iterator(chunk_size=CHUNK_ROWS):
-            yield self._image(instance)
-
-    def _image(self, instance: Model) -> VersatileImageFieldFile | None:
-        """Follow the dotted name; return None if a relation is null."""
-        value: object = instance
-        for name in self.image_attr.split("."):
-            if value is None:
-                return None
-            try:
-                value = getattr(value, name)
-            except ObjectDoesNotExist:
-                # The reverse side of a OneToOneField raises if no row points to the instance.
-                return None
-        if value is not None and not isinstance(value, VersatileImageFieldFile):
-            raise ValueError(
-                f"{self.image_attr!r} of {type(instance).__name__} is a {type(value).__name__}. "
-                "Name a VersatileImageField."
-            )
-        return value
+            yield image_at(instance, self.image_attr)

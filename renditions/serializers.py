@@ -1,13 +1,16 @@
 """A serializer field for Django REST framework; needs `pip install django-renditions[drf]`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.apps import apps
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
-from rest_framework.fields import ImageField
+from rest_framework.fields import ImageField, SkipField
+from rest_framework.serializers import ListSerializer
 
 from . import conf
 from .fields import PPOIField, VersatileImageField
@@ -16,6 +19,7 @@ from .forms import VersatileImageFormField
 from .planning.keys import RenditionKeySet
 from .planning.plans import validated
 from .ppoi import PPOI, parse_json_ppoi
+from .prefetch import share_records
 
 
 class PPOISerializerField(serializers.Field[PPOI, Any, str, Any]):
@@ -68,6 +72,8 @@ class VersatileImageFieldSerializer(PictureSerializerField):
         sizes: The name of a key set in the settings, or (name, rendition key) pairs.
     """
 
+    _listed: object = None  # the list whose pictures share their records
+
     def __init__(self, sizes: object, **kwargs: Any) -> None:
         self.sizes = sizes
         if apps.ready:
@@ -91,6 +97,8 @@ class VersatileImageFieldSerializer(PictureSerializerField):
 
     def to_native(self, value: VersatileImageMixIn) -> dict[str, str]:
         """Return the URLs by name. Subclasses written for the old package override it."""
+        if value.create_on_demand and value.picture.prefetched is None:
+            self._share_records()
         urls, request = value.urls(self.key_set()), self.context.get("request")
         if request is None:
             return urls
@@ -98,3 +106,33 @@ class VersatileImageFieldSerializer(PictureSerializerField):
 
     def to_representation(self, value: VersatileImageMixIn) -> dict[str, str]:  # type: ignore[override]
         return self.to_native(value)
+
+    def _share_records(self) -> None:
+        """Let the pictures of `many=True` share one call to the cache of records."""
+        steps: list[Any] = [self]
+        serializer: Any = self.parent
+        while serializer is not None and not isinstance(serializer.parent, ListSerializer):
+            steps.insert(0, serializer)
+            serializer = serializer.parent
+        listed = serializer.parent.instance if serializer else None
+        if listed is self._listed:
+            return
+        self._listed, values = listed, _loaded(listed)
+        for step in steps:
+            values = [found for value in values for found in _attribute(step, value)]
+        share_records((v for v in values if isinstance(v, VersatileImageMixIn)), self.key_set())
+
+
+def _loaded(listed: object) -> list[Any]:
+    """Return the objects of `listed` if it still has them, so that it costs no query."""
+    if isinstance(listed, QuerySet):
+        return listed._result_cache or []  # noqa: SLF001
+    return list(listed) if isinstance(listed, Sequence) else []
+
+
+def _attribute(field: Any, instance: object) -> list[Any]:
+    """Return the value of a serializer's `field`, or nothing if it has none."""
+    try:
+        return [] if instance is None else [field.get_attribute(instance)]
+    except SkipField:
+        return []

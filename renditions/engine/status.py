@@ -161,7 +161,11 @@ def recall(plans: Iterable[RenditionPlan]) -> dict[str, RenditionRecord]:
 
 def may_try_now(plan: RenditionPlan) -> bool:
     """Whether a page should make the rendition: it is not made, and did not fail just now."""
-    record = recall([plan]).get(plan.path)
+    return may_try_after(plan, recall([plan]).get(plan.path))
+
+
+def may_try_after(plan: RenditionPlan, record: RenditionRecord | None) -> bool:
+    """Like `may_try_now`, with the present record of the rendition."""
     if record is None or record.fingerprint != plan.fingerprint:
         return True
     if record.state is not RecordState.FAILED:

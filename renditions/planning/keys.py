@@ -148,6 +148,11 @@ class RenditionKeySet:
                 )
         return cls(tuple(named.items()))
 
+    @property
+    def renditions(self) -> tuple[RenditionKey, ...]:
+        """The distinct keys of renditions: all but `url`."""
+        return tuple(key for key in self.keys if not key.is_original)
+
     def __iter__(self) -> Iterator[tuple[str, RenditionKey]]:
         return iter(self.entries)
 

@@ -59,8 +59,8 @@ class Registry:
         "note_committed", "open", "original", "path", "picture", "placeholder", "plan", "plans",
         "ppoi", "read", "readable", "readinto", "readline", "readlines", "rendition", "save",
         "seek", "seekable", "size", "softspace", "storage", "storages", "tell", "truncate", "url",
-        "url_of", "urls", "validate_ppoi", "was_assigned", "width", "writable", "write",
-        "writelines", "xreadlines",
+        "url_of", "urls", "use_prefetched", "validate_ppoi", "was_assigned", "width", "writable",
+        "write", "writelines", "xreadlines",
     )  # fmt: skip
 
     def __init__(self) -> None:

@@ -1,0 +1,90 @@
+"""The records of all pictures on a page, recalled in one call."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from renditions import conf
+from renditions.planning.keys import RenditionKey
+from renditions.planning.plans import Original, RenditionPlan, plan_key
+
+from . import RenditionRecord, project_recorder, record_key, tells_created
+
+
+class Known(NamedTuple):
+    """What is known of one rendition."""
+
+    plan: RenditionPlan
+    text: str | None  # of its record; None: the store had none
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the plan has made the rendition; then `record` need not be parsed."""
+        return self.text is not None and tells_created(self.text, self.plan.fingerprint)
+
+    @property
+    def record(self) -> RenditionRecord | None:
+        record = RenditionRecord.from_text(self.text)
+        return record if record and record.path == self.plan.path else None
+
+
+class PrefetchedRecords:
+    """The records of one picture. They are recalled together with those of its page.
+
+    It holds values only, so it keeps no instance of a model alive.
+    """
+
+    def __init__(self, original: Original, wanted: Sequence[RenditionKey] = ()) -> None:
+        """Take the keys that the first call of the page recalls, besides those that it is for."""
+        self.original = original
+        self.wanted = wanted
+        self.known: dict[RenditionKey, Known | None] = {}  # None: it was recalled and has changed
+        self._page: Iterable[PrefetchedRecords] = [self]
+
+    @staticmethod
+    def share_calls(page: Iterable["PrefetchedRecords"]) -> None:
+        """Let each call recall what the whole page needs."""
+        shared = tuple(page)
+        for each in shared:
+            each._page = shared  # noqa: SLF001
+
+    def find(self, key: RenditionKey) -> Known:
+        """Return what is known of one rendition; ask the store if it was not recalled yet."""
+        known = self.known.get(key)
+        if known is None:
+            self.recall([key])
+            known = self.known[key]
+            assert known is not None
+        return known
+
+    def recall(self, keys: Iterable[RenditionKey]) -> None:
+        """Recall those of `keys` that were not recalled yet, in one call.
+
+        It also recalls them for the other pictures of the same field.
+        """
+        unknown = [key for key in keys if self.known.get(key) is None]
+        if unknown:
+            changed = [(self, key) for key in unknown if key in self.known]
+            new = [key for key in unknown if key not in self.known]
+            _recall([*changed, *self._needed_with(new)])
+
+    def forget(self, key: RenditionKey) -> None:
+        """Ask the store again: the rendition was made or deleted."""
+        if key in self.known:
+            self.known[key] = None
+
+    def _needed_with(
+        self, new: Sequence[RenditionKey]
+    ) -> Iterator[tuple["PrefetchedRecords", RenditionKey]]:
+        """Yield the `new` keys for the same field, and before the first call all wanted ones."""
+        for each in self._page if new else ():
+            is_of_same_field = each.original.field == self.original.field
+            keys = (*(() if each.known else each.wanted), *(new if is_of_same_field else ()))
+            yield from ((each, key) for key in dict.fromkeys(keys))
+
+
+def _recall(needed: list[tuple[PrefetchedRecords, RenditionKey]]) -> None:
+    plans = [plan_key(each.original, key, conf.style(key)) for each, key in needed]
+    record_keys = [record_key(plan.storage, plan.path) for plan in plans]
+    texts = project_recorder().texts(record_keys)
+    for (each, key), plan, text_key in zip(needed, plans, record_keys, strict=True):
+        each.known[key] = Known(plan, texts.get(text_key))
