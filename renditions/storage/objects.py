@@ -15,6 +15,7 @@ from posixpath import commonprefix
 from typing import Any, TypeVar
 
 from django.core.exceptions import SuspiciousOperation
+from django.db import connections
 
 from .any import AnyStorage, FileInfo
 
@@ -30,8 +31,7 @@ KEYS_PER_PAGE = 1000
 
 # ---- the threads -------------------------------------------------------------------------------
 
-# They last as long as the process. They use nothing but the store's client, so they open no
-# connection to a database.
+# They last as long as the process.
 _pool: ThreadPoolExecutor | None = None
 
 
@@ -40,7 +40,19 @@ def side_by_side(call: Callable[..., T], *args: Any) -> "Future[T]":
     global _pool
     if _pool is None:
         _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="renditions-store")
-    return _pool.submit(call, *args)
+    return _pool.submit(_without_database, call, *args)
+
+
+def _without_database(call: Callable[..., T], *args: Any) -> T:
+    """Call `call`, and close the connections to databases that a storage of the project opened.
+
+    Django closes those of a thread at the end of a request, which this thread has not.
+    """
+    try:
+        return call(*args)
+    finally:
+        for connection in connections.all(initialized_only=True):
+            connection.close()
 
 
 def start_threads() -> None:

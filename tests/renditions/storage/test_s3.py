@@ -1,9 +1,14 @@
 """A bucket, over HTTP: what is asked of it, and how often."""
 
+import os
+import subprocess
+import sys
 import threading
+from typing import Any, ClassVar
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import connection, connections
 from storages.backends.s3 import S3Storage
 
 from renditions import conf
@@ -287,3 +292,57 @@ def test_a_storage_with_its_own_save_is_used_by_its_own_methods(s3_server):
 
 def test_a_path_that_leads_out_of_the_bucket_is_no_file(bucket):
     assert find_files(bucket, [["../../x.jpg"]]) == {}
+
+
+class AskingTheDatabase(Bucket):
+    """Has parameters that depend on a row, as a storage for each tenant has."""
+
+    connections: ClassVar[list[Any]] = []
+
+    def get_object_parameters(self, name):
+        connection.ensure_connection()
+        self.connections.append(connections[connection.alias])
+        return super().get_object_parameters(name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_threads_keep_no_connection_to_a_database(s3_server, bucket, photo):
+    storage = AskingTheDatabase(**s3_server, location=bucket.location)
+    AskingTheDatabase.connections = []
+
+    assert len(render(storage).of(Result.CREATED)) == 8
+
+    here = connections[connection.alias]
+    others = [each for each in AskingTheDatabase.connections if each is not here]
+    assert others
+    assert not any(each.connection for each in others)
+
+
+GROWTH = """
+import sys
+import storages.backends.s3
+from renditions.storage.objects import THREADS, side_by_side, start_threads
+
+def megabytes():
+    return int(open("/proc/self/statm").read().split()[0]) * 4096 // 1024**2
+
+if sys.argv[1] == "before":
+    start_threads()
+before = megabytes()
+for written in [side_by_side(bytes, 1000) for _ in range(THREADS)]:
+    written.result()
+print(megabytes() - before)
+"""
+
+
+def grown_mb(when):
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    command = [sys.executable, "-c", GROWTH, when]
+    return int(subprocess.check_output(command, env=environment, text=True))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_threads_take_nothing_of_the_memory_of_a_job():
+    """A thread reserves address space when it starts, and the budget of a job limits that."""
+    assert grown_mb("never") > 64
+    assert grown_mb("before") < 8
