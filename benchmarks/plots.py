@@ -27,7 +27,9 @@ def bars(title: str, rows: Sequence[tuple[str, float]], unit: str) -> str:
     return "".join([*parts, "</svg>\n"])
 
 
-def lines(title: str, x_label: str, series: dict[str, Sequence[tuple[float, float]]]) -> str:
+def lines(
+    title: str, x_label: str, series: dict[str, Sequence[tuple[float, float]]], unit: str = "ms"
+) -> str:
     """Return a line for each series of points; the first is ours."""
     height, left, bottom, top = 360, 60, 310, 44
     parts = [_HEAD.format(w=WIDTH, h=height, title=title)]
@@ -43,7 +45,7 @@ def lines(title: str, x_label: str, series: dict[str, Sequence[tuple[float, floa
         x, y = place(*line[-1])
         parts.append(
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
-            f'<text x="{x + 8:.1f}" y="{y + 4:.1f}">{name}: {line[-1][1]:.0f} ms</text>'
+            f'<text x="{x + 8:.1f}" y="{y + 4:.1f}">{name}: {line[-1][1]:.0f} {unit}</text>'
         )
     axis = {x for x, _ in points}
     parts += [

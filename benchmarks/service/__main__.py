@@ -1,9 +1,7 @@
 """`make bench-service`: measure each group of rows on each database; write table and plots."""
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -11,13 +9,15 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from tests.service.processes import CHECKOUT, PYTHON, inherited
 from tests.service.servers import Valkey, postgres, short_folder, valkey
 
 from .environment import Environment
 from .object_store import object_store
+from .processes import measured
 from .report import write
-from .table import DATABASES, GROUPS, POSTGRES
+from .scale.run import scale
+from .servers import new_database
+from .table import DATABASES, GROUPS
 
 RESULTS = Path(__file__).parent.parent / "results"
 # Their files are in an object store.
@@ -36,15 +36,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--database", choices=tuple(DATABASES), action="append")
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run?")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument(
+        "--scale", action="store_true", help="worker processes and large ledgers, not the table"
+    )
     given = parser.parse_args(arguments)
+    if given.scale:
+        print(scale(given.results, given.delay_ms, quick=given.quick))
+        return 0
     with valkey() as broker, postgres() as server:
-        measured = {group: _group(group, given, broker, server) for group in given.only or GROUPS}
+        groups = {group: _group(group, given, broker, server) for group in given.only or GROUPS}
     results = {
         "delay_ms": given.delay_ms,
         "quick": given.quick,
         "cores": os.cpu_count(),
         "load": os.getloadavg()[1],
-        "groups": measured,
+        "groups": groups,
     }
     print(write(results, given.results))
     return 0
@@ -60,7 +66,7 @@ def _group(
             started = time.monotonic()
             environment = Environment(
                 folder=str(folder),
-                database=_database(database, group, folder, server),
+                database=new_database(database, group, folder, server),
                 cache_url=broker.cache_url(1),
                 broker_url="silent://" if group in SILENT else broker.broker_url(0),
                 store_url=store_url,
@@ -69,7 +75,8 @@ def _group(
                 quick=given.quick,
                 workers=UNBOUNDED if group == "planning" else {},
             )
-            found[database] = _measured(group, environment, folder / f"{database}.json")
+            file = folder / f"{database}.json"
+            found[database] = measured("measured", file, environment, group)
             took = time.monotonic() - started
             print(f"{group} on {DATABASES[database]}: {took:.0f} s", file=sys.stderr)
     broker.client().flushall()
@@ -78,38 +85,6 @@ def _group(
 
 def _store(group: str, folder: Path) -> AbstractContextManager[str]:
     return object_store(folder) if group in REMOTE else nullcontext("")
-
-
-def _database(database: str, name: str, folder: Path, server: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what Django's DATABASES takes, for a new database."""
-    if database == POSTGRES:
-        import psycopg
-
-        address = {"host": server["HOST"], "user": server["USER"], "dbname": "postgres"}
-        with psycopg.connect(**address, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return {**server, "NAME": name, "CONN_MAX_AGE": 60}
-    options = {
-        # Those of `config.settings`.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-    }
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(folder / "db.sqlite3"),
-        "OPTIONS": options,
-    }
-
-
-def _measured(group: str, environment: Environment, file: Path) -> dict[str, Any]:
-    """Return what a new process measures."""
-    command = [PYTHON, "-m", "benchmarks.service.measured", group, str(file)]
-    ran = subprocess.run(command, cwd=CHECKOUT, env=inherited(**environment.variables), check=False)
-    if ran.returncode:
-        raise SystemExit(f"{group} could not be measured.")
-    found: dict[str, Any] = json.loads(file.read_text())
-    return found
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One group of rows in a process of its own: `python -m benchmarks.service.measured GROUP FILE`.
+"""One group of rows in a process of its own: `python -m benchmarks.service.measured FILE GROUP`.
 
 The measured values are written to FILE as JSON.
 """
@@ -15,7 +15,7 @@ from .environment import Environment
 from .table import GROUPS
 
 
-def main(group: str, file: Path) -> None:
+def main(file: Path, group: str) -> None:
     """Migrate an empty database and measure `group` on it."""
     import django
     from django.core.management import call_command
@@ -47,5 +47,5 @@ def yardstick_ms() -> float:
 
 
 if __name__ == "__main__":
-    assert sys.argv[1] in GROUPS
-    main(sys.argv[1], Path(sys.argv[2]))
+    assert sys.argv[2] in GROUPS
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 from tests.service.processes import PYTHON, Process
@@ -33,6 +34,16 @@ def reset(url: str, delay_ms: float = 0) -> None:
 
 def requests_of(url: str) -> dict[str, int]:
     """Return the number of requests since the last reset, by kind."""
+    found: dict[str, int] = _control(url)["counts"]
+    return found
+
+
+def pid_of(url: str) -> int:
+    """Return the process id of the object store."""
+    return int(_control(url)["pid"])
+
+
+def _control(url: str) -> dict[str, Any]:
     with urlopen(f"{url}/{CONTROL}", timeout=10) as answer:
-        found: dict[str, int] = json.load(answer)
+        found: dict[str, Any] = json.load(answer)
     return found

@@ -10,6 +10,7 @@ import asyncio
 import email.utils
 import hashlib
 import json
+import os
 import re
 import sys
 import time
@@ -97,7 +98,7 @@ class Store:
             if "empty" in request.query:
                 self._objects.clear()
                 self._names.clear()
-        return Answer(200, json.dumps(self.counts).encode())
+        return Answer(200, json.dumps({"pid": os.getpid(), "counts": self.counts}).encode())
 
     def _put(self, request: Request) -> Answer:
         objects = self._objects.setdefault(request.bucket, {})

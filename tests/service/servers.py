@@ -71,8 +71,12 @@ def valkey(*options: str) -> Iterator[Valkey]:
 
 
 @contextmanager
-def postgres() -> Iterator[dict[str, Any]]:
-    """Run a PostgreSQL server; give what Django's DATABASES takes, without a NAME."""
+def postgres(*options: str) -> Iterator[dict[str, Any]]:
+    """Run a PostgreSQL server; give what Django's DATABASES takes, without a NAME.
+
+    Args:
+        options: Of its command line. By default it does not wait for the disk at a commit.
+    """
     binaries = _postgres_binaries()
     with short_folder() as folder:
         # PostgreSQL refuses to run as root.
@@ -86,7 +90,7 @@ def postgres() -> Iterator[dict[str, Any]]:
             env={"LC_ALL": "C.UTF-8"}, cwd=folder,
         )  # fmt: skip
         command = [*_as(owner), str(binaries / "postgres"), "-D", str(data), "-k", str(folder)]
-        command += ["-h", "", "-c", "fsync=off", "-c", "max_connections=60"]
+        command += ["-h", "", "-c", "fsync=off", "-c", "max_connections=60", *options]
         server = Process(
             command, folder / "postgres.log", folder=folder, is_ready=lambda _: _accepts(folder)
         )

@@ -1,0 +1,1 @@
+"""How the service grows: with worker processes, and with rows on the ledger."""
