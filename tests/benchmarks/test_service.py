@@ -1,4 +1,4 @@
-"""`make bench-service` measures every row of its table."""
+"""`make bench-service` measures every row of its tables."""
 
 import json
 import re
@@ -14,13 +14,14 @@ pytest.importorskip("storages")
 TIMEOUT_S = 300
 
 
-def _run(folder: Path, *options: str) -> tuple[str, dict]:
+def _run(folder: Path, *options: str, name: str = "service") -> tuple[str, dict]:
     command = [PYTHON, "-m", "benchmarks.service", "--results", str(folder), *options]
     ran = subprocess.run(
         command, cwd=CHECKOUT, env=inherited(), capture_output=True, text=True, timeout=TIMEOUT_S
     )
     assert ran.returncode == 0, ran.stderr
-    return (folder / "service.md").read_text(), json.loads((folder / "service.json").read_text())
+    found = json.loads((folder / f"{name}.json").read_text())
+    return (folder / f"{name}.md").read_text(), found
 
 
 @pytest.mark.smoke
@@ -47,6 +48,23 @@ def test_one_group_is_measured_alone_on_postgresql(tmp_path):
 
     assert results["groups"]["planning"][POSTGRES]["per_s"] > 0
     assert _section(table, POSTGRES).count("not measured") == len(ROWS) - 1
+
+
+@pytest.mark.smoke
+@pytest.mark.postgres
+def test_a_quick_scale_run_fills_both_tables(tmp_path):
+    """Worker processes finish their jobs with each kind of files, and each step has a time."""
+    options = ("--scale", "--quick", "--delay-ms", "1")
+    table, results = _run(tmp_path, *options, name="service-scale")
+
+    assert len(results["processes"]) == 4
+    for counts in results["processes"].values():
+        assert all(found["jobs_per_s"] > 0 for found in counts.values()), counts
+    for steps in results["ledger"].values():
+        assert all(found["ms"] > 0 for found in steps.values()), steps
+        assert steps["retry of all that failed"]["rows"] > 0
+    assert (tmp_path / "service-scale.svg").read_text().count("<polyline") == 4
+    assert "| claim and settle of a job |" in table
 
 
 def _section(table: str, database: str) -> str:

@@ -50,16 +50,16 @@ def _progress() -> Step:
     return partial(progress_of_all, photos, "image")
 
 
-def _due(*, bulk: bool) -> Step:
-    settings = worker_settings()
-    limits = {"limit": settings.max_queued, "resend_after_s": settings.resend_after_s}
-    return partial(ledger.due, USING, bulk=bulk, **limits)
+def _due(*, bulk: bool, resend_after_s: int = 60) -> Step:
+    limit = worker_settings().max_queued
+    return partial(ledger.due, USING, limit, bulk=bulk, resend_after_s=resend_after_s)
 
 
 def _due_when_all_is_hinted() -> Step:
     """As after a large `enqueue_all`: each message was sent just now."""
     WarmJob.objects.filter(state=JobState.QUEUED).update(hinted_at=Now())
-    return _due(bulk=False)
+    # On ten million rows, the update takes minutes.
+    return _due(bulk=False, resend_after_s=86_400)
 
 
 def _clamp() -> Step:
