@@ -57,13 +57,13 @@ def test_a_quick_scale_run_fills_both_tables(tmp_path):
     options = ("--scale", "--quick", "--delay-ms", "1")
     table, results = _run(tmp_path, *options, name="service-scale")
 
-    assert len(results["processes"]) == 4
+    assert len(results["processes"]) == 2
     for counts in results["processes"].values():
         assert all(found["jobs_per_s"] > 0 for found in counts.values()), counts
     for steps in results["ledger"].values():
         assert all(found["ms"] > 0 for found in steps.values()), steps
         assert steps["retry of all that failed"]["rows"] > 0
-    assert (tmp_path / "service-scale.svg").read_text().count("<polyline") == 4
+    assert (tmp_path / "service-scale.svg").read_text().count("<polyline") == 2
     assert "| claim and settle of a job |" in table
 
 
