@@ -123,7 +123,7 @@ def test_a_known_name_shows_its_new_content_however_it_was_assigned(tall, pictur
     assert shown(tall) == (50, 17)
 
 
-@pytest.mark.parametrize("again", [copy.deepcopy, lambda person: pickle.loads(pickle.dumps(person))])
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
 def test_an_assignment_is_kept_by_a_copy_and_by_a_pickle(tall, picture, again):
     """A form in several steps keeps the instance in a session until its last step saves it."""
     person = Person.objects.get(pk=tall.pk)
