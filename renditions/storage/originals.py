@@ -37,3 +37,16 @@ def source_version(storage: Storage, name: str) -> str:
         raise storage_error(name, error) from error
     except (SuspiciousOperation, ValueError) as error:
         raise PathRefused(f"{name!r}: {error}") from error
+    # Some clients have an error of their own for a missing file: google.cloud.exceptions.NotFound.
+    except Exception as error:
+        if _exists(storage, name):
+            raise
+        raise SourceMissing(name) from error
+
+
+def _exists(storage: Storage, name: str) -> bool:
+    try:
+        return storage.exists(name)
+    except NotImplementedError:
+        # It is optional, too.
+        return True
