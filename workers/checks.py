@@ -198,10 +198,8 @@ def check_beat_rows(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
         ]
     enabled = [row for row in rows if row.enabled]
     if not enabled and not written - {row.name for row in rows}:
-        add = (
-            "Add the beat_schedule of workers.conf.CELERY, or a row in the admin of Periodic tasks."
-        )
-        return [_no_sweep("Enable its row in the admin." if rows else add)]
+        add = "Add the beat_schedule of workers.conf.CELERY, or a periodic task in the admin."
+        return [_no_sweep("Enable its periodic task in the admin." if rows else add)]
     return list(_check_periods([row.schedule for row in enabled if row.name not in written]))
 
 
