@@ -37,10 +37,10 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 
 def _check_misspelt() -> Iterator[CheckMessage]:
-    for name in conf.misspelt():
+    for name, meant in conf.misspelt().items():
         yield Warning(
             f"{name} is not a known setting, and nothing reads it.",
-            hint=f"If it is meant for renditions, its name is {NATIVE}.",
+            hint=f"If it is meant for renditions, its name is {meant}.",
             id="renditions.W015",
         )
 

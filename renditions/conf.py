@@ -31,6 +31,9 @@ from .planning.registry import registry
 from .settings_table import (
     ENCODING_SETTINGS,
     NATIVE,
+    OLD,
+    OLD_KEY_SETS,
+    OLD_PLACEHOLDIT,
     SETTINGS,
     OldPlace,
     RenditionSettings,
@@ -62,10 +65,11 @@ def raw(name: str) -> Any:
     return getattr(settings, name, {})
 
 
-def misspelt() -> list[str]:
-    """Return the names of Django settings that look like `RENDITIONS` and are not it."""
-    names = [name for name in dir(settings) if name != NATIVE]
-    return get_close_matches(NATIVE, names, cutoff=0.85)
+def misspelt() -> dict[str, str]:
+    """Return each Django setting whose name is nearly one of ours, and the name that it means."""
+    known = (NATIVE, OLD, OLD_KEY_SETS, OLD_PLACEHOLDIT)
+    others = {name: get_close_matches(name, known, 1, cutoff=0.85) for name in dir(settings)}
+    return {name: meant[0] for name, meant in others.items() if meant and name not in known}
 
 
 def cache_aliases() -> set[str]:

@@ -352,6 +352,8 @@ class VersatileImageFieldFile(VersatileImageMixIn, ImageFieldFile):
             **super().__getstate__(),
             "_ppoi_value": self.ppoi,
             "_create_on_demand": self.create_on_demand,
+            "has_new_content": self.has_new_content,
+            "was_assigned": self.was_assigned,
         }
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from celery import Celery
 from celery.schedules import crontab, maybe_schedule
 from django.apps import AppConfig, apps
+from django.core.cache import BaseCache
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.db import Error as DatabaseError
@@ -26,6 +27,7 @@ from .models import OBJECT_PK_LENGTH, WarmJob
 from .targets import all_warmed_fields
 
 WORKERS_DICT = "RENDITIONS['WORKERS']"
+DAY_S = 86_400
 # Celery accepts the name of a serializer and its content type.
 PICKLE = {"pickle", "application/x-python-serialize"}
 DATABASE_BEAT = "django_celery_beat"
@@ -196,10 +198,8 @@ def check_beat_rows(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
         ]
     enabled = [row for row in rows if row.enabled]
     if not enabled and not written - {row.name for row in rows}:
-        add = (
-            "Add the beat_schedule of workers.conf.CELERY, or a row in the admin of Periodic tasks."
-        )
-        return [_no_sweep("Enable its row in the admin." if rows else add)]
+        add = "Add the beat_schedule of workers.conf.CELERY, or a periodic task in the admin."
+        return [_no_sweep("Enable its periodic task in the admin." if rows else add)]
     return list(_check_periods([row.schedule for row in enabled if row.name not in written]))
 
 
@@ -226,13 +226,21 @@ def _check_periods(schedules: Iterable[Any]) -> Iterator[CheckMessage]:
 
 
 def _period_s(written: Any) -> float:
-    """Return the time between two runs, of a crontab within the hours that it names."""
+    """Return the longest time between two runs."""
     schedule: Any = maybe_schedule(written)
     if isinstance(schedule, crontab):
-        minutes: set[int] = vars(schedule)["minute"]
-        return 3600 / max(len(minutes), 1)
+        return _longest_gap_s(vars(schedule))
     run_every = getattr(schedule, "run_every", None)
     return float(run_every.total_seconds()) if run_every else 0.0
+
+
+def _longest_gap_s(units: Mapping[str, set[int]]) -> float:
+    """Return the longest time between two runs of a crontab, to the next day at most."""
+    complete = {"day_of_week": 7, "day_of_month": 31, "month_of_year": 12}
+    if any(len(units[unit]) < number for unit, number in complete.items()):
+        return DAY_S
+    runs = sorted(60 * (60 * hour + minute) for hour in units["hour"] for minute in units["minute"])
+    return max(after - run for run, after in pairwise([*runs, runs[0] + DAY_S]))
 
 
 def check_redis(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -240,9 +248,7 @@ def check_redis(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
     if _check_each_setting() or list(_check_app()):
         return []
     broker = _redis_database(str(celery_app().conf.broker_write_url or ""))
-    place = getattr(cache(), "_servers", None) or getattr(cache(), "_server", None)
-    places = [place] if isinstance(place, str) else list(place or [])
-    if broker is None or broker not in [_redis_database(str(each)) for each in places]:
+    if broker is None or broker not in _redis_databases_of(cache()):
         return []
     return [
         Caution(
@@ -255,15 +261,26 @@ def check_redis(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
     ]
 
 
-def _redis_database(url: str) -> tuple[str, str, str] | None:
-    """Return what tells one Redis database from another; None: not Redis."""
+def _redis_databases_of(backend: BaseCache) -> list[tuple[str, str, str] | None]:
+    place = getattr(backend, "_servers", None) or getattr(backend, "_server", None)
+    places = [place] if isinstance(place, str) else list(place or [])
+    number = str((getattr(backend, "_options", None) or {}).get("db", 0))
+    return [_redis_database(str(each), number) for each in places]
+
+
+def _redis_database(url: str, default: str = "0") -> tuple[str, str, str] | None:
+    """Return what tells one Redis database from another; None: not Redis.
+
+    Args:
+        default: Number of the database if `url` has none.
+    """
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     if parts.scheme in ("redis+socket", "unix"):
-        number = (query.get("virtual_host") or query.get("db") or ["0"])[0]
+        number = (query.get("virtual_host") or query.get("db") or [default])[0]
         return "socket", parts.path, number
     if parts.scheme in ("redis", "rediss"):
-        number = parts.path.strip("/") or (query.get("db") or ["0"])[0]
+        number = parts.path.strip("/") or (query.get("db") or [default])[0]
         host = (parts.hostname or "localhost").replace("127.0.0.1", "localhost")
         return host, str(parts.port or 6379), number
     return None

@@ -245,7 +245,7 @@ def _is_enqueued_or_made(
     job = ledger.job_of(target)
     # A job that only a bulk run has enqueued does not count: the run may be cancelled.
     if job and job.run_id is None and not _may_have_read_older(job, is_unchanged):
-        return job.tried.signature == wanted and (is_unchanged or not can_be_retried(job, image))
+        return job.tried.signature == wanted and not can_be_retried(job, image)
     look = Look.RECORDS if is_unchanged else Look.ORIGINAL
     return are_current(image.storages, plans, look)
 

@@ -390,11 +390,12 @@ def _fail_poisoned(jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
         if job.detail:
             detail = f"{detail} Last error: {job.detail}"
         target = JobTarget(jobs.db, job.model_label, job.object_pk, job.field_name)
-        given_up = _given_up([Failure.of_job(WorkerDied(detail))], tried_now(target))
+        failure = Failure.of_job(WorkerDied(detail))
+        given_up = _given_up([failure], tried_now(target))
         with transaction.atomic(using=jobs.db):
             if poisoned.update(**given_up):
                 count(jobs.db, job.run_id, failed=1)
-                logger.error("%s is given up. %s", target, given_up["headline"])
+                logger.error("%s is given up. %s", str(target), str(failure))
 
 
 def _given_up(failures: Sequence[Failure], tried: Tried) -> dict[str, Any]:

@@ -147,14 +147,16 @@ def _end(claim: ledger.Claim, *, counted: str) -> bool:
 def _fail(
     claim: ledger.Claim, failures: list[Failure], *, final: bool, tried: Tried | None = None
 ) -> bool:
-    attempts = f"{claim.target}: attempt {claim.attempt} failed"
+    # Texts and numbers in a constant message: error trackers group by the message, and show the
+    # arguments.
+    told = (str(claim.target), claim.attempt, str(failures[0]))
     if final or claim.attempt >= worker_settings().max_attempts:
         was_kept = ledger.give_up(claim, failures, tried)
         if was_kept:
             # One ERROR for each job that is given up: error trackers make an event of it.
-            logger.error("%s, and it is given up. %s", attempts, failures[0])
+            logger.error("%s: attempt %s failed, and it is given up. %s", *told)
         return was_kept
-    logger.warning("%s, and it is tried again. %s", attempts, failures[0])
+    logger.warning("%s: attempt %s failed, and it is tried again. %s", *told)
     return ledger.postpone(claim, failures, delay_s=backoff_s(claim.attempt))
 
 

@@ -1,5 +1,6 @@
 """The names of the old package's `fields`."""
 
+import os
 from typing import Any
 
 from django.contrib.admin.widgets import AdminFileWidget

@@ -1,6 +1,8 @@
 """The names of the old package's `image_warmer`."""
 
 import logging
+from functools import reduce
+from sys import stdout
 
 from django.db.models import Model
 from django.db.models.query import QuerySet
@@ -21,6 +23,9 @@ __all__ = [
     "get_rendition_key_set",
     "get_url_from_image_key",
     "logger",
+    "logging",
+    "reduce",
+    "stdout",
     "validate_versatileimagefield_sizekey_list",
 ]
 

@@ -1,5 +1,6 @@
 """The names of the old package's `mixins`."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +23,8 @@ __all__ = [
     "filter_and_sizer_regex",
     "filter_regex",
     "filter_regex_snippet",
+    "os",
+    "re",
     "sizer_regex",
     "sizer_regex_snippet",
     "validate_ppoi",

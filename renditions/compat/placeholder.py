@@ -1,5 +1,7 @@
 """The names of the old package's `placeholder`."""
 
+import os
+
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
@@ -16,6 +18,7 @@ __all__ = [
     "PlaceholderImage",
     "default_storage",
     "empty",
+    "os",
 ]
 
 empty = object()

@@ -1,5 +1,7 @@
 """The names of the old package's `registry`."""
 
+import copy
+
 from renditions.planning.registry import Registry as VersatileImageFieldRegistry
 from renditions.registry import (
     AlreadyRegistered,
@@ -25,5 +27,6 @@ __all__ = [
     "UnallowedSizerName",
     "VersatileImageFieldRegistry",
     "autodiscover",
+    "copy",
     "versatileimagefield_registry",
 ]

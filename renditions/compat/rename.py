@@ -21,32 +21,13 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import MODULES
+
 OLD = "versatileimagefield"
 NEW = "renditions.compat"
 # Their names in INSTALLED_APPS.
 OLD_APP, NEW_APP = OLD, "renditions"
 
-# The modules of the old package. `renditions.compat` has more, which are not renamed back.
-MODULES = frozenset(
-    {
-        "apps",
-        "datastructures",
-        "fields",
-        "files",
-        "forms",
-        "image_warmer",
-        "mixins",
-        "placeholder",
-        "processors",
-        "registry",
-        "serializers",
-        "settings",
-        "utils",
-        "validators",
-        "versatileimagefield",
-        "widgets",
-    }
-)
 _TAKES_A_MODULE = {"__import__", "import_module", "importorskip"}
 _TAKES_AN_APP = {"get_app_config", "is_installed"}
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}

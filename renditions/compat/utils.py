@@ -1,5 +1,10 @@
 """The names of the old package's `utils`."""
 
+import os
+from functools import reduce
+from importlib import import_module
+from types import ModuleType
+
 from django.core.exceptions import ImproperlyConfigured
 
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
@@ -17,7 +22,7 @@ from .functions import (
     post_process_image_key,
     validate_versatileimagefield_sizekey_list,
 )
-from .live import reader
+from .live import VALUES, reader
 
 __all__ = [
     "IMAGE_SETS",
@@ -38,18 +43,28 @@ __all__ = [
     "get_resized_filename",
     "get_resized_path",
     "get_url_from_image_key",
+    "os",
     "post_process_image_key",
+    "reduce",
     "validate_versatileimagefield_sizekey_list",
 ]
 
-__getattr__ = reader(
-    __name__,
-    (
-        "IMAGE_SETS",
-        "JPEG_QUAL",
-        "VERSATILEIMAGEFIELD_FILTERED_DIRNAME",
-        "VERSATILEIMAGEFIELD_POST_PROCESSOR",
-        "VERSATILEIMAGEFIELD_SIZED_DIRNAME",
-        "WEBP_QUAL",
-    ),
+_SETTINGS = (
+    "IMAGE_SETS",
+    "JPEG_QUAL",
+    "VERSATILEIMAGEFIELD_FILTERED_DIRNAME",
+    "VERSATILEIMAGEFIELD_POST_PROCESSOR",
+    "VERSATILEIMAGEFIELD_SIZED_DIRNAME",
+    "WEBP_QUAL",
 )
+
+
+def _magic() -> ModuleType:
+    try:
+        return import_module("magic")
+    except ImportError as error:
+        # This package does not need python-magic.
+        raise AttributeError(f"python-magic is not installed: {error}") from error
+
+
+__getattr__ = reader(__name__, {"magic": _magic, **{name: VALUES[name] for name in _SETTINGS}})

@@ -69,6 +69,17 @@ class AnyStorage:
         Size and date are optional in a Django storage. Without them every content under a name has
         one version: only a save tells that it was replaced.
         """
+        try:
+            return self._told(name)
+        except (OSError, SuspiciousOperation, ValueError):
+            raise
+        # Some clients have their own error for a missing file: google.cloud.exceptions.NotFound.
+        except Exception as error:
+            if self._may_exist(name):
+                raise
+            raise FileNotFoundError(name) from error
+
+    def _told(self, name: str) -> FileInfo:
         parts = []
         modified = None
         with suppress(NotImplementedError):
@@ -94,6 +105,13 @@ class AnyStorage:
                 one original.
         """
         return {path: None for group in groups for path in group if self._exists(path)}
+
+    def _may_exist(self, name: str) -> bool:
+        try:
+            return self._exists(name)
+        except NotImplementedError:
+            # It is optional, too.
+            return True
 
     def _exists(self, path: str) -> bool:
         try:

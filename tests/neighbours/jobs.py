@@ -14,15 +14,18 @@ class Job:
     packages: tuple[str, ...]  # distributions, which the extra `neighbours` installs
     folder: str = ""  # below this one; by default it is called like the job
     settings: str = "settings"  # module in the folder
+    in_suite: str = ""  # a file of tests that needs no project of its own: there is no folder
 
     @property
     def path(self) -> str:
-        return f"tests/neighbours/{self.folder or self.name}"
+        return self.in_suite or f"tests/neighbours/{self.folder or self.name}"
 
     @property
     def command(self) -> tuple[str, ...]:
         """The arguments of pytest."""
         module = f"{self.path.replace('/', '.')}.{self.settings}"
+        if self.in_suite:
+            module = "tests.settings"
         # Warnings of a neighbour are no failures of ours.
         return (self.path, f"--ds={module}", "-q", "-p", "no:cacheprovider", "-W", "default")
 
@@ -36,6 +39,7 @@ class Job:
 
 
 JOBS = (
+    Job("celery", ("celery",), in_suite="tests/workers/test_celery_neighbours.py"),
     Job("celery_beat", ("django-celery-beat",)),
     Job("cleanup", ("django-cleanup",)),
     Job("dirtyfields", ("django-dirtyfields",)),
@@ -58,6 +62,7 @@ JOBS = (
     Job("ninja", ("django-ninja",)),
     Job("polymorphic", ("django-polymorphic",)),
     Job("reversion", ("django-reversion",)),
+    Job("sentry", ("sentry-sdk",)),
     Job("simple_history", ("django-simple-history",)),
     Job("strawberry", ("strawberry-graphql-django",)),
     Job(
@@ -70,6 +75,18 @@ JOBS = (
             "django-simple-history",
             "django-reversion",
         ),
+    ),
+    Job(
+        "storages_gcs",
+        ("django-storages",),
+        folder="storages",
+        settings="settings_gcs",
+    ),
+    Job(
+        "storages_s3",
+        ("django-storages",),
+        folder="storages",
+        settings="settings_s3",
     ),
     Job("unfold", ("django-unfold",)),
     Job("wagtail", ("wagtail",)),

@@ -359,7 +359,17 @@ def test_a_field_that_no_app_warms_is_named(isolated_model, monkeypatch):
     assert "workers/__init__.py" in message.hint
 
 
-@pytest.mark.parametrize("name", ["RENDITION", "RENDITON", "RENDITIONS_"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "RENDITION",
+        "RENDITON",
+        "RENDITIONS_",
+        "VERSATILEIMAGEFIELD_SETTING",
+        "VERSATILE_IMAGEFIELD_SETTINGS",
+        "VERSATILEIMAGEFIELD_RENDITION_KEYSETS",
+    ],
+)
 def test_a_misspelt_setting_is_told(settings, name):
     """Nothing reads it, and nothing else would say so."""
     setattr(settings, name, {"ON_DEMAND": False})

@@ -168,7 +168,8 @@ def test_a_picture_survives_pickling(card):
 
 
 def test_the_pickled_state_is_small(card):
-    """It holds the name and the settings, and no content."""
+    """It holds the name, the settings and what a save has to know, and no content."""
+    card = Card.objects.get()
     state = card.image.__getstate__()
 
     assert state == {
@@ -180,12 +181,15 @@ def test_the_pickled_state_is_small(card):
         "field": Card._meta.get_field("image"),
         "_ppoi_value": (0.5, 0.5),
         "_create_on_demand": False,
+        "has_new_content": False,
+        "was_assigned": False,
     }
 
 
 def test_a_pickle_of_the_old_package_can_be_read(card):
     """Sessions and caches may hold one."""
     state = card.image.__getstate__() | {"_create_on_demand": False, "_ppoi_value": (0.2, 0.2)}
+    del state["has_new_content"], state["was_assigned"]
     image = VersatileImageFieldFile.__new__(VersatileImageFieldFile)
 
     image.__setstate__(state)

@@ -172,8 +172,15 @@ def test_a_worker_of_both_queues_says_nothing(caplog):
 # ---- error trackers ----------------------------------------------------------------------------
 
 
-def errors_of(caplog) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+def errors_of(caplog) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def assert_well_told(error: logging.LogRecord, job: str) -> None:
+    """Check that a tracker groups it with others by its message, and shows the job as a text."""
+    assert job not in error.msg
+    assert error.args[0] == job
+    assert {type(argument) for argument in error.args} <= {str, int}
 
 
 def test_a_job_that_is_given_up_is_one_error(picture, caplog):
@@ -184,7 +191,7 @@ def test_a_job_that_is_given_up_is_one_error(picture, caplog):
     work_owed()
 
     [error] = errors_of(caplog)
-    assert f"app.Person.headshot #{person.pk}" in error
+    assert_well_told(error, f"app.Person.headshot #{person.pk}")
 
 
 def test_an_attempt_that_is_repeated_is_no_error(picture, caplog):
@@ -200,7 +207,7 @@ def test_an_attempt_that_is_repeated_is_no_error(picture, caplog):
 
 def test_a_poisoned_job_is_one_error(picture, caplog):
     """However often messages for it come."""
-    Person.objects.create(headshot=picture("a.jpg"))
+    person = Person.objects.create(headshot=picture("a.jpg"))
     WarmJob.objects.update(attempts=4)
     job = WarmJob.objects.get()
     drain(QUEUE)
@@ -208,4 +215,5 @@ def test_a_poisoned_job_is_one_error(picture, caplog):
     for _ in range(3):
         worker.run_job(ledger.Hint("default", job.pk, job.generation), "t", "w")
 
-    assert len(errors_of(caplog)) == 1
+    [error] = errors_of(caplog)
+    assert_well_told(error, f"app.Person.headshot #{person.pk}")

@@ -236,6 +236,10 @@ def test_routes_that_were_emptied_are_told(celery_with, monkeypatch, changes, ex
         (crontab(), []),
         (crontab(minute="*/5"), ["rendition_workers.W036"]),
         (crontab(minute=0), ["rendition_workers.W036"]),
+        (crontab(hour="8-17"), ["rendition_workers.W036"]),
+        (crontab(day_of_week="1-5"), ["rendition_workers.W036"]),
+        (crontab(month_of_year="1"), ["rendition_workers.W036"]),
+        (crontab(minute="0-50"), ["rendition_workers.W036"]),
         (timedelta(minutes=10), ["rendition_workers.W036"]),
         (600, ["rendition_workers.W036"]),
     ],
@@ -276,6 +280,26 @@ def test_a_broker_and_a_cache_in_one_database_are_told(
     """To clear the cache would delete all messages."""
     celery_with(broker_url=broker)
     settings.CACHES = {**settings.CACHES, "records": {"BACKEND": REDIS, "LOCATION": location}}
+    configure(CACHE="records")
+
+    assert ids(checks.check_redis) == expected
+
+
+@pytest.mark.parametrize(
+    ("broker", "location", "options", "expected"),
+    [
+        ("redis://localhost/1", "redis://localhost", {"db": 1}, ["rendition_workers.W037"]),
+        ("redis://localhost/0", "redis://localhost", {"db": 1}, []),
+        ("redis://localhost/0", "redis://localhost/0", {"db": 1}, ["rendition_workers.W037"]),
+    ],
+)
+def test_a_cache_may_have_its_database_in_the_options(
+    celery_with, settings, configure, broker, location, options, expected
+):
+    """The one in the address has precedence, as for Django."""
+    celery_with(broker_url=broker)
+    records = {"BACKEND": REDIS, "LOCATION": location, "OPTIONS": options}
+    settings.CACHES = {**settings.CACHES, "records": records}
     configure(CACHE="records")
 
     assert ids(checks.check_redis) == expected

@@ -56,6 +56,15 @@ def test_an_assigned_name_starts_a_mended_picture_again(mended):
     assert not WarmJob.objects.exists()
 
 
+def test_any_save_starts_a_mended_picture_again(mended):
+    """An editor sees the failure, and saves the instance without a change."""
+    Person.objects.get().save()
+    work_owed()
+
+    assert all_made(mended)
+    assert not WarmJob.objects.exists()
+
+
 def test_enqueue_all_starts_a_mended_picture_again(mended):
     """A script repaired the files and calls `enqueue_all`."""
     assert enqueue_all(Person.objects.all()) == 1

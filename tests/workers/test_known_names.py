@@ -1,5 +1,7 @@
 """Other content under a known name: no rendition shows the content of before."""
 
+import copy
+import pickle
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,31 @@ def test_a_known_name_shows_its_new_content_however_it_was_assigned(tall, pictur
         person.headshot = name
     WarmJob.objects.all().delete()
     person.save(update_fields=["headshot"] if way == "update_fields" else None)
+    work_owed()
+
+    assert shown(tall) == (50, 17)
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_an_assignment_is_kept_by_a_copy_and_by_a_pickle(tall, picture, again):
+    """A form in several steps keeps the instance in a session until its last step saves it."""
+    person = Person.objects.get(pk=tall.pk)
+    person.headshot = put_wide(picture)
+    assert person.headshot.url  # the page shows the file that was assigned
+
+    again(person).save()
+    work_owed()
+
+    assert shown(tall) == (50, 17)
+
+
+def test_new_content_is_kept_by_a_pickle(tall, picture):
+    """The file was written at its old name before the instance was pickled."""
+    person = Person.objects.get(pk=tall.pk)
+    STORAGE.delete("people/a.jpg")
+    person.headshot.save("a.jpg", picture("a.jpg", *WIDE), save=False)
+
+    pickle.loads(pickle.dumps(person)).save()
     work_owed()
 
     assert shown(tall) == (50, 17)

@@ -2,13 +2,15 @@
 
 import importlib
 import json
+import sys
+from types import ModuleType
 
 import pytest
 from django.test import override_settings
 
 from renditions.compat.alias import NEW, OLD
 
-from .test_comparison import new_project, run
+from .test_comparison import new_project, run, with_alias
 
 LIST_NAMES = """
 import importlib, json, pkgutil
@@ -26,15 +28,7 @@ for path in ["versatileimagefield", *(each.name for each in found)]:
 print(json.dumps(names))
 """
 
-STANDARD_LIBRARY = "Code that needs it imports it from the standard library."
 EXEMPT = {
-    "copy": STANDARD_LIBRARY,
-    "import_module": STANDARD_LIBRARY,
-    "logging": STANDARD_LIBRARY,
-    "os": STANDARD_LIBRARY,
-    "re": STANDARD_LIBRARY,
-    "reduce": STANDARD_LIBRARY,
-    "stdout": STANDARD_LIBRARY,
     "unicode_literals": "It is a statement for Python 2.",
     "magic": "This package does not need python-magic, so it may not be installed.",
 }
@@ -62,6 +56,31 @@ def test_every_name_is_served(old_names):
 
     assert len(old_names) > 20
     assert missing == []
+
+
+ONE_IMPORT = """
+import django; django.setup()
+import importlib, sys, versatileimagefield
+found = {name: getattr(versatileimagefield, name) for name in sys.argv[1:]}
+for name, module in found.items():
+    assert module is importlib.import_module(f"versatileimagefield.{name}"), name
+"""
+
+
+def test_the_package_has_its_modules_as_attributes(old_names, tmp_path):
+    """Code may import the package alone: the old one imports its modules when apps are ready."""
+    modules = [name for name in old_names[OLD][0] if f"{OLD}.{name}" in old_names]
+
+    assert {"registry", "settings", "utils"} <= set(modules)
+    run(with_alias(new_project(tmp_path / "project")), "-c", ONE_IMPORT, *modules)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_python_magic_is_served_if_it_is_installed(monkeypatch, installed):
+    """A test of the project may patch `versatileimagefield.utils.magic`."""
+    monkeypatch.setitem(sys.modules, "magic", ModuleType("magic") if installed else None)
+
+    assert hasattr(module(f"{OLD}.utils"), "magic") is installed
 
 
 def test_a_star_import_gives_the_same_names(old_names):

@@ -118,8 +118,12 @@ def test_a_sweep_in_the_settings_is_one_unless_it_is_disabled(scheduled: None):
 
 
 @pytest.mark.parametrize("scheduled", [{}], indirect=True)
-def test_a_sweep_in_the_database_may_be_too_rare(scheduled: None):
+@pytest.mark.parametrize("kind", ["interval", "crontab"])
+def test_a_sweep_in_the_database_may_be_too_rare(scheduled: None, kind: str):
     in_database(every_s=600)
+    if kind == "crontab":
+        hourly = CrontabSchedule.objects.create(minute="0")
+        PeriodicTask.objects.update(interval=None, crontab=hourly)
 
     assert found() == ["rendition_workers.W036"]
 

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class ProjectConfig(AppConfig):
+    name = "tests.neighbours.sentry"
+    label = "project"
+    default_auto_field = "django.db.models.BigAutoField"
