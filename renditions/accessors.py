@@ -10,14 +10,13 @@ from . import conf
 from .engine.status import may_try_after, may_try_now
 from .engine.warming import warm
 from .imaging.geometry import FocalPoint, Size
-from .imaging.own_file import OwnFile
 from .planning.keys import SEPARATOR, RenditionKey, parse_size
 from .planning.paths import filtered_path
-from .planning.plans import Original, RenditionPlan, check_names, place_of, plan_key
+from .planning.plans import Original, Place, RenditionPlan, check_names, place_of
 from .planning.registry import registry
 from .ppoi import PPOI
 from .records import project_recorder
-from .records.prefetched import PrefetchedRecords
+from .records.prefetched import Known, PrefetchedRecords
 from .storage import Storages, delete_file, storage_label
 from .storage.urls import url_of
 
@@ -53,12 +52,9 @@ class RenditionFile:
     failure is recorded and never breaks a page.
     """
 
-    # Both are computed when they are needed.
-    _plan: RenditionPlan | None = None
-    _place: tuple[str, OwnFile | None] | None = None
+    _place: Place | None = None  # computed when it is needed
 
     def __init__(self, picture: Picture, key: RenditionKey) -> None:
-        check_names([key])
         self.storage = picture.storages.renditions
         self._picture = picture
         self._key = key
@@ -67,67 +63,73 @@ class RenditionFile:
     @property
     def name(self) -> str:
         """Path on the storage."""
-        path, _ = self._place_after_creation()
-        return path
+        place = self._place_after_creation()
+        return place.path if place else ""
 
     @property
     def url(self) -> str:
         """URL for a browser. Without creation on demand, it costs no call to storage or cache."""
-        path, own = self._place_after_creation()
-        if not path:
+        place = self._place_after_creation()
+        if place is None:
             return _placeholder_url(self._key.size)
-        return url_of(self.storage, path) if own is None or own.url is None else own.url
+        if place.own is None or place.own.url is None:
+            return url_of(self.storage, place.path)
+        return place.own.url
 
     @property
     def plan(self) -> RenditionPlan | None:
         """The plan; None if there is no picture."""
-        original = self._picture.original
-        if self._plan is None and original is not None:
-            self._plan = plan_key(original, self._key, conf.style(self._key))
-        return self._plan
+        original, style = self._picture.original, conf.style(self._key)
+        if original is None:
+            return None
+        if self._place is None:
+            self._place = place_of(original, self._key, style.layout)
+        return self._place.plan(original, self._key, style.encoding)
 
     def delete(self) -> None:
         """Delete the file and its record."""
-        if self.plan:
+        plan = self.plan
+        if plan:
             # The next access to `name` must not create the file again.
             self._may_create = False
-            delete_file(self.storage, self.plan.path)
+            delete_file(self.storage, plan.path)
             self.clear_cache()
 
     def clear_cache(self) -> None:
         """Delete the record of the rendition; the file stays."""
-        if self.plan:
-            project_recorder().delete(self.plan.storage, [self.plan.path])
+        plan = self.plan
+        if plan:
+            project_recorder().delete(plan.storage, [plan.path])
             self._forget()
 
     def __str__(self) -> str:
         return self.url
 
-    def _place_after_creation(self) -> tuple[str, OwnFile | None]:
-        """Return the path and the own URL, and make the rendition first if this is allowed."""
+    def _place_after_creation(self) -> Place | None:
+        """Return where the rendition is, and make it first if this is allowed and not done yet.
+
+        None: there is no picture.
+        """
         original = self._picture.original
         if original is None:
-            return "", None
+            return None
+        known = None
+        if self._may_create and self._picture.prefetched:
+            known = self._picture.prefetched.find(self._key)
+            self._place = known.place
+        if self._place is None:
+            self._place = place_of(original, self._key, conf.style(self._key).layout)
         if self._may_create:
             self._may_create = False
-            self._create_if_missing(original)
-        if self._place is None and self._plan:
-            self._place = self._plan.path, self._plan.own
-        elif self._place is None:
-            # It costs less than the plan, and most pages need no more.
-            self._place = place_of(original, self._key, conf.style(self._key).layout)
+            self._create_if_missing(known)
         return self._place
 
-    def _create_if_missing(self, original: Original) -> None:
-        if self._picture.prefetched:
-            known = self._picture.prefetched.find(self._key)
-            plan = known.plan
-            may_try = not known.is_made and may_try_after(plan, known.record)
-        else:
-            plan = plan_key(original, self._key, conf.style(self._key))
-            may_try = may_try_now(plan)
-        self._plan = plan
-        if may_try:
+    def _create_if_missing(self, known: Known | None) -> None:
+        if known and known.is_made:
+            return
+        plan = self.plan
+        assert plan is not None
+        if may_try_after(plan, known.record) if known else may_try_now(plan):
             warm(self._picture.storages, [plan])
             self._forget()
 
@@ -158,7 +160,8 @@ class Sizes:
         return filtered_path(name, self._filter, conf.layout()) if name and self._filter else name
 
     def __getitem__(self, text: str) -> RenditionFile:
-        return RenditionFile(self.picture, _key(self._sizer, self._filter, str(text)))
+        key = _key(self._sizer, self._filter, str(text), registry.version)
+        return RenditionFile(self.picture, key)
 
     def __setitem__(self, key: str, value: Any) -> NoReturn:
         raise NotImplementedError(f"Renditions of {self._sizer!r} cannot be assigned.")
@@ -166,7 +169,7 @@ class Sizes:
 
 # Cached: a page asks for the same size of each picture.
 @functools.lru_cache(maxsize=1024)
-def _key(sizer: str, filter_name: str | None, text: str) -> RenditionKey:
+def _key(sizer: str, filter_name: str | None, text: str, registry_version: int) -> RenditionKey:
     size_text, separator, output = text.partition(SEPARATOR)
     size = parse_size(size_text)
     if not size or bool(separator) != bool(output):
@@ -174,7 +177,9 @@ def _key(sizer: str, filter_name: str | None, text: str) -> RenditionKey:
             f"{text!r} is not a size for {sizer!r}. Write the width and height in whole "
             "pixels, such as '400x300', or '400x300__webp' for another format."
         )
-    return RenditionKey(sizer, size, filter_name, output or None)
+    key = RenditionKey(sizer, size, filter_name, output or None)
+    check_names([key])
+    return key
 
 
 class FilteredFile(RenditionFile):

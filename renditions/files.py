@@ -21,7 +21,7 @@ from .errors import RenditionError
 from .imaging.geometry import FocalPoint
 from .imaging.sources import upright_size_of
 from .planning.keys import RenditionKey, RenditionKeySet
-from .planning.plans import Original, RenditionPlan, plan_key, plan_key_set
+from .planning.plans import Original, RenditionPlan, check_names, plan_key, plan_key_set
 from .planning.registry import registry
 from .ppoi import CENTRE_PPOI, PPOI, parse_ppoi
 from .records.prefetched import PrefetchedRecords
@@ -177,7 +177,12 @@ class VersatileImageMixIn(Base):
                 self.close()
 
     def rendition(self, key: RenditionKey) -> RenditionFile:
-        """Return one rendition. An access to its URL may make the file: see `RenditionFile`."""
+        """Return one rendition. An access to its URL may make the file: see `RenditionFile`.
+
+        Raises:
+            InvalidSizeKey: the sizer, filter or format is unknown.
+        """
+        check_names([key])
         return RenditionFile(self.picture, key)
 
     def urls(self, key_set: RenditionKeySet | str) -> dict[str, str]:
@@ -242,12 +247,23 @@ class VersatileImageMixIn(Base):
         """The picture to show: this one, or the placeholder if the field is empty."""
         if not self.name:
             return self._placeholder_picture
-        # Each URL needs it, and computing it is a third of the cost of a URL.
-        settings, on_demand = conf.rendition_settings(), self.create_on_demand
-        inputs = self.name, self.ppoi, self._object_pk, self.storage, on_demand, settings
+        inputs = self._inputs_of_picture()
         if self._picture is None or self._picture[0] != inputs:
             self._picture = inputs, self._picture_of(self.original)
         return self._picture[1]
+
+    def _inputs_of_picture(self) -> tuple[object, ...]:
+        """Return all that decides `picture`: each URL needs it, and computing it costs more."""
+        row = getattr(self.instance, "__dict__", {})
+        return (
+            self.name,
+            row.get(self.field.ppoi_field),
+            self._ppoi_value,
+            row.get(self.field.model._meta.pk.attname),
+            self.storage,
+            self._create_on_demand,
+            conf.rendition_settings(),
+        )
 
     @property
     def _placeholder_picture(self) -> Picture:
@@ -265,7 +281,10 @@ class VersatileImageMixIn(Base):
 
     def use_prefetched(self, records: PrefetchedRecords | None) -> None:
         """Take records from `records`; None: from the cache. `prefetch_renditions` calls it."""
-        self._prefetched, self._picture = records, None
+        self._prefetched = records
+        if self._picture:
+            inputs, picture = self._picture
+            self._picture = inputs, self._picture_of(picture.original)
 
     def plan(self, key: RenditionKey) -> RenditionPlan:
         """Return the plan of one rendition, without a call to the storage or the cache."""

@@ -54,7 +54,7 @@ def share_records(images: Iterable[VersatileImageMixIn], key_set: object = None)
     named = _parsed(key_set)
     page: dict[Original, PrefetchedRecords] = {}
     for image in images:
-        original = image.original if image.name else image.placeholder
+        original = image.picture.original if image.name else image.placeholder
         if original and original not in page:
             wanted = image.field.declared_key_set() if named is None else named
             page[original] = PrefetchedRecords(original, wanted.renditions)

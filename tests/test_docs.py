@@ -332,6 +332,28 @@ def test_the_template_of_the_how_to_shows_what_its_key_set_makes(configure):
     assert shown == [person.headshot.storage.url(plan.path) for plan in reversed(plans)]
 
 
+@pytest.mark.django_db
+def test_the_page_of_the_how_to_shows_all_pictures(picture, configure, rf, monkeypatch):
+    """View and template show the same; the call to the cache is for all pictures."""
+    configure(ON_DEMAND=True, KEY_SETS={"headshot": [("square", "crop__400x400")]})
+    text = (ROOT / "docs/howto.md").read_text().partition("## Many pictures on a page")[2]
+    view, template = re.findall(r"```(?:python|html)\n(.*?)```", text, re.DOTALL)[:2]
+    monkeypatch.setitem(sys.modules, "people.models", sys.modules["tests.app.models"])
+    exec(view, made := {})
+    monkeypatch.setitem(made, "render", lambda request, name, context: context["page"])
+    for name in ("a", "b"):
+        Person.objects.create(name=name, headshot=picture(f"{name}.jpg"))
+    page = made["people"](rf.get("/"))
+    shared = [person.headshot.picture.prefetched for person in page]
+
+    shown = re.findall(
+        'src="(.+?)"', engines["django"].from_string(template).render({"page": page})
+    )
+
+    assert shown == [str(person.headshot.crop["400x400"]) for person in page]
+    assert all(person.headshot.picture.prefetched not in (None, *shared) for person in page)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_receiver_of_the_how_to_deletes_after_the_commit(picture, monkeypatch):
     """A deletion removes all files if it is committed, and none if it is rolled back."""

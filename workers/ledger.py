@@ -20,7 +20,7 @@ import functools
 import logging
 import random
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ from django.db.models.functions import Now
 
 from . import statements
 from .failures import Failure, WorkerDied
-from .models import LIVE, JobState, RunState, SupersededJob, WarmJob, WarmRun
+from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
 from .prepared import Param, Prepared, Row, can_insert_or_update
 from .targets import STARTED_AT, JobTarget, Tried, tried_now
 
@@ -45,8 +45,8 @@ HALTED = (RunState.PAUSED, RunState.CANCELLED)
 # Race: another process may insert the row after our UPDATE and delete it before our next one. This
 # many times in a row does not happen.
 INSERT_TRIES = 5
-# Rows that one transaction of a retry changes.
-RETRIED_AT_ONCE = 1000
+# Rows that one transaction locks, so that a save does not wait long for them.
+ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +178,12 @@ def settle_failed(
         field_name=field_name,
         object_pk__in=object_pks,
     )
-    with transaction.atomic(using=using):
-        return _jobs(using).filter(pk__in=_lock_free(failed)).delete()[0]
+
+    def delete_part() -> int:
+        with transaction.atomic(using=using):
+            return _jobs(using).filter(pk__in=_lock_free(failed)).delete()[0]
+
+    return _in_parts(delete_part)
 
 
 def _fresh(signature: Any) -> dict[str, Any]:
@@ -403,6 +407,7 @@ def _given_up(failures: Sequence[Failure], tried: Tried) -> dict[str, Any]:
         **_ended(JobState.FAILED, failures),
         "signature": tried.signature,
         "original_version": tried.original_version,
+        "due_at": None,
         "run": None,
     }
 
@@ -434,13 +439,12 @@ def _unleased() -> dict[str, Any]:
 def retry(jobs: models.QuerySet[WarmJob]) -> int:
     """Queue the failed ones of `jobs` again, with all their attempts; return how many.
 
-    They make what their fields declare now. Each transaction takes a part of them: a save waits
-    for one part at most.
+    They make what their fields declare now.
     """
     failed, retried, last = jobs.filter(state=JobState.FAILED).order_by("pk"), 0, 0
-    while part := list(failed.filter(pk__gt=last).values_list("pk", flat=True)[:RETRIED_AT_ONCE]):
+    while part := list(failed.filter(pk__gt=last).values_list("pk", flat=True)[:ROWS_AT_ONCE]):
         last = part[-1]
-        retried += _update_unlocked(
+        retried += _update_part(
             _jobs(jobs.db).filter(pk__in=part, state=JobState.FAILED),
             state=JobState.QUEUED,
             signature="",
@@ -478,7 +482,10 @@ def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint
 
 def mark_hinted(using: str, hints: Iterable[Hint]) -> None:
     """Note that a message was sent just now for each of `hints`."""
-    _update_unlocked(_jobs(using).filter(pk__in=[hint.job_id for hint in hints]), hinted_at=Now())
+    job_ids = [hint.job_id for hint in hints]
+    for start in range(0, len(job_ids), ROWS_AT_ONCE):
+        part = job_ids[start : start + ROWS_AT_ONCE]
+        _update_part(_jobs(using).filter(pk__in=part), hinted_at=Now())
 
 
 def mark_unhinted(hint: Hint) -> None:
@@ -497,7 +504,7 @@ def clamp_times(using: str, *, lease_s: float, delay_s: float) -> int:
         delay_s: The longest wait for another attempt.
     """
     lease_end, latest = Now() + timedelta(seconds=lease_s), Now() + timedelta(seconds=delay_s)
-    late = _jobs(using).filter(state__in=LIVE, due_at__gt=latest)
+    late = _jobs(using).filter(due_at__gt=latest)
     clamped = [
         _update_unlocked(_jobs(using).filter(lease_until__gt=lease_end), lease_until=lease_end),
         # Jobs of saves and jobs of runs have an index each.
@@ -525,11 +532,15 @@ def count_superseded(using: str, run_id: int) -> None:
 
 def fold_superseded(using: str, run_id: int) -> None:
     """Add the rows of the superseded jobs of a run to its counter, and delete them."""
-    rows = SupersededJob.objects.using(using).filter(run_id=run_id)
-    with transaction.atomic(using=using):
-        folded, _ = SupersededJob.objects.using(using).filter(pk__in=_lock_free(rows)).delete()
-        if folded:
+    rows = SupersededJob.objects.using(using)
+
+    def fold_part() -> int:
+        with transaction.atomic(using=using):
+            folded, _ = rows.filter(pk__in=_lock_free(rows.filter(run_id=run_id))).delete()
             count(using, run_id, superseded_counted=folded)
+        return folded
+
+    _in_parts(fold_part)
 
 
 def fold_all_superseded(using: str) -> None:
@@ -541,38 +552,63 @@ def fold_all_superseded(using: str) -> None:
 
 def clear_hints(using: str, run_id: int) -> None:
     """Let messages for all jobs of a run be sent at once, even if some were sent just now."""
-    _update_unlocked(_jobs(using).filter(run_id=run_id), hinted_at=None)
+    hinted = _jobs(using).filter(run_id=run_id, hinted_at__isnull=False)
+    _update_unlocked(hinted, hinted_at=None)
 
 
 def delete_run_jobs(using: str, run_id: int) -> None:
     """Delete the queued jobs of a run and count them as cancelled; jobs in progress go on."""
     waiting = _jobs(using).filter(run_id=run_id, state=JobState.QUEUED)
-    with transaction.atomic(using=using):
-        deleted = list(_lock_free(waiting))
-        _jobs(using).filter(pk__in=deleted).delete()
-        count(using, run_id, cancelled=len(deleted))
+
+    def delete_part() -> int:
+        with transaction.atomic(using=using):
+            deleted, _ = _jobs(using).filter(pk__in=_lock_free(waiting)).delete()
+            count(using, run_id, cancelled=deleted)
+        return deleted
+
+    _in_parts(delete_part)
 
 
 # ---- rows --------------------------------------------------------------------------------------
 
 
 def _update_unlocked(jobs: models.QuerySet[WarmJob], **values: Any) -> int:
-    """Update those of `jobs` that no other transaction has locked; return how many."""
+    """Update those of `jobs` that no other transaction has locked; return how many.
+
+    Each transaction changes a part of them, so a save waits for one part at most. An updated row
+    must no longer be one of `jobs`.
+    """
+    return _in_parts(lambda: _update_part(jobs, **values))
+
+
+def _in_parts(change: Callable[[], int]) -> int:
+    """Call `change`, which changes some rows, until it finds no more; return how many it found."""
+    changed, part = 0, ROWS_AT_ONCE
+    while part == ROWS_AT_ONCE:
+        part = change()
+        changed += part
+    return changed
+
+
+def _update_part(jobs: models.QuerySet[WarmJob], **values: Any) -> int:
     with transaction.atomic(using=jobs.db):
         return _jobs(jobs.db).filter(pk__in=_lock_free(jobs)).update(**values)
 
 
-def _lock_free(rows: models.QuerySet[Table]) -> models.QuerySet[Table, int]:
-    """Lock those of `rows` that no other transaction has locked, and return their keys."""
-    # SKIP LOCKED: waiting here while holding rows could deadlock with a save.
-    skip = connections[rows.db].features.has_select_for_update_skip_locked
-    return rows.order_by().select_for_update(skip_locked=skip).values_list("pk", flat=True)
+def _lock_free(rows: models.QuerySet[Table]) -> Any:
+    """Lock some of `rows` that no other transaction has locked, and return their keys."""
+    keys = rows.order_by().values_list("pk", flat=True)
+    if not connections[rows.db].features.has_select_for_update_skip_locked:
+        return keys[:ROWS_AT_ONCE]
+    # SKIP LOCKED: waiting here while holding rows could deadlock with a save. A list: PostgreSQL
+    # may read the whole table to find the rows of a subquery.
+    return list(keys.select_for_update(skip_locked=True)[:ROWS_AT_ONCE])
 
 
 def _claimable() -> Q:
     return Q(
         Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
-        state__in=LIVE,
+        state__in=[JobState.QUEUED, JobState.WARMING],
         due_at__lte=Now(),
     )
 

@@ -22,11 +22,6 @@ class JobState(models.TextChoices):
     FAILED = "failed", _("Failed")  # waits for a retry, or for a change of what it gave up on
 
 
-# A worker may take a job in one of these states. A list: each query has them in this order, as the
-# index has.
-LIVE = [JobState.QUEUED, JobState.WARMING]
-
-
 class RunState(models.TextChoices):
     """The state of a bulk run."""
 
@@ -194,7 +189,8 @@ class WarmJob(models.Model):
     is_new_upload = models.BooleanField(_("new upload"), default=False)
 
     attempts = models.PositiveIntegerField(_("attempts"), default=0)  # started, in this generation
-    due_at = models.DateTimeField(_("due at"))  # not claimable before; the database's clock
+    # Not claimable before, by the database's clock. None: failed, so it is never due.
+    due_at = models.DateTimeField(_("due at"), null=True)
     hinted_at = models.DateTimeField(_("message sent at"), null=True)  # None: no message was sent
 
     # While the lease runs, exactly one worker may work on the job; None: no lease.
@@ -239,14 +235,15 @@ class WarmJob(models.Model):
             )
         ]
         # With millions of failed or queued jobs, each query of the sweep reads only the rows that
-        # it wants. Partial indexes are small, and most writes of a job do not touch them.
+        # it wants. Partial indexes are small, and most writes of a job do not touch them. Their
+        # conditions are about NULL: SQLite does not see that a parameter fulfils another one.
         indexes = [
             # For the admin, and for a retry of everything.
             models.Index(fields=["state", "id"], name="rendition_warmjob_state"),
             # Jobs of saves, in the order in which they are sent.
             models.Index(
                 fields=["due_at", "id"],
-                condition=models.Q(run__isnull=True, state__in=LIVE),
+                condition=models.Q(run__isnull=True, due_at__isnull=False),
                 name="rendition_warmjob_due",
             ),
             models.Index(

@@ -71,12 +71,21 @@ def sized_filename(
     """
     stem, extension = split_extension(filename)
     quality = layout.qualities.get(output or extension.lower())
-    key = f"{sizer_key}-{size}" if quality is None else f"{sizer_key}-{size}-{quality}"
-    named = f"{stem}-{layout.process_key(key)}"
+    named = f"{stem}-{_described(sizer_key, size, quality, layout.process_key)}"
     if output is None:
         return f"{named}.{extension}"
     # Without the dash, `a` and `a.jpg` would share this name.
     return f"{named}.{extension}.{output}" if "." in filename else f"{named}-.{output}"
+
+
+# Cached: it is the same for each original, and a FILENAME_PROCESSOR may make a digest.
+@functools.lru_cache(maxsize=1024)
+def _described(
+    sizer_key: str, size: Size, quality: int | None, process_key: Callable[[str], str]
+) -> str:
+    """Return the part of a file name that describes the rendition."""
+    key = f"{sizer_key}-{size}"
+    return process_key(key if quality is None else f"{key}-{quality}")
 
 
 def sized_path(

@@ -59,10 +59,8 @@ class RenditionPlan:
     @property
     def fingerprint(self) -> str:
         """Digest of everything that decides the bytes, except the content of the original."""
-        key, options = _texts(self.key, self.recipe.encoding, self._format_name())
-        text = "\0".join((self.original.name, self.path, key, self._ppoi(), options))
-        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
-        return digest.hexdigest()
+        sizer, output, encoding = self.recipe.sizer, self.recipe.format, self.recipe.encoding
+        return _fingerprint(self.original, self.key, self.path, self.own, sizer, output, encoding)
 
     def format_for(self, original: str) -> str:
         """Return the format of the rendition, if `original` is the format of the original."""
@@ -74,31 +72,44 @@ class RenditionPlan:
         output_format = format_for_extension(extension)
         return output_format.name if output_format else original
 
-    def _ppoi(self) -> str:
-        # The path is not enough: a custom sizer can use the focal point without naming it there.
-        if self.recipe.sizer is None or not self.recipe.sizer.uses_ppoi:
-            return ""
-        ppoi = self.original.ppoi
-        return f"FocalPoint(x={ppoi.x!r}, y={ppoi.y!r})"
 
-    def _format_name(self) -> str | None:
-        """Return the name of the format; None: it may be any."""
-        if self.own or self.recipe.format:
-            return None if self.own else self.recipe.format
-        known = format_for_extension(split_extension(self.original.name)[1])
-        return known.name if known else None
+def _fingerprint(
+    original: Original,
+    key: RenditionKey,
+    path: str,
+    own: OwnFile | None,
+    sizer: AnySizer | None,
+    output: str | None,
+    encoding: Encoding,
+) -> str:
+    # The path is not enough: a custom sizer can use the focal point without naming it there.
+    uses_ppoi = sizer is not None and sizer.uses_ppoi
+    ppoi = _ppoi_text(original.ppoi.x, original.ppoi.y) if uses_ppoi else ""
+    # A sizer or filter that names its files may write any format.
+    written = None if own else output or split_extension(original.name)[1]
+    key_text, options = _texts(key, encoding, written)
+    text = "\0".join((original.name, path, key_text, ppoi, options))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-# Cached: many plans share them, and they are most of the cost of a fingerprint.
+# Both are cached: many plans share them, and they are most of the cost of a fingerprint.
+@functools.lru_cache(maxsize=1024, typed=True)
+def _ppoi_text(x: float, y: float) -> str:
+    return repr(FocalPoint(x, y))
+
+
 @functools.lru_cache(maxsize=1024)
-def _texts(key: RenditionKey, encoding: Encoding, format_name: str | None) -> tuple[str, str]:
+def _texts(key: RenditionKey, encoding: Encoding, output: str | None) -> tuple[str, str]:
     """Return the texts of the key and of the options of the format.
 
     The quality of another format is not in it, because it changes nothing.
+
+    Args:
+        output: Name or extension of the format; None: it may be any.
     """
-    if format_name is None:
+    written = format_for_extension(output) if output else None
+    if written is None:
         return str(key), repr(encoding)
-    written = format_named(format_name)
     common = encoding.color, encoding.background, encoding.animation
     return str(key), repr((written.name, sorted(written.save_options(encoding).items()), common))
 
@@ -110,6 +121,41 @@ class Style(NamedTuple):
     encoding: Encoding  # decides its bytes
 
 
+class Parts(NamedTuple):
+    """What the names in a key stand for."""
+
+    sizer: AnySizer | None
+    filter: AnyFilter | None
+    format: Format | None
+
+
+class Place(NamedTuple):
+    """Where a rendition is. It costs half as much as the plan, and most pages need no more."""
+
+    path: str
+    own: OwnFile | None
+    parts: Parts  # for this original
+
+    def plan(self, original: Original, key: RenditionKey, encoding: Encoding) -> RenditionPlan:
+        """Return the plan of the rendition, which is that of `original` and `key`."""
+        sizer, chosen_filter, output = self.parts
+        recipe = Recipe(
+            sizer=sizer,
+            size=key.size,
+            ppoi=original.ppoi,
+            filter=chosen_filter,
+            format=output.name if output else None,
+            encoding=encoding,
+        )
+        return RenditionPlan(original, key, recipe, self.path, self.own)
+
+    def fingerprint(self, original: Original, key: RenditionKey, encoding: Encoding) -> str:
+        """Return the fingerprint of the plan, without the plan."""
+        sizer, _, output = self.parts
+        name = output.name if output else None
+        return _fingerprint(original, key, self.path, self.own, sizer, name, encoding)
+
+
 def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPlan:
     """Return the plan of one rendition.
 
@@ -119,57 +165,32 @@ def plan_key(original: Original, key: RenditionKey, style: Style) -> RenditionPl
     Raises:
         InvalidSizeKey: the sizer, filter or format is unknown.
     """
-    parts, path, own = _place(original, key, style.layout)
-    recipe = Recipe(
-        sizer=parts.sizer,
-        size=key.size,
-        ppoi=original.ppoi,
-        filter=parts.filter,
-        format=parts.format.name if parts.format else None,
-        encoding=style.encoding,
-    )
-    return RenditionPlan(original, key, recipe, path, own)
+    return place_of(original, key, style.layout).plan(original, key, style.encoding)
 
 
-def place_of(original: Original, key: RenditionKey, layout: Layout) -> tuple[str, OwnFile | None]:
-    """Return `path` and `own` of a plan: all that most pages need.
+def place_of(original: Original, key: RenditionKey, layout: Layout) -> Place:
+    """Return where the rendition is.
 
     Raises:
         InvalidSizeKey: the sizer, filter or format is unknown.
     """
-    _, path, own = _place(original, key, layout)
-    return path, own
-
-
-class _Parts(NamedTuple):
-    """What the names in a key stand for."""
-
-    sizer: AnySizer | None
-    filter: AnyFilter | None
-    format: Format | None
-
-
-def _place(
-    original: Original, key: RenditionKey, layout: Layout
-) -> tuple[_Parts, str, OwnFile | None]:
-    """Return the parts of `key`, bound to `original`, and the file that they make."""
     parts = _parts(key, registry.version)
     sizer, chosen_filter, output = parts
     path, own = original.name, None
     if chosen_filter and key.filter:
-        chosen_filter = chosen_filter.bind(path, original.rendition_storage)
+        chosen_filter = chosen_filter.bind(path, original.storage)
         own = None if sizer else chosen_filter.own_file()
         path = filtered_path(path, key.filter, layout)
     if sizer and key.size:
-        sizer = sizer.bind(path, original.rendition_storage)
+        sizer = sizer.bind(path, original.storage)
         own = sizer.own_file(key.size, original.ppoi)
         extension = output.extensions[0] if output else None
         if own is None:
             in_filename = sizer.key_in_filename(original.ppoi)
             path = sized_path(path, key.size, in_filename, layout, extension)
     if sizer is not parts.sizer or chosen_filter is not parts.filter:
-        parts = _Parts(sizer, chosen_filter, output)
-    return parts, own.path if own else path, own
+        parts = Parts(sizer, chosen_filter, output)
+    return Place(own.path if own else path, own, parts)
 
 
 def plan_key_set(
@@ -208,13 +229,13 @@ def unknown_names(key: RenditionKey) -> Iterator[InvalidSizeKey]:
 
 # Cached: each URL needs it.
 @functools.lru_cache(maxsize=1024)
-def _parts(key: RenditionKey, registry_version: int) -> _Parts:
+def _parts(key: RenditionKey, registry_version: int) -> Parts:
     """Look up the names in `key`.
 
     Raises:
         InvalidSizeKey: the first unknown sizer, filter or format.
     """
-    return _Parts(_sizer(key), _filter(key), _format(key))
+    return Parts(_sizer(key), _filter(key), _format(key))
 
 
 def _sizer(key: RenditionKey) -> AnySizer | None:

@@ -138,7 +138,9 @@ class Registry:
         Raises:
             NotRegistered: the message lists the registered names.
         """
-        return _look_up(self._sizers, name, "sizer").instance
+        # A page looks it up for each URL.
+        known = self._sizers.get(name)
+        return (known or _look_up(self._sizers, name, "sizer")).instance
 
     def filter(self, name: str) -> AnyFilter:
         """Return the filter called `name`.

@@ -7,6 +7,7 @@ the file is missing.
 import hashlib
 import json
 import logging
+from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,9 +118,12 @@ class RecordStore(Protocol):
 
 
 def record_key(storage: str, path: str) -> str:
-    """Return the key of the record for `path`: a digest, because caches restrict their keys."""
-    digest = hashlib.blake2b(f"{storage}\0{path}".encode("utf-8", "surrogatepass"), digest_size=20)
-    return f"rendition:{digest.hexdigest()}"
+    """Return the key of the record for `path`: a digest, because caches restrict their keys.
+
+    It is short, because Django looks at each of its characters at each use.
+    """
+    digest = hashlib.blake2b(f"{storage}\0{path}".encode("utf-8", "surrogatepass"), digest_size=15)
+    return f"rendition:{urlsafe_b64encode(digest.digest()).decode()}"
 
 
 def project_recorder() -> "Recorder":

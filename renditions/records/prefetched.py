@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from renditions import conf
 from renditions.planning.keys import RenditionKey
-from renditions.planning.plans import Original, RenditionPlan, plan_key
+from renditions.planning.plans import Original, Place, place_of
 
 from . import RenditionRecord, project_recorder, record_key, tells_created
 
@@ -13,18 +13,23 @@ from . import RenditionRecord, project_recorder, record_key, tells_created
 class Known(NamedTuple):
     """What is known of one rendition."""
 
-    plan: RenditionPlan
+    original: Original
+    key: RenditionKey
+    place: Place
     text: str | None  # of its record; None: the store had none
 
     @property
     def is_made(self) -> bool:
-        """Whether the plan has made the rendition; then `record` need not be parsed."""
-        return self.text is not None and tells_created(self.text, self.plan.fingerprint)
+        """Whether its plan has made it; then `record` need not be parsed."""
+        if self.text is None:
+            return False
+        encoding = conf.style(self.key).encoding
+        return tells_created(self.text, self.place.fingerprint(self.original, self.key, encoding))
 
     @property
     def record(self) -> RenditionRecord | None:
         record = RenditionRecord.from_text(self.text)
-        return record if record and record.path == self.plan.path else None
+        return record if record and record.path == self.place.path else None
 
 
 class PrefetchedRecords:
@@ -33,7 +38,7 @@ class PrefetchedRecords:
     It holds values only, so it keeps no instance of a model alive.
     """
 
-    def __init__(self, original: Original, wanted: Sequence[RenditionKey] = ()) -> None:
+    def __init__(self, original: Original, wanted: tuple[RenditionKey, ...] = ()) -> None:
         """Take the keys that the first call of the page recalls, besides those that it is for."""
         self.original = original
         self.wanted = wanted
@@ -77,14 +82,19 @@ class PrefetchedRecords:
     ) -> Iterator[tuple["PrefetchedRecords", RenditionKey]]:
         """Yield the `new` keys for the same field, and before the first call all wanted ones."""
         for each in self._page if new else ():
-            is_of_same_field = each.original.field == self.original.field
-            keys = (*(() if each.known else each.wanted), *(new if is_of_same_field else ()))
-            yield from ((each, key) for key in dict.fromkeys(keys))
+            keys = () if each.known else each.wanted
+            if each.original.field == self.original.field:
+                keys = (*keys, *(key for key in new if key not in keys))
+            yield from ((each, key) for key in keys)
 
 
-def _recall(needed: list[tuple[PrefetchedRecords, RenditionKey]]) -> None:
-    plans = [plan_key(each.original, key, conf.style(key)) for each, key in needed]
-    record_keys = [record_key(plan.storage, plan.path) for plan in plans]
+def _recall(needed: Iterable[tuple[PrefetchedRecords, RenditionKey]]) -> None:
+    found = [
+        (each, key, place_of(each.original, key, conf.style(key).layout)) for each, key in needed
+    ]
+    record_keys = [
+        record_key(each.original.rendition_storage, place.path) for each, _, place in found
+    ]
     texts = project_recorder().texts(record_keys)
-    for (each, key), plan, text_key in zip(needed, plans, record_keys, strict=True):
-        each.known[key] = Known(plan, texts.get(text_key))
+    for (each, key, place), text_key in zip(found, record_keys, strict=True):
+        each.known[key] = Known(each.original, key, place, texts.get(text_key))

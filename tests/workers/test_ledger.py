@@ -86,6 +86,9 @@ def described(target: JobTarget) -> str:
         text += "+L" if job.lease_until > job.now else "+X"
     else:
         assert (job.lease_token, job.lease_task, job.lease_worker) == ("", "", "")
+    if job.state == JobState.FAILED:
+        assert job.due_at is None
+        return text
     return text + ("+D" if job.due_at > job.now else "")
 
 

@@ -148,7 +148,7 @@ def put(using: str, row: Row | None) -> JobTarget:
         lease_token=f"t{row.lease}" if lease else "",
         lease_worker=f"w{row.lease}" if lease else "",
         lease_until=(Now() - second if row.expired else Now() + hour) if lease else None,
-        due_at=Now() - second if row.due else Now() + hour,
+        due_at=None if row.state == FAILED else Now() - second if row.due else Now() + hour,
     )
     return target
 
@@ -164,7 +164,7 @@ def read(using: str) -> Row | None:
         attempts=job.attempts,
         lease=int(job.lease_worker[1:]) if job.lease_until else None,
         expired=bool(job.lease_until and job.lease_until < job.now),
-        due=job.due_at <= job.now,
+        due=job.due_at is None or job.due_at <= job.now,
     )
 
 

@@ -75,6 +75,18 @@ def test_closing_a_channel_twice_is_a_connection_error(broker):
         connection.maybe_close_channel(channel)
 
 
+def test_a_channel_keeps_its_client_as_long_as_its_connections(broker):
+    """After the loss of the broker, it has a new one."""
+    with Connection(broker.broker_url()) as connection:
+        channel = connection.channel()
+        first, second = channel._create_client(), channel._create_client()
+        channel._disconnect_pools()
+        third = channel._create_client()
+
+        assert first is second is not third
+        assert third.ping()
+
+
 # ---- when this can go --------------------------------------------------------------------------
 
 

@@ -223,7 +223,7 @@ class Migration(migrations.Migration):
                 ("force", models.BooleanField(default=False, verbose_name="force")),
                 ("is_new_upload", models.BooleanField(default=False, verbose_name="new upload")),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
-                ("due_at", models.DateTimeField(verbose_name="due at")),
+                ("due_at", models.DateTimeField(null=True, verbose_name="due at")),
                 ("hinted_at", models.DateTimeField(null=True, verbose_name="message sent at")),
                 ("lease_until", models.DateTimeField(null=True, verbose_name="claimed until")),
                 (
@@ -280,9 +280,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["state", "id"], name="rendition_warmjob_state"),
                     models.Index(
-                        condition=models.Q(
-                            ("run__isnull", True), ("state__in", ["queued", "warming"])
-                        ),
+                        condition=models.Q(("due_at__isnull", False), ("run__isnull", True)),
                         fields=["due_at", "id"],
                         name="rendition_warmjob_due",
                     ),

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from renditions import conf
+from renditions.imaging.formats import FORMATS, format_for_extension
 from renditions.imaging.geometry import FocalPoint
 from renditions.imaging.sizers import Crop
 from renditions.planning.keys import InvalidSizeKey, RenditionKey, RenditionKeySet
@@ -68,8 +69,17 @@ def test_a_fingerprint_is_the_same_in_each_release(name, ppoi, key, fingerprint)
 )
 def test_the_place_of_a_rendition_is_that_of_its_plan(key):
     parsed = RenditionKey.parse(key)
+    style = conf.style(parsed)
+    place = place_of(A_JPG, parsed, style.layout)
 
-    assert place_of(A_JPG, parsed, conf.style(parsed).layout) == (plan(key).path, None)
+    assert (place.path, place.own) == (plan(key).path, None)
+    assert place.fingerprint(A_JPG, parsed, style.encoding) == plan(key).fingerprint
+
+
+@pytest.mark.parametrize("output", FORMATS)
+def test_the_name_of_a_format_is_one_of_its_extensions(output):
+    """The options in a fingerprint are looked up by either."""
+    assert format_for_extension(output.name) is output
 
 
 def test_a_key_follows_the_registry(registry):
