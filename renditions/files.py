@@ -152,7 +152,7 @@ class VersatileImageMixIn(Base):
         return Filters(self.picture)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not registry.has_sizer(name) or is_of_class(self, name):
+        if not registry.has_sizer(name) or is_of_class(self, name):
             return object.__getattribute__(self, name)  # raises the error that Python had
         return sizes_of(self.picture, name)
 

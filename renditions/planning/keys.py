@@ -53,6 +53,10 @@ class RenditionKey:
     filter: str | None = None
     format: str | None = None  # lower case; None: the format of the original
 
+    def __hash__(self) -> int:
+        # Most of the keys differ in their width, and a page looks each of them up several times.
+        return hash((self.sizer, self.filter, self.size and self.size.width))
+
     @property
     def is_original(self) -> bool:
         """Whether the key names the original, so there is no rendition to make."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from renditions import conf
 from renditions.planning.keys import RenditionKey
-from renditions.planning.plans import Original, Place, place_of
+from renditions.planning.plans import Original, Place, Style, place_of
 
 from . import RenditionRecord, project_recorder, record_key, tells_created
 
@@ -15,6 +15,7 @@ class Known(NamedTuple):
 
     original: Original
     key: RenditionKey
+    style: Style
     place: Place
     text: str | None  # of its record; None: the store had none
 
@@ -23,8 +24,8 @@ class Known(NamedTuple):
         """Whether its plan has made it; then `record` need not be parsed."""
         if self.text is None:
             return False
-        encoding = conf.style(self.key).encoding
-        return tells_created(self.text, self.place.fingerprint(self.original, self.key, encoding))
+        wanted = self.place.fingerprint(self.original, self.key, self.style.encoding)
+        return tells_created(self.text, wanted)
 
     @property
     def record(self) -> RenditionRecord | None:
@@ -88,13 +89,19 @@ class PrefetchedRecords:
             yield from ((each, key) for key in keys)
 
 
-def _recall(needed: Iterable[tuple[PrefetchedRecords, RenditionKey]]) -> None:
-    found = [
-        (each, key, place_of(each.original, key, conf.style(key).layout)) for each, key in needed
+def _recall(needed: Sequence[tuple[PrefetchedRecords, RenditionKey]]) -> None:
+    styles = [conf.style(key) for _, key in needed]
+    places = [
+        place_of(picture.original, key, style.layout)
+        for (picture, key), style in zip(needed, styles, strict=True)
     ]
     record_keys = [
-        record_key(each.original.rendition_storage, place.path) for each, _, place in found
+        record_key(picture.original.rendition_storage, place.path)
+        for (picture, _), place in zip(needed, places, strict=True)
     ]
     texts = project_recorder().texts(record_keys)
-    for (each, key, place), text_key in zip(found, record_keys, strict=True):
-        each.known[key] = Known(each.original, key, place, texts.get(text_key))
+    for (picture, key), style, place, text_key in zip(
+        needed, styles, places, record_keys, strict=True
+    ):
+        text = texts.get(text_key)
+        picture.known[key] = Known(picture.original, key, style, place, text)

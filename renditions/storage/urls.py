@@ -18,19 +18,15 @@ def url_of(storage: Storage, path: str) -> str:
 
     FileSystemStorage joins the whole URL of each file. Here the URL of a folder is joined once.
     """
-    real = _unwrapped(storage)
-    if not _has_djangos_url(real) or real.base_url is None:
-        return real.url(path)
+    real = _unwrapped(storage) if storage is default_storage else storage
     folder, slash, filename = path.rpartition("/")
-    if not _IS_THE_SAME_IN_URL(filename):
+    if not _IS_THE_SAME_IN_URL(filename) or not _has_djangos_url(real) or real.base_url is None:
         return real.url(path)
     return _folder_url(real.base_url, folder + slash) + filename
 
 
 def _unwrapped(storage: Storage) -> Storage:
-    """Return the storage in the proxy `default_storage`, whose attributes take a microsecond."""
-    if storage is not default_storage:
-        return storage
+    """Return the storage in a proxy, whose attributes take a microsecond each."""
     real: Any = object.__getattribute__(storage, "_wrapped")
     return storage if real is empty else real
 
