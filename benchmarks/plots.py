@@ -1,9 +1,12 @@
 """Plots as SVG, without a plotting library."""
 
+import math
 from collections.abc import Sequence
+from xml.sax.saxutils import escape
 
 WIDTH, ROW, LEFT = 720, 30, 230
 OURS, OTHERS = "#0b6e4f", "#9aa5b1"
+MIN_FACTOR = 0.05
 _HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" '
     'font-family="system-ui, sans-serif" font-size="13"><rect width="100%" height="100%" '
@@ -54,4 +57,36 @@ def lines(
     ]
     parts.append(f'<text x="{left}" y="{bottom + 40}">{x_label}</text>')
     parts.append(f'<path d="M{left} {top}V{bottom}H{WIDTH - 180}" fill="none" stroke="#444"/>')
+    return "".join([*parts, "</svg>\n"])
+
+
+def distances(title: str, rows: Sequence[tuple[str, float, float]]) -> str:
+    """Return two dots for each name: how many times as far as its goal it was, and is now.
+
+    Args:
+        rows: Name, factor before, factor now; 1 is the goal, and less is better. The axis is
+            logarithmic.
+    """
+    left, right = 360, WIDTH - 40
+    height = 70 + ROW * len(rows)
+    factors = [max(factor, MIN_FACTOR) for _, *both in rows for factor in both]
+    low, high = math.log10(min([*factors, 0.5])), math.log10(max([*factors, 2]))
+
+    def place(factor: float) -> float:
+        share = (math.log10(max(factor, MIN_FACTOR)) - low) / (high - low)
+        return left + share * (right - left)
+
+    parts = [_HEAD.format(w=WIDTH, h=height, title=title)]
+    goal, bottom = place(1), height - 26
+    parts.append(f'<path d="M{goal:.1f} 34V{bottom}" stroke="#444" stroke-dasharray="4 3"/>')
+    parts.append(f'<text x="{goal:.1f}" y="{bottom + 18}" text-anchor="middle">goal</text>')
+    for number, (name, before, now) in enumerate(rows):
+        middle = 50 + ROW * number
+        was, is_now = place(before), place(now)
+        parts.append(
+            f'<text x="{left - 16}" y="{middle + 4}" text-anchor="end">{escape(name)}</text>'
+            f'<path d="M{was:.1f} {middle}H{is_now:.1f}" stroke="{OTHERS}"/>'
+            f'<circle cx="{was:.1f}" cy="{middle}" r="5" fill="{OTHERS}"/>'
+            f'<circle cx="{is_now:.1f}" cy="{middle}" r="6" fill="{OURS}"/>'
+        )
     return "".join([*parts, "</svg>\n"])

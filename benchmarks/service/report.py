@@ -1,10 +1,11 @@
 """The table, the plot and the JSON of a run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..plots import distances
 from .table import DATABASES, ROWS, Row
 
 
@@ -14,6 +15,10 @@ def write(results: Mapping[str, Any], folder: Path) -> str:
     table = markdown(results)
     (folder / "service.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "service.md").write_text(table)
+    for database in measured_databases(results):
+        title = f"{DATABASES[database]}: before (grey) and now, as multiples of the goal"
+        plot = distances(title, list(_factors(database, results)))
+        (folder / f"service-{database}.svg").write_text(plot)
     return table
 
 
@@ -32,13 +37,24 @@ def markdown(results: Mapping[str, Any]) -> str:
         "the longer, the busier was the machine. 'Before' is the value when the goals were set.",
         *(["", "A quick run: its values mean nothing."] if results["quick"] else []),
     ]
-    measured = {database for found in results["groups"].values() for database in found}
-    for database, name in DATABASES.items():
-        if database not in measured:
-            continue
+    for database in measured_databases(results):
+        name = DATABASES[database]
         lines += ["", f"| {name} | before | goal | measured | met |", "|---|---|---|---|---|"]
         lines += [_line(row, database, value_of(row, database, results)) for row in ROWS]
     return "\n".join([*lines, ""])
+
+
+def measured_databases(results: Mapping[str, Any]) -> list[str]:
+    found = {database for group in results["groups"].values() for database in group}
+    return [database for database in DATABASES if database in found]
+
+
+def _factors(database: str, results: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
+    """Yield text, factor before and factor now of each row whose goal is not 0."""
+    for row in ROWS:
+        goal, value = row.goal(database), value_of(row, database, results)
+        if goal and value is not None:
+            yield row.text, row.bound.factor(row.was(database), goal), row.bound.factor(value, goal)
 
 
 def _yardstick(results: Mapping[str, Any]) -> str:

@@ -16,6 +16,10 @@ class Bound(Enum):
     def is_met(self, value: float, goal: float) -> bool:
         return value <= goal if self is Bound.MOST else value >= goal
 
+    def factor(self, value: float, goal: float) -> float:
+        """Return how many times as far as the goal `value` is; 1 or less: it is met."""
+        return value / goal if self is Bound.MOST else goal / value
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
