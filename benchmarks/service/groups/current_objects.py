@@ -5,20 +5,25 @@ from django.core.files.storage import default_storage
 from ..environment import SMALL, Environment
 from ..object_store import requests_of, reset
 from ..pictures import made
-from ..walks import walk
+from ..walks import end, walk
 
 COUNT, QUICK_COUNT = 400, 5
+ROUNDS = 3
 
 
 def measure(environment: Environment) -> dict[str, object]:
-    """Look at photos of which everything is made."""
+    """Look at photos of which everything is made; the fastest of several runs counts."""
     made(QUICK_COUNT if environment.quick else COUNT)
     default_storage.exists("connect")
-    reset(environment.store_url, environment.delay_ms)
-    found = walk()
-    requests = requests_of(environment.store_url)
+    walks = []
+    for _ in range(1 if environment.quick else ROUNDS):
+        reset(environment.store_url, environment.delay_ms)
+        walks.append(walk())
+        requests = requests_of(environment.store_url)
+        assert walks[-1].run.current == walks[-1].run.planned > 0, walks[-1].run.counts
+        end(walks[-1].run)
     reset(environment.store_url)
-    assert found.run.current == found.run.planned > 0, found.run.counts
+    found = min(walks, key=lambda walk: walk.wall_s)
     renditions = found.run.current * len(SMALL)
     return {
         "per_s": renditions / found.wall_s,

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
-from typing import Any
 
 from django.conf import settings
 from django.test import override_settings
+
+from renditions.prefetch import prefetch_renditions
 
 from .. import cache
 from ..app.models import Photo
@@ -25,7 +25,7 @@ def measure(environment: Environment) -> dict[str, object]:
         off, off_calls = _page(rounds, lambda photos: None)
     with override_settings(RENDITIONS={**settings.RENDITIONS, "ON_DEMAND": True}):
         one_by_one, one_by_one_calls = _page(rounds, lambda photos: None)
-        on, on_calls = _page(rounds, _prefetch())
+        on, on_calls = _page(rounds, lambda photos: prefetch_renditions(photos, "image"))
     return {
         "off_ms": off,
         "off_cache_calls": off_calls,
@@ -34,14 +34,6 @@ def measure(environment: Environment) -> dict[str, object]:
         "on_without_prefetch_ms": one_by_one,
         "on_without_prefetch_cache_calls": one_by_one_calls,
     }
-
-
-def _prefetch() -> Callable[[list[Photo]], object]:
-    try:
-        prefetch: Any = import_module("renditions.prefetch").prefetch_renditions
-    except ImportError:
-        return lambda photos: None
-    return lambda photos: prefetch(photos, "image")
 
 
 def _page(rounds: int, prepare: Callable[[list[Photo]], object]) -> tuple[float, int]:
