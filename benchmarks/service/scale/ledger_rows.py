@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import F, Max
 from django.utils import timezone
 
 from workers.models import JobState, RunState, WarmJob, WarmRun
@@ -19,8 +20,9 @@ class Kind:
     """A share of the rows that differ only in object, time and key."""
 
     share: float
-    values: dict[str, object]
-    first_due: str  # SQL; each further row is due a millisecond later
+    values: dict[str, Any]
+    # SQL; each further row is due a millisecond later. None: no row is ever due.
+    first_due: str | None
 
 
 def kinds() -> list[Kind]:
@@ -45,7 +47,7 @@ def kinds() -> list[Kind]:
     }
     days = "now() - interval '{} days'".format
     return [
-        Kind(0.50, failed, days(4)),
+        Kind(0.50, failed, None),
         Kind(0.05, {"state": JobState.QUEUED, "run": paused}, days(3)),
         Kind(0.38, {"state": JobState.QUEUED}, days(2)),
         Kind(0.05, {"state": JobState.QUEUED, "run": running}, days(1)),
@@ -58,7 +60,10 @@ def fill(size: int) -> None:
     start = WarmJob.objects.count()
     with connection.cursor() as cursor:
         for kind in kinds():
-            _add(cursor, kind, round((size - start) * kind.share))
+            count = round((size - start) * kind.share)
+            _add(cursor, kind, count)
+            if run := kind.values.get("run"):
+                WarmRun.objects.filter(pk=run.pk).update(planned=F("planned") + count)
         cursor.execute(f"VACUUM ANALYZE {TABLE}")
 
 
@@ -71,10 +76,8 @@ def _add(cursor, kind: Kind, count: int) -> None:
         due_at=now, queued_at=now - timedelta(days=5), changed_at=now, **kind.values,
     )  # fmt: skip
     columns = [field.column for field in WarmJob._meta.concrete_fields if not field.primary_key]
-    new = {
-        "object_pk": f"({first} + n)::text",
-        "due_at": f"{kind.first_due} + n * interval '1 millisecond'",
-    }
+    due_at = f"{kind.first_due} + n * interval '1 millisecond'" if kind.first_due else "NULL"
+    new = {"object_pk": f"({first} + n)::text", "due_at": due_at}
     cursor.execute(
         f"INSERT INTO {TABLE} ({', '.join(columns)}) "
         f"SELECT {', '.join(new.get(column, column) for column in columns)} "
