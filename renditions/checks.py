@@ -59,11 +59,13 @@ def _check_alias() -> Iterator[CheckMessage]:
     """Check that the cache of the records exists, and that it keeps what it is given."""
     alias = conf.rendition_settings().cache
     if alias and alias not in conf.cache_aliases():
-        yield Error(
-            f"{conf.place_of('CACHE')} is {alias!r}, and CACHES has no such cache.",
-            hint=f"Add it to CACHES, or name one of: {', '.join(sorted(conf.cache_aliases()))}.",
-            id="renditions.E015",
-        )
+        told = f"{conf.place_of('CACHE')} is {alias!r}, and CACHES has no such cache."
+        hint = f"Add it to CACHES, or name one of: {', '.join(sorted(conf.cache_aliases()))}."
+        if "CACHE" in conf.native_values():
+            yield Error(told, hint=hint, id="renditions.E015")
+        else:
+            # The old package documents it, and many projects have it from its example.
+            yield Warning(f"{told} The default cache is used.", hint=hint, id="renditions.W018")
     elif isinstance(conf.cache(), DummyCache):
         yield Warning(
             "The records of renditions go to a DummyCache, which forgets them: each page that "

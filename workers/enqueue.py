@@ -17,6 +17,7 @@ from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.planning.plans import Original, RenditionPlan
 from renditions.signals import field_added, renditions_made
+from renditions.storage.any import UNVERSIONED
 
 from . import dispatch, ledger
 from .models import JobState
@@ -226,7 +227,10 @@ def _enqueue(
         return None
     wanted = signature(field, plans)
     if not was_replaced and _is_enqueued_or_made(target, wanted, image, plans, is_unchanged):
-        return None
+        # A storage without sizes and dates cannot tell new content under a known name.
+        was_replaced = not is_unchanged and version_of(image) == UNVERSIONED
+        if not was_replaced:
+            return None
     # Force only if this name was rendered before. A new name has no stale files, so without
     # `force` a second attempt keeps what an interrupted first one has made.
     was_rendered = was_replaced and bool(recall(plans))
@@ -259,7 +263,12 @@ def can_be_retried(job: ledger.Job, image: VersatileImageFieldFile) -> bool:
     """Whether the original of a failed job is no longer the one that the job gave up on."""
     if job.state is not JobState.FAILED:
         return False
-    return version_now(image.storage, str(image.name)) not in (None, job.tried.original_version)
+    return version_of(image) not in (None, job.tried.original_version)
+
+
+def version_of(image: VersatileImageFieldFile) -> str | None:
+    """Return the version of the original now; None: the storage did not answer."""
+    return version_now(image.storage, str(image.name))
 
 
 # ---- what others have made ---------------------------------------------------------------------

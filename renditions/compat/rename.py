@@ -20,6 +20,7 @@ import tokenize
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from . import MODULES
 
@@ -128,8 +129,9 @@ class _File:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.ImportFrom) and self._is_from_package(node):
                 self._rename_at(node, skip=1)
-            if isinstance(node, ast.Name) and bound and not clash:
-                self._rename_at(node)
+            is_root = isinstance(node, ast.Name) and node.id == self.direction.root
+            if is_root and bound and not clash:
+                self._rename_at(cast("ast.Name", node))
 
     def _imported(self) -> list[ast.alias]:
         """Return the modules of the package in `import a, b as c`."""
@@ -158,6 +160,9 @@ class _File:
 
     def _rename_at(self, node: ast.stmt | ast.alias | ast.expr, skip: int = 0) -> None:
         """Rename the dotted name that begins `skip` tokens after the start of `node`."""
+        if self._start(node) not in self._token_at:
+            self._rename_in_formatted_string(node)
+            return
         index = self._token_at[self._start(node)] + skip
         wanted = [part for name in self.direction.parts for part in (name, ".")][:-1]
         found = [token for token in self._tokens[index:] if token.type != tokenize.NL]
@@ -165,13 +170,23 @@ class _File:
         if [token.string for token in found] == wanted:
             self._edits[found[0].start, found[-1].end] = self.direction.after
 
+    def _rename_in_formatted_string(self, node: ast.stmt | ast.alias | ast.expr) -> None:
+        """Rename the dotted name at `node`: before Python 3.12 the whole string is one token."""
+        line, column = self._start(node)
+        before = self.direction.before
+        # In a string of several lines, the position may be wrong.
+        if re.match(rf"{re.escape(before)}(?!\w)", self.source[self._offset((line, column)) :]):
+            self._edits[(line, column), (line, column + len(before))] = self.direction.after
+        else:
+            self._note(node, "The name is in a formatted string.")
+
     # --- Strings ---
 
     def visit_strings(self) -> None:
         new_values = self._apps_and_modules()
         ignored = _docstrings_and_parts(self.tree)
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.JoinedStr) and self._is_meant(ast.unparse(node)[2:-1]):
+            if isinstance(node, ast.JoinedStr) and self._is_meant(_text_of(node)):
                 self._note(node, "The string is put together.")
             if isinstance(node, ast.Constant) and id(node) not in ignored:
                 self._visit_constant(node, new_values.get(id(node)))
@@ -232,7 +247,7 @@ class _File:
 
     def _position(self, line: int, column: int) -> Position:
         # A syntax tree counts bytes, tokens count characters.
-        return line, len(self._lines[line - 1].encode()[:column].decode())
+        return line, len(self._lines[line - 1].encode()[:column].decode(errors="ignore"))
 
     def _offset(self, position: Position) -> int:
         line, column = position
@@ -293,6 +308,13 @@ def _last_name(node: ast.expr) -> str | None:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return None
+
+
+def _text_of(node: ast.JoinedStr) -> str:
+    """Return the text of a formatted string, without what is put in."""
+    return "".join(
+        str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
+    )
 
 
 def _docstrings_and_parts(tree: ast.AST) -> set[int]:

@@ -37,6 +37,10 @@ CHANGED = {
     "import versatileimagefield.utils\nç = 'ü', versatileimagefield.utils, 'ü'": (
         "import renditions.compat.utils\nç = 'ü', renditions.compat.utils, 'ü'"
     ),
+    "import versatileimagefield.utils\nx = f'{y}'": "import renditions.compat.utils\nx = f'{y}'",
+    "import versatileimagefield.utils\nx = f'ü {versatileimagefield.utils.y!r:>{z}} {a}'": (
+        "import renditions.compat.utils\nx = f'ü {renditions.compat.utils.y!r:>{z}} {a}'"
+    ),
     "import versatileimagefield.utils; import renditions.fields": (
         "import renditions.compat.utils; import renditions.fields"
     ),

@@ -161,6 +161,8 @@ def old_project(settings):
         ({"cache_lenght": 1}, "W013"),
         ({"cache_length": -1}, "E003"),
         ({"cache_name": 3}, "E003"),
+        # The example of the old documentation: without such a cache, it uses the default one.
+        ({"cache_name": "versatileimagefield_cache"}, "W018"),
         ({"jpeg_resize_quality": 0}, "E003"),
         ({"webp_resize_quality": -1}, "E003"),
         ({"lossless_webp": 1}, "E003"),

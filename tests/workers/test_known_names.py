@@ -12,10 +12,11 @@ from django.db import transaction
 from PIL import Image
 
 from tests.app.models import Person
+from tests.renditions.storage.test_optional_methods import Bare
 from tests.workers.hooks import does, hooked
 from workers import ledger, worker
 from workers.enqueue import enqueue_all
-from workers.models import WarmJob
+from workers.models import JobState, WarmJob
 from workers.testing import work_owed
 
 TALL, WIDE = (100, 300), (300, 100)
@@ -146,6 +147,34 @@ def test_new_content_is_kept_by_a_pickle(tall, picture):
     work_owed()
 
     assert shown(tall) == (50, 17)
+
+
+@pytest.mark.parametrize("tell", [Person.save, lambda person: enqueue_all(Person.objects.all())])
+def test_a_storage_may_tell_nothing_about_new_content(settings, picture, tell):
+    """It has neither sizes nor dates. Then an assignment and `enqueue_all` are the only signs."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": f"{Bare.__module__}.{Bare.__qualname__}"},
+    }
+    Person.objects.create(headshot=picture("a.jpg", *TALL))
+    work_owed()
+    person = Person.objects.get()
+    assert shown(person) == (17, 50)
+
+    person.headshot = put_wide(picture)
+    tell(person)
+    work_owed()
+    assert shown(person) == (50, 17)
+
+    Path(STORAGE.path("people/a.jpg")).write_bytes(b"no picture")
+    enqueue_all(Person.objects.all())
+    work_owed()
+    assert WarmJob.objects.get().state == JobState.FAILED
+
+    person.headshot = put_wide(picture)
+    tell(person)
+    work_owed()
+    assert not WarmJob.objects.exists()
 
 
 def test_a_save_of_a_loaded_instance_asks_no_storage(tall, monkeypatch):
