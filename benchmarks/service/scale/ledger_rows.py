@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Max
+from django.db.models import Max
 from django.utils import timezone
 
 from workers.models import JobState, RunState, WarmJob, WarmRun
@@ -13,13 +13,15 @@ from workers.models import JobState, RunState, WarmJob, WarmRun
 from ..app.models import Photo
 
 TABLE = WarmJob._meta.db_table
+# A run keeps this many of its jobs outstanding: the default of MAX_QUEUED.
+OF_RUN = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A share of the rows that differ only in object, time and key."""
 
-    share: float
+    share: float  # or OF_RUN, the number of rows
     values: dict[str, Any]
     # SQL; each further row is due a millisecond later. None: no row is ever due.
     first_due: str | None
@@ -33,7 +35,9 @@ def kinds() -> list[Kind]:
     """
     paused, running = (
         WarmRun.objects.get_or_create(
-            model_label=Photo._meta.label, field_name=name, defaults={"state": state}
+            model_label=Photo._meta.label,
+            field_name=name,
+            defaults={"state": state, "planned": OF_RUN},
         )[0]
         for name, state in (("paused", RunState.PAUSED), ("running", RunState.RUNNING))
     )
@@ -48,22 +52,22 @@ def kinds() -> list[Kind]:
     days = "now() - interval '{} days'".format
     return [
         Kind(0.50, failed, None),
-        Kind(0.05, {"state": JobState.QUEUED, "run": paused}, days(3)),
-        Kind(0.38, {"state": JobState.QUEUED}, days(2)),
-        Kind(0.05, {"state": JobState.QUEUED, "run": running}, days(1)),
+        Kind(OF_RUN, {"state": JobState.QUEUED, "run": paused}, days(3)),
+        Kind(0.48, {"state": JobState.QUEUED}, days(2)),
+        Kind(OF_RUN, {"state": JobState.QUEUED, "run": running}, days(1)),
         Kind(0.02, {"state": JobState.QUEUED, "attempts": 1}, "now() + interval '1 hour'"),
     ]
 
 
 def fill(size: int) -> None:
     """Add rows until there are `size`, and let the server learn what is there."""
-    start = WarmJob.objects.count()
+    missing = size - WarmJob.objects.count()
     with connection.cursor() as cursor:
         for kind in kinds():
-            count = round((size - start) * kind.share)
-            _add(cursor, kind, count)
-            if run := kind.values.get("run"):
-                WarmRun.objects.filter(pk=run.pk).update(planned=F("planned") + count)
+            if kind.share != OF_RUN:
+                _add(cursor, kind, round(missing * kind.share))
+            elif not WarmJob.objects.filter(run=kind.values["run"]).exists():
+                _add(cursor, kind, OF_RUN)
         cursor.execute(f"VACUUM ANALYZE {TABLE}")
 
 
