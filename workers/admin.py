@@ -7,11 +7,13 @@ from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
+from django.core.paginator import Paginator
 from django.db import models, transaction
-from django.db.models import F
+from django.db.models import F, Min
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
@@ -26,6 +28,8 @@ from .targets import all_warmed_fields
 
 NOTHING = "-"
 DETAIL_LENGTH = 90
+# Jobs on the pages of the list. Filters and the search find every job.
+MOST_LISTED = 10_000
 
 
 class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -48,16 +52,65 @@ class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return [field.name for field in self.model._meta.fields]
 
 
+class _CheapValuesFilter(admin.AllValuesFieldListFilter):
+    """Offers the values of a column without the query of Django, which reads every job."""
+
+    def __init__(self, field: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(field, *args, **kwargs)
+        self.lookup_choices = self.values(field.name)  # type: ignore[assignment]
+
+    def values(self, column: str) -> list[str]:
+        raise NotImplementedError
+
+
+class _WarmedFilter(_CheapValuesFilter):
+    """Offers the models, or the fields, of all that declare `warm`."""
+
+    def values(self, column: str) -> list[str]:
+        warmed = all_warmed_fields()
+        names = ({"model_label": f.model._meta.label, "field_name": f.name} for f in warmed)
+        return sorted({each[column] for each in names})
+
+
+class _ExistingFilter(_CheapValuesFilter):
+    """Offers the values that there are: an index finds each after the one before."""
+
+    def values(self, column: str) -> list[str]:
+        found, last = [], ""
+        while last := self._next(column, last):
+            found.append(last)
+        return found
+
+    def _next(self, column: str, last: str) -> str:
+        later = WarmJob.objects.filter(**{f"{column}__gt": last})
+        return later.aggregate(next=Min(column))["next"] or ""
+
+
+class _BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no more jobs than anybody looks through: to count millions takes seconds."""
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.object_list.order_by()[:MOST_LISTED].count())  # type: ignore[attr-defined]
+
+
 @admin.register(WarmJob)
 class WarmJobAdmin(_ReadOnlyAdmin):
     """Jobs that are queued, in progress or failed."""
 
     list_display = ("__str__", "state", "reason", "attempts", "changed_at", "object_link")
-    list_filter = ("state", "kind", "model_label", "field_name")
+    list_filter = (
+        "state",
+        ("kind", _ExistingFilter),
+        ("model_label", _WarmedFilter),
+        ("field_name", _WarmedFilter),
+    )
     search_fields = ("object_pk", "model_label", "headline", "detail", "failures")
     actions = ("retry_failed",)
     list_per_page = 50
+    paginator = _BoundedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they count every job
     fields = (
         "object_link",
         "field_name",

@@ -251,6 +251,12 @@ class WarmJob(models.Model):
                 condition=models.Q(run__isnull=False),
                 name="rendition_warmjob_run",
             ),
+            # For the filter of the admin.
+            models.Index(
+                fields=["kind", "id"],
+                condition=models.Q(kind__gt=""),
+                name="rendition_warmjob_kind",
+            ),
             # As many rows as there are busy workers.
             models.Index(
                 fields=["lease_until"],

@@ -290,6 +290,11 @@ class Migration(migrations.Migration):
                         name="rendition_warmjob_run",
                     ),
                     models.Index(
+                        condition=models.Q(("kind__gt", "")),
+                        fields=["kind", "id"],
+                        name="rendition_warmjob_kind",
+                    ),
+                    models.Index(
                         condition=models.Q(("lease_until__isnull", False)),
                         fields=["lease_until"],
                         name="rendition_warmjob_leased",
