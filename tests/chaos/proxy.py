@@ -21,6 +21,7 @@ class Proxy:
     def __init__(self) -> None:
         self._mode, self._share, self._injected = "", 0.0, 0
         self._upstream = 0
+        self._must_fail = False
 
     def start(self) -> str:
         """Start both servers; return the address of the proxy."""
@@ -53,8 +54,14 @@ class Proxy:
         upstream.getresponse().read()
 
     def fail(self, mode: str, share: float) -> None:
-        """Let this share of all requests fail in the way `mode` from now on."""
+        """Let the next request and this share of all others fail in the way `mode`."""
         self._mode, self._share = mode, share
+        self._must_fail = bool(mode)
+
+    @property
+    def has_failed_one(self) -> bool:
+        """Whether a request failed since the last call of `fail`."""
+        return not self._must_fail
 
     def pop_injected(self) -> int:
         """Return how many requests failed since the last call."""
@@ -65,7 +72,8 @@ class Proxy:
         """Answer one request."""
         length = int(handler.headers.get("Content-Length") or 0)
         body = handler.rfile.read(length)
-        if random.random() < self._share:
+        if self._must_fail or random.random() < self._share:
+            self._must_fail = False
             self._injected += 1
             if self._misbehave(handler):
                 return

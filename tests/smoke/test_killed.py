@@ -68,7 +68,8 @@ def test_killed_worker_loses_nothing(
     worker.end("SIGKILL")
     hold.unlink()
     worker.restart()
-    recovered(people, 3)
+    # Without the hand-over, it would be the lease: 90 s.
+    recovered(people, 15)
 
     for person in people:
         assert_all_made(person, media)

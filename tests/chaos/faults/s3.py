@@ -50,6 +50,7 @@ def run(chaos: Chaos) -> None:
     for mode in MODES:
         saved = [chaos.save(f"{mode}{number}.jpg") for number in range(chaos.size(12, 2))]
         _proxy.fail(mode, chaos.dice.uniform(0.1, 0.4))
+        chaos.service.wait(lambda: _proxy.has_failed_one, 30, "a request fails")
         chaos.service.pause(chaos.size(4, 1))
         for picture in saved[::2]:
             picture.image.ppoi = (0.25, 0.75)
