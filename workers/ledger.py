@@ -504,9 +504,10 @@ def clamp_times(using: str, *, lease_s: float, delay_s: float) -> int:
         delay_s: The longest wait for another attempt.
     """
     lease_end, latest = Now() + timedelta(seconds=lease_s), Now() + timedelta(seconds=delay_s)
-    late = _jobs(using).filter(due_at__gt=latest)
+    leased = _jobs(using).filter(lease_until__gt=lease_end).order_by("lease_until")
+    late = _jobs(using).filter(due_at__gt=latest).order_by("due_at")
     clamped = [
-        _update_unlocked(_jobs(using).filter(lease_until__gt=lease_end), lease_until=lease_end),
+        _update_unlocked(leased, lease_until=lease_end),
         # Jobs of saves and jobs of runs have an index each.
         _update_unlocked(late.filter(run__isnull=True), due_at=Now()),
         _update_unlocked(late.filter(run__isnull=False), due_at=Now()),
@@ -553,12 +554,12 @@ def fold_all_superseded(using: str) -> None:
 def clear_hints(using: str, run_id: int) -> None:
     """Let messages for all jobs of a run be sent at once, even if some were sent just now."""
     hinted = _jobs(using).filter(run_id=run_id, hinted_at__isnull=False)
-    _update_unlocked(hinted, hinted_at=None)
+    _update_unlocked(hinted.order_by("due_at"), hinted_at=None)
 
 
 def delete_run_jobs(using: str, run_id: int) -> None:
     """Delete the queued jobs of a run and count them as cancelled; jobs in progress go on."""
-    waiting = _jobs(using).filter(run_id=run_id, state=JobState.QUEUED)
+    waiting = _jobs(using).filter(run_id=run_id, state=JobState.QUEUED).order_by("due_at")
 
     def delete_part() -> int:
         with transaction.atomic(using=using):
@@ -596,8 +597,14 @@ def _update_part(jobs: models.QuerySet[WarmJob], **values: Any) -> int:
 
 
 def _lock_free(rows: models.QuerySet[Table]) -> Any:
-    """Lock some of `rows` that no other transaction has locked, and return their keys."""
-    keys = rows.order_by().values_list("pk", flat=True)
+    """Lock some of `rows` that no other transaction has locked, and return their keys.
+
+    Where many rows may match, they have the order of an index: PostgreSQL takes a part of them from
+    the whole table if it believes that they are all over it.
+    """
+    # Without the order of the model, which is another one than that of the index.
+    ordered = rows if rows.query.order_by else rows.order_by()
+    keys = ordered.values_list("pk", flat=True)
     if not connections[rows.db].features.has_select_for_update_skip_locked:
         return keys[:ROWS_AT_ONCE]
     # SKIP LOCKED: waiting here while holding rows could deadlock with a save. A list: PostgreSQL

@@ -45,7 +45,7 @@ def large_ledger(ledger_db) -> Iterator[str]:
     )
     insert(ledger_db, range(MANY), hinted_at=Now())
     insert(ledger_db, range(MANY, 2 * MANY), state=JobState.FAILED, kind="unreadable", due_at=None)
-    insert(ledger_db, range(2 * MANY, 2 * MANY + 200), run_id=run.pk)
+    insert(ledger_db, range(3 * MANY, 3 * MANY + MANY // 2), run_id=run.pk)
     insert(ledger_db, range(2 * MANY + 200, 2 * MANY + 210), run_id=cancelled.pk)
     lease = {"lease_until": Now() + timedelta(hours=1), "lease_token": "t", "lease_task": "t1"}
     lease |= {"state": JobState.WARMING, "lease_worker": "w1"}
@@ -130,6 +130,9 @@ CALLS: dict[str, Callable[[str], Callable[[], Any]]] = {
     "release_worker": lambda using: lambda: ledger.release_worker(using, "w1"),
     "release_task": lambda using: lambda: ledger.release_task(using, "t1", delay_s=0),
     "continue_all": lambda using: lambda: runs.continue_all(using),
+    "resume": lambda using: (
+        lambda: ledger.clear_hints(using, WarmRun.objects.using(using).earliest("pk").pk)
+    ),
     "cancel": lambda using: lambda: runs.cancel(WarmRun.objects.using(using).earliest("pk")),
     "failed jobs in the admin": lambda using: (
         lambda: list(WarmJob.objects.using(using).filter(state="failed").order_by("-pk")[:50])
