@@ -178,11 +178,11 @@ def _part_is_current(
 def _by_storages(
     images: Sequence[VersatileImageFieldFile],
 ) -> Iterable[tuple[Storages, list[int]]]:
-    groups: dict[tuple[int, int], tuple[Storages, list[int]]] = {}
+    # By label: a function of the project may make another storage object for each image.
+    groups: dict[tuple[str, str], tuple[Storages, list[int]]] = {}
     for position, image in enumerate(images):
         storages = image.storages
-        key = id(storages.originals), id(storages.renditions)
-        groups.setdefault(key, (storages, []))[1].append(position)
+        groups.setdefault(storages.labels, (storages, []))[1].append(position)
     return groups.values()
 
 
