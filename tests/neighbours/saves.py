@@ -10,13 +10,13 @@ from workers.models import WarmJob
 
 
 def assert_whole_or_nothing(
-    model: type[models.Model], using: str, save: Callable[[], Any], *, at_least: int = 3
+    model: type[models.Model], using: str, save: Callable[[], Any], *, at_least: int = 2
 ) -> None:
     """Check that row and job are both there or both not, at whichever statement a save dies.
 
     Args:
         save: Makes and saves one instance of `model` in the database `using`.
-        at_least: So many statements must have been died at.
+        at_least: Number of statements that such a save needs, at least.
     """
     point, died = 0, True
     while died:
