@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from .report import write
 from .scale.run import scale
 from .servers import new_database
 from .table import DATABASES, GROUPS
+from .yardstick import TRIES, Machine
 
 RESULTS = Path(__file__).parent.parent / "results"
 # Their files are in an object store.
@@ -44,12 +46,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(scale(given.results, given.delay_ms, quick=given.quick))
         return 0
     with valkey() as broker, postgres() as server:
-        groups = {group: _group(group, given, broker, server) for group in given.only or GROUPS}
+        machine = Machine()
+        groups = {
+            group: _group(group, given, broker, server, machine) for group in given.only or GROUPS
+        }
     results = {
         "delay_ms": given.delay_ms,
         "quick": given.quick,
         "cores": os.cpu_count(),
         "load": os.getloadavg()[1],
+        "fastest_yardstick_ms": machine.fastest_ms,
+        "repeated": machine.repeated,
         "groups": groups,
     }
     print(write(results, given.results))
@@ -57,26 +64,35 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _group(
-    group: str, given: argparse.Namespace, broker: Valkey, server: Mapping[str, Any]
+    group: str,
+    given: argparse.Namespace,
+    broker: Valkey,
+    server: Mapping[str, Any],
+    machine: Machine,
 ) -> dict[str, dict[str, Any]]:
     """Measure one group on each database; the databases share files and records."""
     found = {}
     with short_folder() as folder, _store(group, folder) as store_url:
+        environment = Environment(
+            folder=str(folder),
+            database={},
+            cache_url=broker.cache_url(1),
+            broker_url="silent://" if group in SILENT else broker.broker_url(0),
+            store_url=store_url,
+            delay_ms=given.delay_ms,
+            keys="eight" if group == "objects" else "small",
+            quick=given.quick,
+            workers=UNBOUNDED if group == "planning" else {},
+        )
         for database in given.database or DATABASES:
+
+            def once(number: int, database: str = database) -> dict[str, Any]:
+                name = f"{group}_{number}"
+                new = replace(environment, database=new_database(database, name, folder, server))
+                return measured("measured", folder / f"{database}.json", new, group)
+
             started = time.monotonic()
-            environment = Environment(
-                folder=str(folder),
-                database=new_database(database, group, folder, server),
-                cache_url=broker.cache_url(1),
-                broker_url="silent://" if group in SILENT else broker.broker_url(0),
-                store_url=store_url,
-                delay_ms=given.delay_ms,
-                keys="eight" if group == "objects" else "small",
-                quick=given.quick,
-                workers=UNBOUNDED if group == "planning" else {},
-            )
-            file = folder / f"{database}.json"
-            found[database] = measured("measured", file, environment, group)
+            found[database] = machine.measure(once, tries=1 if given.quick else TRIES)
             took = time.monotonic() - started
             print(f"{group} on {DATABASES[database]}: {took:.0f} s", file=sys.stderr)
     broker.client().flushall()

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 VARIABLE = "BENCHMARK_ENVIRONMENT"
@@ -51,6 +52,11 @@ class Environment:
     def of_this_process(cls) -> "Environment":
         """Return what the parent process told this one."""
         return cls(**json.loads(os.environ[VARIABLE]))
+
+    @property
+    def token(self) -> str:
+        """A part for names of files: other processes use the same storage."""
+        return Path(str(self.database["NAME"])).stem + self.database["ENGINE"].rpartition(".")[2]
 
     @property
     def variables(self) -> dict[str, str]:

@@ -3,16 +3,15 @@
 The measured values are written to FILE as JSON.
 """
 
-import hashlib
 import json
 import logging
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 
 from .environment import Environment
 from .table import GROUPS
+from .yardstick import yardstick_ms
 
 
 def main(file: Path, group: str) -> None:
@@ -29,21 +28,6 @@ def main(file: Path, group: str) -> None:
     before = yardstick_ms()
     values = measure(environment)
     file.write_text(json.dumps({**values, "yardstick_ms": [before, yardstick_ms()]}))
-
-
-def yardstick_ms() -> float:
-    """Return the CPU time of a fixed piece of work, the shortest of several.
-
-    It tells how busy the machine is: other processes on its cores make every CPU time longer.
-    """
-    times = []
-    for _ in range(10):
-        start = time.process_time()
-        texts = [json.dumps({"path": f"a/{n}.jpg", "state": "created"}) for n in range(1000)]
-        for text in texts:
-            hashlib.blake2b(text.encode()).hexdigest()
-        times.append((time.process_time() - start) * 1000)
-    return min(times)
 
 
 if __name__ == "__main__":

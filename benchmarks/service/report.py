@@ -33,8 +33,9 @@ def markdown(results: Mapping[str, Any]) -> str:
     lines = [
         f"Each request to the object store takes {results['delay_ms']:g} ms. "
         f"{results['cores']} cores, load {results['load']:.1f} at the end. "
-        f"A fixed piece of Python took {_yardstick(results)} ms of CPU at the ends of the groups; "
-        "the longer, the busier was the machine. 'Before' is the value when the goals were set.",
+        f"A fixed piece of Python took {_yardstick(results)} ms of CPU beside what is reported. "
+        f"{results['repeated']} times a slower phase of the machine made a group start again. "
+        "'Before' is the value when the goals were set.",
         *(["", "A quick run: its values mean nothing."] if results["quick"] else []),
     ]
     for database in measured_databases(results):

@@ -24,6 +24,6 @@ def new_database(kind: str, name: str, folder: Path, server: Mapping[str, Any]) 
     }
     return {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(folder / "db.sqlite3"),
+        "NAME": str(folder / f"{name}.sqlite3"),
         "OPTIONS": options,
     }

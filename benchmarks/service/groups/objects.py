@@ -5,7 +5,6 @@ from statistics import median
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection
 
 from workers.models import WarmJob
 from workers.worker import run_job
@@ -44,7 +43,7 @@ def _jobs(environment: Environment, content: bytes, prefix: str) -> dict[str, ob
     jobs, bare, requests, kinds = [], [], [], {}
     rounds = QUICK_ROUNDS if environment.quick else ROUNDS
     for number in range(rounds + 1):
-        name = f"{prefix}-{connection.vendor}-{number}.jpg"
+        name = f"{prefix}-{environment.token}-{number}.jpg"
         hint = hint_of(saved(content, name))
         reset(environment.store_url, environment.delay_ms)
         took = wall_ms(partial(run_job, hint, "task", "worker"))
@@ -78,7 +77,7 @@ def _saves(environment: Environment, content: bytes) -> dict[str, object]:
     kinds = []
     for model in (Photo, PlainPhoto):
         reset(environment.store_url)
-        model(title="saved", image=ContentFile(content, f"{connection.vendor}.jpg")).save()
+        model(title="saved", image=ContentFile(content, f"{environment.token}.jpg")).save()
         kinds.append(requests_of(environment.store_url))
     ours, plain = (sum(each.values()) for each in kinds)
     return {"save_requests": ours - plain, "save_kinds": kinds[0], "plain_save_kinds": kinds[1]}
