@@ -149,5 +149,6 @@ def _are_recorded(
 def _exist(storage: Storage, plans: Sequence[RenditionPlan]) -> bool:
     try:
         return all(storage.exists(plan.path) for plan in plans)
+    # As in `version_now`. The attempt to make the renditions records the reason.
     except Exception:  # noqa: BLE001
         return False
