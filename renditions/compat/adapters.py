@@ -69,6 +69,7 @@ class LegacySizer(FileSizer):
                 self._planning(ppoi).get_filename_key()
         except NoOwnName as error:
             return error.detail
+        # The class is a project's own and may raise anything. The check shows what.
         except Exception as error:  # noqa: BLE001
             reason = f"{type(error).__name__}: {error}"
             return f"{self.cls.__name__} gives no key for file names. {reason}"

@@ -30,3 +30,7 @@ __all__ = [
     "copy",
     "versatileimagefield_registry",
 ]
+
+# Old code looks there for the class that it is about to replace.
+VersatileImageFieldRegistry._sizedimage_registry = VersatileImageFieldRegistry.sizer_classes  # type: ignore[attr-defined]  # noqa: SLF001
+VersatileImageFieldRegistry._filter_registry = VersatileImageFieldRegistry.filter_classes  # type: ignore[attr-defined]  # noqa: SLF001

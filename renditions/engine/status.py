@@ -193,5 +193,6 @@ def _exist(storage: Storage, plans: Sequence[RenditionPlan]) -> bool:
     paths = [plan.path for plan in plans]
     try:
         return len(find_files(storage, [paths])) == len(paths)
+    # As in `version_now`. The attempt to make the renditions records the reason.
     except Exception:  # noqa: BLE001
         return False

@@ -166,10 +166,6 @@ class Registry:
         """The registered filter classes by name, in the order of registration."""
         return {name: entry.registered for name, entry in self._filters.items()}
 
-    # Old code looks there for the class that it is about to replace.
-    _sizedimage_registry = sizer_classes
-    _filter_registry = filter_classes
-
     def name_of(self, *classes: type[Any] | None) -> str:
         """Return the first sizer name under which one of `classes` is registered.
 

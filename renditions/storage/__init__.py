@@ -170,8 +170,9 @@ def storage_label(storage: Storage) -> str:
 
 
 def _label(storage: Storage) -> str:
-    # Only those that the project has made: making another one may fail, and costs time.
-    for alias, made in vars(storages)["_storages"].items():
+    # Only those that the project has made: making another one may fail, and costs time. A copy,
+    # because another thread may make one meanwhile.
+    for alias, made in list(vars(storages)["_storages"].items()):
         if made is storage:
             return str(alias)
     # Not the URL: all folders without a base_url have MEDIA_URL.

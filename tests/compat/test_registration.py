@@ -4,6 +4,7 @@ import pytest
 
 from renditions.compat.adapters import LegacySizer
 from renditions.compat.datastructures import FilteredImage, SizedImage
+from renditions.compat.registry import versatileimagefield_registry
 from renditions.compat.versatileimagefield import CroppedImage, InvertImage
 from renditions.imaging.filters import Invert
 from renditions.imaging.sizers import Crop, Sizer
@@ -78,9 +79,9 @@ def test_old_code_looks_up_the_class_that_it_replaces(registry):
         pass
 
     for _ in range(2):
-        if registry._sizedimage_registry.get("crop") is not Safe:
+        if versatileimagefield_registry._sizedimage_registry.get("crop") is not Safe:
             registry.unregister_sizer("crop")
             registry.register_sizer("crop", Safe)
 
-    assert registry._sizedimage_registry["crop"] is Safe
-    assert "invert" in registry._filter_registry
+    assert versatileimagefield_registry._sizedimage_registry["crop"] is Safe
+    assert "invert" in versatileimagefield_registry._filter_registry
