@@ -17,7 +17,7 @@ from .planning.registry import registry
 from .ppoi import PPOI
 from .records import project_recorder
 from .records.prefetched import Known, PrefetchedRecords
-from .storage import Storages, delete_file, storage_label
+from .storage import Storages, delete_files, storage_label
 from .storage.urls import url_of
 
 
@@ -92,7 +92,7 @@ class RenditionFile:
         if plan:
             # The next access to `name` must not create the file again.
             self._may_create = False
-            delete_file(self.storage, plan.path)
+            delete_files(self.storage, [plan.path])
             self.clear_cache()
 
     def clear_cache(self) -> None:

@@ -1,23 +1,23 @@
-"""Delete the renditions of one picture, also those that no key set names.
+"""Find and delete the renditions of one picture, also those that no key set names.
 
 They are found by listing a folder and matching the file names.
 """
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 
 from django.core.files.storage import Storage
 
 from renditions import conf
-from renditions.errors import StorageRefused
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.sizers import AnySizer
 from renditions.planning.paths import filtered_path, split_extension
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.planning.registry import registry
 from renditions.records import project_recorder
-from renditions.storage import delete_file, storage_label
+from renditions.storage import delete_files, list_files, storage_label
 
 # Inputs to find out whether the results of a FILENAME_PROCESSOR all have one length, as a digest.
 _SAMPLES = ("x", "thumbnail-1x1", "crop-c0-5__0-5-100x100-70")
@@ -30,40 +30,37 @@ def prune(storage: Storage, plans: Iterable[RenditionPlan]) -> None:
     """Delete the files of `plans` and their records.
 
     Raises:
-        StorageFailed: the storage did not delete a file; records of the remaining files stay.
+        StorageFailed: the storage did not delete a file.
     """
-    recorder = project_recorder()
-    for plan in plans:
-        delete_file(storage, plan.path)
-        recorder.delete(plan.storage, [plan.path])
+    delete_renditions(storage, [plan.path for plan in plans])
+
+
+def delete_renditions(storage: Storage, paths: Collection[str]) -> None:
+    """Delete files and their records.
+
+    Raises:
+        PathRefused, StorageRefused, StorageFailed: as `delete_files`.
+    """
+    try:
+        delete_files(storage, paths)
+    finally:
+        # A file that stays is found again on the storage.
+        project_recorder().delete(storage_label(storage), paths)
 
 
 def delete_sized(storage: Storage, original: Original) -> None:
     """Delete the renditions of `original` that are sized and not filtered."""
-    filename = posixpath.basename(original.name)
-    stem = re.escape(split_extension(filename)[0])
-    pattern = _sized_pattern(stem, _suffix_pattern(filename), original)
-    _delete_matching(storage, sized_folder(original.name), re.compile(pattern).fullmatch)
-    _delete_own(storage, original, original.name)
+    delete_renditions(storage, list(sized(storage, original)))
 
 
 def delete_filtered(storage: Storage, original: Original) -> None:
     """Delete the renditions of `original` that are filtered and not sized."""
-    pattern = _filtered_pattern(original) + _extension_pattern(original)
-    _delete_matching(storage, filtered_folder(original.name), re.compile(pattern).fullmatch)
-    for name in registry.filter_classes:
-        own = registry.filter(name).bind(original.name, original.rendition_storage).own_file()
-        if own:
-            _delete_paths(storage, [own.path])
+    delete_renditions(storage, list(filtered(storage, original)))
 
 
 def delete_filtered_sized(storage: Storage, original: Original) -> None:
     """Delete the renditions of `original` that are filtered and sized."""
-    suffix = _extension_pattern(original) + r"(\.\w+)?"
-    pattern = _sized_pattern(_filtered_pattern(original), suffix, original)
-    _delete_matching(storage, filtered_sized_folder(original.name), re.compile(pattern).fullmatch)
-    for name in registry.filter_classes:
-        _delete_own(storage, original, filtered_path(original.name, name, conf.layout()))
+    delete_renditions(storage, list(filtered_sized(storage, original)))
 
 
 def delete_tagged(storage: Storage, name: str, folder: str, tag: re.Pattern[str]) -> None:
@@ -74,7 +71,51 @@ def delete_tagged(storage: Storage, name: str, folder: str, tag: re.Pattern[str]
         middle = found.removeprefix(stem).removesuffix(dot)
         return found == f"{stem}{middle}{dot}" and bool(tag.match(middle))
 
-    _delete_matching(storage, folder, is_tagged)
+    delete_renditions(storage, list(_matching(storage, folder, stem, is_tagged)))
+
+
+def all_renditions(storage: Storage, original: Original) -> list[str]:
+    """Return the path of each rendition of `original` on `storage`, whatever made it.
+
+    Files that another picture could have are left out.
+
+    Raises:
+        PathRefused, StorageRefused, StorageFailed: as `list_files`.
+    """
+    found = (find(storage, original) for find in (sized, filtered, filtered_sized))
+    return list(dict.fromkeys(chain.from_iterable(found)))
+
+
+def sized(storage: Storage, original: Original) -> Iterator[str]:
+    """Yield the paths of the renditions that are sized and not filtered."""
+    filename = posixpath.basename(original.name)
+    stem = split_extension(filename)[0]
+    pattern = _sized_pattern(re.escape(stem), _suffix_pattern(filename), original)
+    matches = re.compile(pattern).fullmatch
+    yield from _matching(storage, sized_folder(original.name), f"{stem}-", matches)
+    yield from _own(storage, original, original.name)
+
+
+def filtered(storage: Storage, original: Original) -> Iterator[str]:
+    """Yield the paths of the renditions that are filtered and not sized."""
+    pattern = _filtered_pattern(original) + _extension_pattern(original)
+    matches = re.compile(pattern).fullmatch
+    beginning = _filtered_beginning(original)
+    yield from _matching(storage, filtered_folder(original.name), beginning, matches)
+    for name in registry.filter_classes:
+        own = registry.filter(name).bind(original.name, original.rendition_storage).own_file()
+        if own:
+            yield own.path
+
+
+def filtered_sized(storage: Storage, original: Original) -> Iterator[str]:
+    """Yield the paths of the renditions that are filtered and sized."""
+    suffix = _extension_pattern(original) + r"(\.\w+)?"
+    pattern = _sized_pattern(_filtered_pattern(original), suffix, original)
+    matches, beginning = re.compile(pattern).fullmatch, _filtered_beginning(original)
+    yield from _matching(storage, filtered_sized_folder(original.name), beginning, matches)
+    for name in registry.filter_classes:
+        yield from _own(storage, original, filtered_path(original.name, name, conf.layout()))
 
 
 def sized_folder(name: str) -> str:
@@ -116,6 +157,10 @@ def _filenames_in_key_sets(original: Original) -> set[str]:
     }
 
 
+def _filtered_beginning(original: Original) -> str:
+    return f"{split_extension(posixpath.basename(original.name))[0]}__"
+
+
 def _filtered_pattern(original: Original) -> str:
     stem = re.escape(split_extension(posixpath.basename(original.name))[0])
     filters = "|".join(map(re.escape, registry.filter_classes))
@@ -132,24 +177,16 @@ def _suffix_pattern(filename: str) -> str:
     return rf"\.{extension}(\.\w+)?" if "." in filename else rf"(\.{extension}|-\.\w+)"
 
 
-def _delete_matching(storage: Storage, folder: str, matches: Callable[[str], object]) -> None:
-    try:
-        _, names = storage.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except NotImplementedError as error:
-        raise StorageRefused(f"{folder}: the storage cannot list files") from error
-    _delete_paths(storage, [posixpath.join(folder, name) for name in names if matches(name)])
+def _matching(
+    storage: Storage, folder: str, beginning: str, matches: Callable[[str], object]
+) -> Iterator[str]:
+    for path in list_files(storage, folder, beginning):
+        if matches(posixpath.basename(path)):
+            yield path
 
 
-def _delete_paths(storage: Storage, paths: Collection[str]) -> None:
-    for path in paths:
-        delete_file(storage, path)
-    project_recorder().delete(storage_label(storage), paths)
-
-
-def _delete_own(storage: Storage, original: Original, name: str) -> None:
-    """Delete the files of sizers that name them themselves.
+def _own(storage: Storage, original: Original, name: str) -> Iterator[str]:
+    """Yield the paths of the files of sizers that name them themselves.
 
     Args:
         name: Path of the picture that they sized: the original or a filtered one.
@@ -160,10 +197,18 @@ def _delete_own(storage: Storage, original: Original, name: str) -> None:
         folder = posixpath.dirname(_own_path(bound, _PROBE_SIZES[0], original.ppoi))
         if pattern is None or folder == posixpath.dirname(original.name):
             # Beside the originals, a pattern could match one of them.
-            _delete_paths(storage, _own_paths_in_key_sets(bound, original))
+            yield from _own_paths_in_key_sets(bound, original)
         else:
             matches = re.compile(pattern.rpartition("/")[2]).fullmatch
-            _delete_matching(storage, folder, matches)
+            yield from _matching(storage, folder, _own_beginning(bound), matches)
+
+
+def _own_beginning(sizer: AnySizer) -> str:
+    """Return what the names of all files of `sizer` begin with."""
+    paths = (_own_path(sizer, *probe) for probe in zip(_PROBE_SIZES, _PROBE_POINTS, strict=True))
+    common = posixpath.commonprefix([posixpath.basename(path) for path in paths])
+    # Two numbers may begin alike by chance.
+    return common.rstrip("0123456789-.")
 
 
 def _own_pattern(sizer: AnySizer, ppoi: FocalPoint) -> str | None:

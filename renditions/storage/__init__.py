@@ -20,7 +20,7 @@ from renditions.errors import StorageRefused
 
 from .any import AnyStorage, FileInfo, Headers
 from .disk import Folder
-from .failures import storage_error, translated, translated_source
+from .failures import translated, translated_source
 from .objects import side_by_side
 
 
@@ -139,19 +139,37 @@ def find_files(storage: Storage, groups: Iterable[Collection[str]]) -> dict[str,
     return adapter_of(storage).find(groups)
 
 
-def delete_file(storage: Storage, path: str) -> None:
-    """Delete the file at `path`; a missing file is no error.
+def list_files(storage: Storage, folder: str, beginning: str = "") -> list[str]:
+    """Return the paths of the files in `folder` whose names begin with `beginning`.
 
     Raises:
-        StorageRefused: permission denied.
-        StorageFailed: the storage did not delete the file.
+        PathRefused: the storage does not accept the path.
+        StorageRefused: the storage cannot list, or permission denied.
+        StorageFailed: the storage did not answer.
     """
     try:
-        storage.delete(path)
-    except OSError as error:
-        raise storage_error(path, error) from error
+        with translated(folder):
+            return list(adapter_of(storage).files_in(folder, beginning))
     except NotImplementedError as error:
-        raise StorageRefused(f"{path}: the storage cannot delete files") from error
+        raise StorageRefused(f"{folder}: the storage cannot list files") from error
+
+
+def delete_files(storage: Storage, paths: Collection[str]) -> None:
+    """Delete the files at `paths`; a missing file is no error.
+
+    Raises:
+        PathRefused: the storage does not accept a path.
+        StorageRefused: permission denied.
+        StorageFailed: the storage did not delete a file.
+    """
+    if not paths:
+        return
+    first = next(iter(paths))
+    try:
+        with translated(first):
+            adapter_of(storage).delete(paths)
+    except NotImplementedError as error:
+        raise StorageRefused(f"{first}: the storage cannot delete files") from error
 
 
 def storage_label(storage: Storage) -> str:

@@ -1,9 +1,10 @@
 """Read and write any Django storage, with nothing but the methods that Django documents."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from posixpath import join
 from typing import BinaryIO, cast
 
 from django.core.exceptions import SuspiciousOperation
@@ -22,6 +23,7 @@ class FileInfo:
 
     version: str  # changes when the file is replaced
     modified: datetime | None  # None: the storage has no dates
+    size: int | None = None  # in bytes; None: the storage does not tell it
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,14 @@ class AnyStorage:
 
     def _told(self, name: str) -> FileInfo:
         parts = []
-        modified = None
+        size = modified = None
         with suppress(NotImplementedError):
-            parts.append(str(self.storage.size(name)))
+            size = self.storage.size(name)
+            parts.append(str(size))
         with suppress(NotImplementedError):
             modified = self.storage.get_modified_time(name)
             parts.append(f"{modified.timestamp():.6f}")
-        return FileInfo("-".join(parts) or UNVERSIONED, modified)
+        return FileInfo("-".join(parts) or UNVERSIONED, modified, size)
 
     def infos(self, names: Collection[str]) -> dict[str, FileInfo]:
         """Return what the storage knows of the files at `names`; missing ones are left out."""
@@ -105,6 +108,30 @@ class AnyStorage:
                 one original.
         """
         return {path: None for group in groups for path in group if self._exists(path)}
+
+    def files_in(self, folder: str, beginning: str = "") -> Iterator[str]:
+        """Yield the paths of the files in `folder` whose names begin with `beginning`.
+
+        They come in any order, and without those of subfolders. A missing folder has no files.
+
+        Raises:
+            NotImplementedError: the storage cannot list.
+        """
+        try:
+            _, names = self.storage.listdir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        yield from (join(folder, name) for name in names if name.startswith(beginning))
+
+    def delete(self, paths: Collection[str]) -> None:
+        """Delete files. A missing one is no error.
+
+        Raises:
+            NotImplementedError: the storage cannot delete.
+        """
+        for path in paths:
+            with suppress(FileNotFoundError):
+                self.storage.delete(path)
 
     def _may_exist(self, name: str) -> bool:
         try:

@@ -109,7 +109,7 @@ _LOOKS = ("exists", "size", "get_modified_time")
 
 def _info(stat: os.stat_result) -> FileInfo:
     modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-    return FileInfo(f"{stat.st_size}-{stat.st_mtime:.6f}", modified)
+    return FileInfo(f"{stat.st_size}-{stat.st_mtime:.6f}", modified, stat.st_size)
 
 
 def publish_atomically(storage: FileSystemStorage, path: str, data: bytes) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
-from posixpath import commonprefix
+from posixpath import commonprefix, join
 from typing import Any, TypeVar
 
 from django.core.exceptions import SuspiciousOperation
@@ -99,6 +99,23 @@ class ObjectStore(AnyStorage):
         Raises:
             PermissionError: this project may not list.
         """
+
+    def files_in(self, folder: str, beginning: str = "") -> Iterator[str]:
+        # The key of a folder, with the final slash that `key` leaves out.
+        base = self.key(join(folder, "x"))[:-1]
+        for page in self.list_keys(base + beginning, after=""):
+            names = (key.removeprefix(base) for key, _ in page)
+            yield from (join(folder, name) for name in names if name and "/" not in name)
+
+    def delete(self, paths: Collection[str]) -> None:
+        keys = self._keys(paths)
+        for deleted in [side_by_side(self._delete, key) for key in keys]:
+            with suppress(FileNotFoundError):
+                deleted.result()
+
+    @abstractmethod
+    def _delete(self, key: str) -> None:
+        """Delete one object."""
 
     def infos(self, names: Collection[str]) -> dict[str, FileInfo]:
         return self._find([[name] for name in names])

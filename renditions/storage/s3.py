@@ -84,6 +84,11 @@ class S3(objects.ObjectStore):
                     (each["Key"], _info(each, each["Size"])) for each in page.get("Contents", ())
                 ]
 
+    def _delete(self, key: str) -> None:
+        # Not DeleteObjects, which some imitations lack or want with another checksum.
+        with _translated(key):
+            self._client.delete_object(Bucket=self.storage.bucket_name, Key=key)
+
     def _info(self, key: str) -> FileInfo:
         with _translated(key):
             answer = self._client.head_object(**self._readable(key))
@@ -96,7 +101,10 @@ class S3(objects.ObjectStore):
 
 
 # The methods of the storage that `S3` does without.
-_REPLACED = ("save", "_save", "open", "_open", "exists", "size", "get_modified_time")
+_REPLACED = (
+    *("save", "_save", "open", "_open", "delete", "listdir"),
+    *("exists", "size", "get_modified_time"),
+)
 # Parameters of an object that a request to read it needs, too: those of encrypted objects and of
 # buckets whose reader pays.
 _READ_PARAMETERS = {
@@ -110,7 +118,7 @@ _READ_PARAMETERS = {
 
 def _info(answer: Any, size: int) -> FileInfo:
     # Not the date, which has whole seconds: a file may be replaced twice in one.
-    return FileInfo(f"{size}-{answer['ETag']}", answer["LastModified"])
+    return FileInfo(f"{size}-{answer['ETag']}", answer["LastModified"], size)
 
 
 @contextmanager

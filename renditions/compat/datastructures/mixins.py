@@ -4,7 +4,7 @@ from django.core.files.storage import Storage
 
 from renditions.compat.live import reader
 from renditions.records import project_recorder
-from renditions.storage import delete_file, storage_label
+from renditions.storage import delete_files, storage_label
 
 __all__ = ["DeleteAndClearCacheMixIn", "cache"]
 
@@ -19,7 +19,7 @@ class DeleteAndClearCacheMixIn:
 
     def delete(self) -> None:
         """Delete the file and its record."""
-        delete_file(self.storage, self.name)
+        delete_files(self.storage, [self.name])
         self.clear_cache()
 
     def clear_cache(self) -> None:

@@ -12,7 +12,7 @@ from renditions.errors import StorageRefused
 from renditions.imaging.geometry import FocalPoint
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, plan_key_set
-from renditions.storage import Storages, delete_file, publish
+from renditions.storage import Storages, delete_files, publish
 from tests.conftest import four_corners
 
 
@@ -61,7 +61,7 @@ def test_a_storage_that_cannot_delete_says_so():
     publish(storage, "a.txt", b"one")
 
     with pytest.raises(StorageRefused, match=r"a\.txt"):
-        delete_file(storage, "a.txt")
+        delete_files(storage, ["a.txt"])
     with pytest.raises(StorageRefused, match="neither replaces nor deletes"):
         publish(storage, "a.txt", b"two")
 

@@ -15,7 +15,7 @@ from django.utils.deconstruct import deconstructible
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from renditions.storage import delete_file, publish, storage_label, storage_named
+from renditions.storage import delete_files, publish, storage_label, storage_named
 from renditions.storage.failures import PathRefused
 from renditions.storage.urls import url_of
 
@@ -47,8 +47,8 @@ def test_a_path_out_of_the_storage_is_refused(storage, path):
 def test_a_missing_file_can_be_deleted(storage):
     storage.save("a.jpg", ContentFile(b"x"))
 
-    delete_file(storage, "a.jpg")
-    delete_file(storage, "a.jpg")
+    delete_files(storage, ["a.jpg"])
+    delete_files(storage, ["a.jpg"])
 
     assert not storage.exists("a.jpg")
 
