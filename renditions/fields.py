@@ -32,7 +32,8 @@ from .planning.keys import RenditionKeySet
 from .planning.paths import colliding_name, placeholder_path, shortened
 from .planning.plans import Original, plan_key_set
 from .ppoi import CENTRE_PPOI, CENTRE_TEXT, PPOI, parse_ppoi, ppoi_text
-from .signals import field_added
+from .settings_table import Cleanup
+from .signals import field_added, name_chosen
 from .storage import Storages
 from .storage.disk import is_folder
 from .validators import validate_ppoi
@@ -52,8 +53,11 @@ class VersatileImageField(models.ImageField):
         warm: Name or names of the rendition key sets to make after a save.
         rendition_storage: Where the renditions are: an alias of `STORAGES`, a storage, or a
             function that returns one. None: the setting `STORAGE`, or else where the originals are.
+        cleanup: What a worker takes away when a picture was replaced, cleared or deleted:
+            `"renditions"`, or `"all"` for the original, too; None: nothing. The default is the
+            setting `CLEANUP`.
 
-    `warm` and `rendition_storage` change no column, so a change needs no migration.
+    `warm`, `rendition_storage` and `cleanup` change no column, so a change needs no migration.
     """
 
     attr_class = VersatileImageFieldFile
@@ -70,12 +74,14 @@ class VersatileImageField(models.ImageField):
         placeholder_image: PlaceholderImage | None = None,
         warm: str | Iterable[str] = (),
         rendition_storage: "str | Storage | Callable[[], Storage] | None" = None,
+        cleanup: Any = models.NOT_PROVIDED,
         **kwargs: Any,
     ) -> None:
         self.ppoi_field = ppoi_field
         self.placeholder_image = placeholder_image
         self.warm = (warm,) if isinstance(warm, str) else tuple(warm)
         self.chosen_rendition_storage = rendition_storage
+        self.chosen_cleanup = cleanup
         super().__init__(verbose_name, name, width_field, height_field, **kwargs)
 
     def from_db_value(self, value: Any, *args: Any) -> Any:
@@ -105,6 +111,15 @@ class VersatileImageField(models.ImageField):
         if isinstance(chosen, str):
             return Storages(self.storage, storages[chosen])
         return Storages(self.storage, chosen() if callable(chosen) else chosen)
+
+    @property
+    def cleanup(self) -> Cleanup | None:
+        """What is taken away when a row no longer shows a picture; None: nothing."""
+        chosen = self.chosen_cleanup
+        if chosen is models.NOT_PROVIDED:
+            chosen = conf.rendition_settings().cleanup
+        # `checks` reports any other value.
+        return next((each for each in Cleanup if each == chosen), None)
 
     def declared_key_set(self, names: Iterable[str] | None = None) -> RenditionKeySet:
         """Return the union of the key sets `names`; None: the sets in `warm`.
@@ -156,9 +171,14 @@ class VersatileImageField(models.ImageField):
         # Forms refuse a picture without an extension. So on a remote storage, where each question
         # takes time, only a save of such a picture asks.
         is_asked = not extension or is_folder(self.storage)
-        if other is None or not is_asked or not self.storage.exists(other):
-            return name
-        return self.storage.get_alternative_name(stem, extension)
+        collides = other is not None and is_asked and self.storage.exists(other)
+        if collides or self._is_being_deleted(instance, name):
+            return self.storage.get_alternative_name(stem, extension)
+        return name
+
+    def _is_being_deleted(self, instance: models.Model, name: str) -> bool:
+        answers = name_chosen.send(sender=self, name=name, instance=instance)
+        return any(is_being_deleted for _, is_being_deleted in answers)
 
     def update_dimension_fields(
         self, instance: models.Model, force: bool = False, *args: Any, **kwargs: Any

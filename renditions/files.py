@@ -25,6 +25,8 @@ from .planning.plans import Original, RenditionPlan, check_names, plan_key, plan
 from .planning.registry import registry
 from .ppoi import CENTRE_PPOI, PPOI, parse_ppoi
 from .records.prefetched import PrefetchedRecords
+from .settings_table import Cleanup
+from .signals import original_dropped
 from .storage import Storages
 
 # Old code combines the mix-in with its own field file, so the mix-in has no base class at run time.
@@ -65,6 +67,9 @@ class PictureField(Protocol):
 
     @property
     def placeholder_image_name(self) -> str | None: ...
+
+    @property
+    def cleanup(self) -> Cleanup | None: ...
 
     def publish_placeholder(self) -> bool: ...
 
@@ -309,6 +314,28 @@ class VersatileImageMixIn(Base):
         # Django has put the name as text on the instance, so this access makes a new file object.
         current: VersatileImageMixIn = getattr(self.instance, self.field.attname)
         current.has_new_content = True
+        if save:
+            self.instance.save()
+
+    def delete(self, save: bool = True) -> None:
+        """Clear the picture, and delete its file.
+
+        With `cleanup="all"`, a worker deletes the file and all renditions after the commit, unless
+        a row still shows the picture.
+        """
+        is_owed = self.field.cleanup is Cleanup.ALL and original_dropped.has_listeners(self.field)
+        if not self or not is_owed:
+            super().delete(save)
+            return
+        original_dropped.send(sender=self.field, name=self.name, instance=self.instance)
+        # The rest is what Django does.
+        if hasattr(self, "_file"):
+            self.close()
+            del self.file
+        vars(self).pop("_dimensions_cache", None)
+        self.name = None
+        setattr(self.instance, self.field.attname, self.name)
+        self._committed = False
         if save:
             self.instance.save()
 

@@ -5,6 +5,7 @@ A new setting is one line in `RenditionSettings`. `conf` reads the values, `chec
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from PIL import ImageColor
@@ -20,6 +21,13 @@ OLD_KEY_SETS = "VERSATILEIMAGEFIELD_RENDITION_KEY_SETS"
 OLD_PLACEHOLDIT = "VERSATILEIMAGEFIELD_USE_PLACEHOLDIT"
 
 T = TypeVar("T")
+
+
+class Cleanup(StrEnum):
+    """What is taken away when a row no longer shows a picture."""
+
+    RENDITIONS = "renditions"
+    ALL = "all"  # the original, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +225,12 @@ class RenditionSettings:
     )
     content_types: Mapping[str, str] = declare(
         {}, _are_content_types, "a dict of content types by format, such as {'AVIF': 'image/avif'}"
+    )
+    # What is taken away when a row no longer shows a picture.
+    cleanup: str | None = declare(
+        None,
+        lambda v: v in (None, *(each.value for each in Cleanup)),
+        "None, 'renditions' or 'all'",
     )
     # Where the records of renditions are kept.
     store: str = declare(

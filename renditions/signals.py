@@ -5,6 +5,14 @@ from django.dispatch import Signal
 # A model has got a VersatileImageField, however late that is. `sender`: the model.
 field_added = Signal()
 
+# An upload is about to be written to the storage of a field. `sender`: the field. `name`: its path.
+# A receiver returns True if a file of this name is being deleted at this moment.
+name_chosen = Signal()
+
+# The project has called `delete()` of a picture that its field takes away with its original.
+# `sender`: the field. `name`: the path of the original. `instance`: the row, or a stand-in.
+original_dropped = Signal()
+
 # Renditions of an original are made now, by whatever way but a worker's job. `original`: the
 # `renditions.planning.plans.Original`. `sender` is None.
 renditions_made = Signal()

@@ -65,6 +65,9 @@ class WorkerSettings:
     lease_s: int = _seconds(90)
     # How much a job may grow its process; it fails if it needs more. 0: no limit.
     job_memory_mb: int = _megabytes(1024)
+    # Files of a replaced or deleted picture stay for this long: pages and transactions that began
+    # before the change may still show or copy the picture. 0: none of it.
+    removal_delay_s: int = declare(60, _is_whole_from(0), "a whole number of seconds, or 0")
     # Shortest time between two messages for the same job.
     resend_after_s: int = _seconds(60)
     # Most messages that the sweep keeps in each queue.

@@ -71,16 +71,16 @@ def send_advance(using: str, run_id: int) -> None:
     _send(TaskName.ADVANCE_RUN, BULK_QUEUE, using=using, run_id=run_id)
 
 
-def send_due(using: str, *, bulk: bool) -> int:
+def send_due(using: str, work: ledger.Work) -> int:
     """Send hints for the jobs that are due, as far as their queue has room; return how many.
 
     Raises:
         kombu.exceptions.OperationalError: the broker did not answer.
     """
-    free = room(BULK_QUEUE if bulk else QUEUE)
+    free = room(BULK_QUEUE if work.is_bulk else QUEUE)
     resend_after_s = worker_settings().resend_after_s
     sent = []
-    for hint in ledger.due(using, free, bulk=bulk, resend_after_s=resend_after_s):
+    for hint in ledger.due(using, free, work, resend_after_s=resend_after_s):
         send(hint)
         sent.append(hint)
     ledger.mark_hinted(using, sent)

@@ -4,25 +4,33 @@ The job row and the instance's row are written in one transaction.
 """
 
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from django.apps import apps
 from django.db import models, router, transaction
-from django.db.models.signals import class_prepared, post_delete, post_save
+from django.db.models.signals import class_prepared, post_delete, post_save, pre_delete
 
 from renditions.engine.status import Look, are_current, recall, version_now
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.planning.plans import Original, RenditionPlan
-from renditions.signals import field_added, renditions_made
+from renditions.signals import field_added, name_chosen, original_dropped, renditions_made
 from renditions.storage.any import UNVERSIONED
 
-from . import dispatch, ledger
+from . import dispatch, ledger, removals
 from .models import JobState
 from .row_write import atomic_from_write
-from .targets import JobTarget, image_of, signature, target_of, warmed_fields
+from .targets import (
+    JobTarget,
+    cleans_up,
+    image_of,
+    picture_fields,
+    signature,
+    target_of,
+    warmed_fields,
+)
 
 ROWS_PER_FETCH = 500
 
@@ -61,6 +69,8 @@ def connect() -> None:
     class_prepared.connect(_watch_prepared, dispatch_uid="renditions.watch")
     field_added.connect(_watch_changed, dispatch_uid="renditions.watch")
     renditions_made.connect(settle_made, dispatch_uid="renditions.settle_made")
+    name_chosen.connect(removals.put_off, dispatch_uid="renditions.put_off")
+    original_dropped.connect(removals.owe_dropped, dispatch_uid="renditions.owe_dropped")
 
 
 def watch(model: type[models.Model]) -> None:
@@ -70,13 +80,14 @@ def watch(model: type[models.Model]) -> None:
     `post_save` run before and after it, in the transaction and with the visibility that they have
     without us.
     """
-    if not warmed_fields(model):
+    if not picture_fields(model):
         return
     # A child and a proxy model inherit `_save_table`, perhaps in its wrapped form already.
     save_table: Callable[..., bool] = model._save_table  # type: ignore[attr-defined]  # noqa: SLF001
     if not hasattr(save_table, "renditions_enqueue"):
         model._save_table = _save_table_and_enqueue(save_table)  # type: ignore[attr-defined]  # noqa: SLF001
     post_save.connect(send_hints, sender=model, dispatch_uid="renditions.send_hints")
+    pre_delete.connect(removals.owe_deleted, sender=model, dispatch_uid="renditions.owe_deleted")
     post_delete.connect(on_delete, sender=model, dispatch_uid="renditions.delete_job")
 
 
@@ -114,8 +125,10 @@ def _save_table_and_enqueue(save_table: Callable[..., bool]) -> Callable[..., bo
         table = cls or type(self)
         fields = [
             field
-            for field in warmed_fields(table)
-            if field.model is table and _was_saved(field, update_fields)
+            for field in picture_fields(table)
+            if field.model is table
+            and (field.warm or cleans_up())
+            and _was_saved(field, update_fields)
         ]
 
         def write() -> bool:
@@ -125,19 +138,59 @@ def _save_table_and_enqueue(save_table: Callable[..., bool]) -> Callable[..., bo
             return write()
         # The instance was not loaded, so the content under its names may be unknown.
         is_new = raw or self._state.adding
-        with atomic_from_write(using, table):
+        replaced = _Replaced(self, fields, using, update_fields)
+        with atomic_from_write(using, table, replaced.look):
             is_updated = write()
             hints = [
                 enqueue_saved(
                     self, field, using, is_new=is_new or not is_updated, written=update_fields
                 )
                 for field in fields
+                if field.warm
             ]
+            hints += replaced.owe()
         vars(self._state).setdefault(_HINTS, []).extend(hint for hint in hints if hint)
         return is_updated
 
     save_table_and_enqueue.renditions_enqueue = True  # type: ignore[attr-defined]
     return save_table_and_enqueue
+
+
+class _Replaced:
+    """The pictures that a row shows before a save, and no longer after it."""
+
+    def __init__(
+        self,
+        instance: models.Model,
+        fields: Iterable[VersatileImageField],
+        using: str,
+        update_fields: Collection[str] | None,
+    ) -> None:
+        self._instance, self._using = instance, using
+        self._fields = [field for field in fields if _is_written(field, update_fields)]
+        self._before: dict[VersatileImageField, removals.Shown] = {}
+
+    def look(self, is_update: bool) -> None:
+        """Look at the row right before it is written, and keep the new pictures from removals."""
+        if not cleans_up():
+            return
+        cleaned = [field for field in self._fields if field.cleanup] if is_update else []
+        if cleaned:
+            self._before = removals.shown_by(
+                cleaned, _pk_of(self._instance, cleaned[0]), self._using
+            )
+        for field in self._fields:
+            image = getattr(self._instance, field.name)
+            if image and image.was_assigned:
+                removals.share(self._using, image.name)
+
+    def owe(self) -> list[ledger.Hint | None]:
+        """Owe the removal of the pictures that the row no longer shows."""
+        return [
+            removals.owe(target_of(self._instance, field, self._using), field, before)
+            for field, before in self._before.items()
+            if str(getattr(self._instance, field.name).name or "") != before.name
+        ]
 
 
 # The attribute of `instance._state` that keeps the hints of its rows until `post_save` sends them.
@@ -160,14 +213,23 @@ def on_delete(
     for field in warmed_fields(sender):
         # The row of a parent model may be kept. Its own deletion sends a signal of its own.
         if field.model is sender._meta.concrete_model:
-            ledger.delete_job(target_of(instance, field, using))
+            target = target_of(instance, field, using)
+            ledger.delete_job(target, waits_for_worker=bool(field.cleanup))
+
+
+def _pk_of(instance: models.Model, field: VersatileImageField) -> Any:
+    """Return the primary key of the row that has `field`: of a parent's for an inherited one."""
+    return getattr(instance, field.model._meta.pk.attname)
+
+
+def _is_written(field: VersatileImageField, update_fields: Collection[str] | None) -> bool:
+    """Whether a save writes the column of the picture."""
+    return update_fields is None or bool({field.name, field.attname} & set(update_fields))
 
 
 def _was_saved(field: VersatileImageField, update_fields: Collection[str] | None) -> bool:
     # None: all fields. Django passes the names of the loaded ones if some are deferred.
-    if update_fields is None:
-        return True
-    return bool({field.name, field.attname, field.ppoi_field} & set(update_fields))
+    return _is_written(field, update_fields) or field.ppoi_field in (update_fields or ())
 
 
 # ---- what is outstanding -----------------------------------------------------------------------
@@ -192,7 +254,7 @@ def enqueue_saved(
     """
     image: VersatileImageFieldFile = getattr(instance, field.name)
     target = target_of(instance, field, using)
-    if written is not None and field.name not in written and field.attname not in written:
+    if not _is_written(field, written):
         # Only the focal point was written. The image is the one in the database.
         return _enqueue(target, field, image_of(target))
     if image.has_new_content or image.was_assigned:
@@ -223,7 +285,7 @@ def _enqueue(
     """
     plans = image.plans() if image else ()
     if not image or not plans:
-        ledger.delete_job(target)
+        ledger.delete_job(target, waits_for_worker=bool(field.cleanup))
         return None
     wanted = signature(field, plans)
     if not was_replaced and _is_enqueued_or_made(target, wanted, image, plans, is_unchanged):

@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, connections, models, transaction
@@ -32,9 +33,9 @@ from django.db.models.functions import Now
 
 from . import statements
 from .failures import Failure, WorkerDied
-from .models import JobState, RunState, SupersededJob, WarmJob, WarmRun
+from .models import JobState, RunState, SupersededJob, Takes, WarmJob, WarmRun
 from .prepared import Param, Prepared, Row, can_insert_or_update
-from .targets import STARTED_AT, JobTarget, Tried, tried_now
+from .targets import STARTED_AT, JobTarget, Tried, removal_of, tried_now
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,19 @@ HALTED = (RunState.PAUSED, RunState.CANCELLED)
 INSERT_TRIES = 5
 # Rows that one transaction locks, so that a save does not wait long for them.
 ROWS_AT_ONCE = 1000
+
+
+class Work(Enum):
+    """The kinds of jobs. Each is sent in its own order."""
+
+    SAVES = "saves"
+    REMOVALS = "removals"
+    RUNS = "runs"
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether the jobs wait while those of saves are worked on."""
+        return self is not Work.SAVES
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,9 @@ class Claim:
     force: bool
     is_new_upload: bool
     run_id: int | None
+    takes: Takes | None  # None: the job makes renditions
+    removed_ppoi: str  # of the picture whose files are taken away
+    queued_at: datetime
     token: str = field(repr=False)
 
 
@@ -119,7 +136,7 @@ def enqueue_for_run(run: WarmRun, signature: str, targets: Sequence[JobTarget]) 
 
 def requeue_for_run(run: WarmRun, signature: str, targets: Sequence[JobTarget]) -> int:
     """Let `run` try the failed jobs of `targets` again; return how many were still failed."""
-    failed = _jobs(run.using).filter(
+    failed = _makers(run.using).filter(
         model_label=run.model_label,
         field_name=run.field_name,
         object_pk__in=[target.object_pk for target in targets],
@@ -128,8 +145,13 @@ def requeue_for_run(run: WarmRun, signature: str, targets: Sequence[JobTarget]) 
     return failed.update(**_for_run(signature, run), generation=F("generation") + 1)
 
 
-def delete_job(target: JobTarget) -> None:
-    """Delete the job: the instance or its image is gone."""
+def delete_job(target: JobTarget, *, waits_for_worker: bool = False) -> None:
+    """Delete the job: the instance or its image is gone.
+
+    Args:
+        waits_for_worker: A job in progress stays, overtaken, until its worker has ended. It tells a
+            removal that files may still be published.
+    """
     with transaction.atomic(using=target.using, savepoint=False):
         # The lock keeps a bulk run from taking over a failed job before it is deleted.
         found = _locking_job(target.using).row(**_names(target))
@@ -138,7 +160,14 @@ def delete_job(target: JobTarget) -> None:
         [run_id] = found
         if run_id is not None:
             _leave_run(target, run_id)
-        _of(target).delete()
+        if not (waits_for_worker and _overtake(_of(target))):
+            _of(target).delete()
+
+
+def _overtake(job: models.QuerySet[WarmJob]) -> bool:
+    """Begin a new generation of a job in progress; False if no worker has it."""
+    leased = job.filter(lease_until__gt=Now())
+    return bool(leased.update(**_fresh(""), generation=F("generation") + 1))
 
 
 def job_of(target: JobTarget) -> Job | None:
@@ -154,7 +183,7 @@ def jobs_of(
     using: str, model_label: str, field_name: str, object_pks: Collection[str]
 ) -> dict[str, Job]:
     """Return the jobs of one field that are on the ledger, by primary key of their objects."""
-    rows = _jobs(using).filter(
+    rows = _makers(using).filter(
         model_label=model_label, field_name=field_name, object_pk__in=object_pks
     )
     return {
@@ -172,7 +201,7 @@ def settle_failed(
 
     A row that another transaction has locked stays: a save or a retry has it.
     """
-    failed = _jobs(using).filter(
+    failed = _makers(using).filter(
         state=JobState.FAILED,
         model_label=model_label,
         field_name=field_name,
@@ -209,12 +238,7 @@ def _for_run(signature: str, run: WarmRun) -> dict[str, Any]:
 def _insert(target: JobTarget, values: Mapping[str, Any]) -> bool:
     try:
         with transaction.atomic(using=target.using):
-            WarmJob.objects.using(target.using).create(
-                model_label=target.model_label,
-                object_pk=target.object_pk,
-                field_name=target.field_name,
-                **values,
-            )
+            WarmJob.objects.using(target.using).create(**_names(target), **values)
     except IntegrityError:
         return False
     return True
@@ -279,17 +303,21 @@ def claim(
     row = _reading_leased(hint.using).row(job_id=hint.job_id, token=token)
     if row is None:
         return None
-    model_label, object_pk, field_name, signature, started_at, attempt, force, is_new, run_id = row
+    model_label, object_pk, field_name, removed_name, *rest = row
+    signature, started_at, attempt, force, is_new, run_id, takes, removed_ppoi, queued_at = rest
     return Claim(
         job_id=hint.job_id,
         generation=hint.generation,
-        target=JobTarget(hint.using, model_label, object_pk, field_name),
+        target=JobTarget(hint.using, model_label, object_pk, field_name, removed_name),
         signature=signature,
         enqueuer_started_at=started_at,
         attempt=attempt,
         force=force,
         is_new_upload=is_new,
         run_id=run_id,
+        takes=Takes(takes) if takes else None,
+        removed_ppoi=removed_ppoi,
+        queued_at=queued_at,
         token=token,
     )
 
@@ -393,7 +421,9 @@ def _fail_poisoned(jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
         detail = f"{max_attempts} attempts."
         if job.detail:
             detail = f"{detail} Last error: {job.detail}"
-        target = JobTarget(jobs.db, job.model_label, job.object_pk, job.field_name)
+        target = JobTarget(
+            jobs.db, job.model_label, job.object_pk, job.field_name, job.removed_name
+        )
         failure = Failure.of_job(WorkerDied(detail))
         given_up = _given_up([failure], tried_now(target))
         with transaction.atomic(using=jobs.db):
@@ -458,11 +488,11 @@ def retry(jobs: models.QuerySet[WarmJob]) -> int:
     return retried
 
 
-def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint]:
+def due(using: str, limit: int, work: Work, *, resend_after_s: int) -> list[Hint]:
     """Return hints for at most `limit` jobs that are due and not leased, oldest first.
 
     Args:
-        bulk: Jobs of bulk runs; else jobs of saves.
+        work: Which jobs.
         resend_after_s: A job that was hinted less than this ago is left out: its message is most
             likely still in the queue.
     """
@@ -470,14 +500,18 @@ def due(using: str, limit: int, *, bulk: bool, resend_after_s: int) -> list[Hint
     stale = Q(hinted_at__isnull=True) | Q(hinted_at__lt=oldest)
     # The database's clock was set back.
     stale |= Q(hinted_at__gt=Now())
-    wanted = Q(run__state=RunState.RUNNING) if bulk else Q(run__isnull=True)
+    wanted = {
+        Work.SAVES: Q(run__isnull=True, takes__isnull=True),
+        Work.REMOVALS: Q(takes__isnull=False),
+        Work.RUNS: Q(run__state=RunState.RUNNING),
+    }[work]
     rows = (
         _jobs(using)
         .filter(_claimable(), stale, wanted)
         .order_by("due_at", "pk")
         .values_list("pk", "generation")[:limit]
     )
-    return [Hint(using, job_id, generation, bulk) for job_id, generation in rows]
+    return [Hint(using, job_id, generation, work.is_bulk) for job_id, generation in rows]
 
 
 def mark_hinted(using: str, hints: Iterable[Hint]) -> None:
@@ -508,11 +542,107 @@ def clamp_times(using: str, *, lease_s: float, delay_s: float) -> int:
     late = _jobs(using).filter(due_at__gt=latest).order_by("due_at")
     clamped = [
         _update_unlocked(leased, lease_until=lease_end),
-        # Jobs of saves and jobs of runs have an index each.
-        _update_unlocked(late.filter(run__isnull=True), due_at=Now()),
+        # Jobs of saves, removals and jobs of runs have an index each.
+        _update_unlocked(late.filter(run__isnull=True, takes__isnull=True), due_at=Now()),
+        _update_unlocked(late.filter(takes__isnull=False), due_at=Now()),
         _update_unlocked(late.filter(run__isnull=False), due_at=Now()),
     ]
     return max(clamped)
+
+
+# ---- removals ----------------------------------------------------------------------------------
+
+
+def owe_removal(target: JobTarget, takes: Takes, ppoi: str, *, delay_s: int) -> Hint:
+    """Put a removal on the ledger; call it in the transaction of the change.
+
+    Args:
+        target: It names the picture that its row no longer shows.
+        ppoi: The focal point of that picture, as text.
+        delay_s: Nothing is taken away before.
+    """
+    due_at = Now() + timedelta(seconds=delay_s) if delay_s else Now()
+    about = {"removed_name": target.removed_name, "removed_ppoi": ppoi, "takes": takes}
+    fresh = {**_fresh(""), "due_at": due_at, "hinted_at": None if delay_s else Now(), **about}
+    # The same picture may be owed to be taken away already, with its original.
+    raised = {**fresh, "generation": F("generation") + 1}
+    if takes is not Takes.ALL:
+        del raised["takes"]
+    jobs = _of(target)
+    with transaction.atomic(using=target.using, savepoint=False):
+        for _ in range(INSERT_TRIES):
+            if jobs.update(**raised) or _insert(target, fresh):
+                break
+        job_id, generation = jobs.values_list("pk", "generation").get()
+    return Hint(target.using, job_id, generation, bulk=True)
+
+
+def is_removal_owed(target: JobTarget) -> bool:
+    """Whether a removal of the same picture with its original waits, for whatever instance."""
+    waiting = _removals(target.using, target.removed_name).filter(
+        model_label=target.model_label,
+        field_name=target.field_name,
+        takes=Takes.ALL,
+        state=JobState.QUEUED,
+        is_begun=False,
+    )
+    return waiting.exists()
+
+
+def put_off_removals(using: str, name: str, *, delay_s: int) -> bool:
+    """Put off all removals of `name`, which a new upload is about to get.
+
+    After `delay_s` they find out whether a row shows the upload.
+
+    Returns:
+        Whether one of them has begun to delete files, so that it cannot be put off.
+    """
+    removals = _removals(using, name)
+    if not removals.exists():
+        return False
+    removals.filter(is_begun=False).update(
+        state=JobState.QUEUED,
+        generation=F("generation") + 1,
+        attempts=0,
+        **_no_failure(),
+        due_at=Now() + timedelta(seconds=delay_s),
+        hinted_at=None,
+        changed_at=Now(),
+    )
+    return removals.filter(is_begun=True).exists()
+
+
+def begin_removal(claim: Claim) -> bool:
+    """Note that files are going to be deleted; False if the claim is no longer valid.
+
+    The row is locked until the transaction ends, so that no upload can put off the removal.
+    """
+    held = _held(claim.target.using, **_lease(claim))
+    return bool(held.update(is_begun=True, changed_at=Now()))
+
+
+def is_in_progress(target: JobTarget) -> bool:
+    """Whether a worker has the job for `target`, even if a save has overtaken it."""
+    return _of(target).filter(lease_until__gt=Now()).exists()
+
+
+def wait(claim: Claim, *, delay_s: float) -> bool:
+    """Let the job be claimed again in `delay_s`; the attempt does not count."""
+    held = _held(claim.target.using, **_lease(claim))
+    return bool(
+        held.update(
+            **_unleased(),
+            state=JobState.QUEUED,
+            attempts=F("attempts") - 1,
+            due_at=Now() + timedelta(seconds=delay_s),
+            hinted_at=None,
+            changed_at=Now(),
+        )
+    )
+
+
+def _removals(using: str, name: str) -> models.QuerySet[WarmJob]:
+    return _jobs(using).filter(takes__isnull=False, removal=removal_of(name))
 
 
 # ---- bulk runs ---------------------------------------------------------------------------------
@@ -624,12 +754,13 @@ def _jobs(using: str) -> models.QuerySet[WarmJob]:
     return WarmJob.objects.using(using)
 
 
+def _makers(using: str) -> models.QuerySet[WarmJob]:
+    """Return the jobs that make renditions."""
+    return _jobs(using).filter(removal="")
+
+
 def _of(target: JobTarget) -> models.QuerySet[WarmJob]:
-    return _jobs(target.using).filter(
-        model_label=target.model_label,
-        object_pk=target.object_pk,
-        field_name=target.field_name,
-    )
+    return _jobs(target.using).filter(**_names(target))
 
 
 def _waiting(using: str, job_id: Any, generation: Any) -> models.QuerySet[WarmJob]:
@@ -656,8 +787,8 @@ def _lease(claim: Claim) -> dict[str, Any]:
 
 # ---- the queries of each save and each job, built once -------------------------------------------
 
-# The columns that name the image of a job.
-TARGET = ("model_label", "object_pk", "field_name")
+# The columns that tell one job from all others.
+TARGET = ("model_label", "object_pk", "field_name", "removal")
 _ANY_TARGET: dict[str, Any] = {name: Param(name) for name in TARGET}
 _ANY_LEASE: dict[str, Any] = {name: Param(name) for name in ("job_id", "generation", "token")}
 
@@ -710,8 +841,10 @@ def _taking_lease(using: str, lease_s: int, max_attempts: int) -> Prepared:
 @functools.cache
 def _reading_leased(using: str) -> Prepared:
     leased = _jobs(using).filter(pk=Param("job_id"), lease_token=Param("token"))
+    named = ("model_label", "object_pk", "field_name", "removed_name")
     about = ("signature", "enqueuer_started_at", "attempts", "force", "is_new_upload", "run_id")
-    return Prepared.select(leased.values_list(*TARGET, *about))
+    of_removal = ("takes", "removed_ppoi", "queued_at")
+    return Prepared.select(leased.values_list(*named, *about, *of_removal))
 
 
 @functools.cache

@@ -22,6 +22,13 @@ class JobState(models.TextChoices):
     FAILED = "failed", _("Failed")  # waits for a retry, or for a change of what it gave up on
 
 
+class Takes(models.TextChoices):
+    """What a removal takes away. The values are those of `renditions.settings_table.Cleanup`."""
+
+    RENDITIONS = "renditions", _("Renditions")
+    ALL = "all", _("Renditions and original")
+
+
 class RunState(models.TextChoices):
     """The state of a bulk run."""
 
@@ -167,11 +174,25 @@ class SupersededJob(models.Model):
 
 
 class WarmJob(models.Model):
-    """The outstanding renditions of one image: one field of one instance."""
+    """The outstanding renditions of one image: one field of one instance.
+
+    Or a removal: the files of a picture that this field of this instance no longer shows. An
+    instance may have several removals, and a job for its present picture.
+    """
 
     model_label = models.CharField(_("model"), max_length=150)
     object_pk = models.CharField(_("object"), max_length=OBJECT_PK_LENGTH)
     field_name = models.CharField(_("field"), max_length=100)
+
+    # None: the job makes renditions.
+    takes = models.CharField(_("takes away"), choices=Takes.choices, null=True, max_length=10)
+    # Path of the picture whose files are taken away, and its focal point as text.
+    removed_name = models.TextField(_("former picture"), blank=True, default="")
+    removed_ppoi = models.CharField(_("former focal point"), max_length=50, blank=True, default="")
+    # Digest of `removed_name`, which is too long for an index.
+    removal = models.CharField(_("removal"), max_length=24, blank=True, default="")
+    # Files are being deleted: no upload may get the name until the removal has ended.
+    is_begun = models.BooleanField(_("begun"), default=False)
 
     state = models.CharField(
         _("state"), choices=JobState.choices, default=JobState.QUEUED, max_length=10
@@ -231,7 +252,8 @@ class WarmJob(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["model_label", "object_pk", "field_name"], name="rendition_warmjob_target"
+                fields=["model_label", "object_pk", "field_name", "removal"],
+                name="rendition_warmjob_target",
             )
         ]
         # With millions of failed or queued jobs, each query of the sweep reads only the rows that
@@ -243,8 +265,20 @@ class WarmJob(models.Model):
             # Jobs of saves, in the order in which they are sent.
             models.Index(
                 fields=["due_at", "id"],
-                condition=models.Q(run__isnull=True, due_at__isnull=False),
+                condition=models.Q(run__isnull=True, due_at__isnull=False, takes__isnull=True),
                 name="rendition_warmjob_due",
+            ),
+            # Removals, in the same order.
+            models.Index(
+                fields=["due_at", "id"],
+                condition=models.Q(due_at__isnull=False, takes__isnull=False),
+                name="rendition_warmjob_removals",
+            ),
+            # Each upload looks whether its name is owed to be taken away.
+            models.Index(
+                fields=["removal"],
+                condition=models.Q(takes__isnull=False),
+                name="rendition_warmjob_removal",
             ),
             models.Index(
                 fields=["run", "due_at"],
@@ -266,7 +300,8 @@ class WarmJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model_label}.{self.field_name} #{self.object_pk}"
+        text = f"{self.model_label}.{self.field_name} #{self.object_pk}"
+        return f"{text}: {self.removed_name}" if self.takes else text
 
     @property
     def error(self) -> str:

@@ -138,6 +138,7 @@ def _jobs_of(instances: Iterable[models.Model], field: VersatileImageField) -> d
         model_label=field.model._meta.label,
         field_name=field.name,
         object_pk__in=[_key_of(instance, field) for instance in instances],
+        removal="",
     )
     return {job.object_pk: job for job in jobs}
 

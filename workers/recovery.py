@@ -51,9 +51,11 @@ def sweep() -> int:
 
 def _sweep_ledger(using: str) -> int:
     settings = worker_settings()
-    longest_wait_s = settings.backoff_max_s * LONGEST_JITTER
+    longest_wait_s = max(
+        settings.backoff_max_s * LONGEST_JITTER, settings.lease_s, settings.removal_delay_s
+    )
     ledger.clamp_times(using, lease_s=settings.lease_s, delay_s=longest_wait_s)
-    sent = sum(dispatch.send_due(using, bulk=bulk) for bulk in (False, True))
+    sent = sum(dispatch.send_due(using, work) for work in ledger.Work)
     runs.continue_all(using)
     return sent
 

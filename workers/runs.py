@@ -211,7 +211,7 @@ def _send_next_step_after_commit(run: WarmRun) -> None:
 def _send_next_step(run: WarmRun) -> None:
     """Send the jobs of the last step, then the next step: workers set the pace of the run."""
     try:
-        dispatch.send_due(run.using, bulk=True)
+        dispatch.send_due(run.using, ledger.Work.RUNS)
         dispatch.send_advance(run.using, run.pk)
     except OperationalError as error:
         logger.warning("%s waits for the next sweep: %s", run, error)

@@ -7,10 +7,15 @@ from typing import Any
 
 from django.db import OperationalError, connections, models, transaction
 
+from .models import WarmJob
+
 # A chunk waits this long for a row that another transaction has locked. The transaction may wait
 # for the chunk at the same time, and PostgreSQL ends one of the two after 1 s (deadlock): the chunk
 # must give up before.
 LOCK_TIMEOUT_MS = 30
+
+# The first of the two numbers of our advisory locks; the second one stands for a name.
+LOCK_CLASS = 0x52454E44
 
 # PostgreSQL: lock_not_available, deadlock_detected, serialization_failure.
 _CONFLICTS = {"55P03", "40P01", "40001"}
@@ -104,6 +109,40 @@ def _compiled(
     compiler = query.get_compiler(connection=connection)
     sql, params = compiler.compile(value.resolve_expression(query, allow_joins=False))
     return sql, list(params)
+
+
+def take_write_lock(using: str) -> None:
+    """On SQLite, let this transaction be the one that writes, before it reads.
+
+    A transaction that has read cannot write if another one has written meanwhile.
+    """
+    connection = connections[using]
+    if connection.vendor == "sqlite":
+        table = connection.ops.quote_name(WarmJob._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {table} SET attempts = attempts WHERE 0")  # noqa: S608
+
+
+def share_name(using: str, digest: str) -> None:
+    """Share the lock on a name until the end of this transaction, which writes it to a row."""
+    if connections[using].vendor == "postgresql":
+        _advisory_lock(using, "SELECT pg_advisory_xact_lock_shared(%s, %s)", digest)
+
+
+def try_name(using: str, digest: str) -> bool:
+    """Take the lock on a name; False if an open transaction shares it.
+
+    Other databases have no such lock. On SQLite, the caller has the lock of all writers.
+    """
+    if connections[using].vendor != "postgresql":
+        return True
+    return bool(_advisory_lock(using, "SELECT pg_try_advisory_xact_lock(%s, %s)", digest))
+
+
+def _advisory_lock(using: str, statement: str, digest: str) -> Any:
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement, [LOCK_CLASS, int(digest[:8], 16) - 2**31])
+        return cursor.fetchone()[0]
 
 
 def _sqlstate(error: OperationalError) -> str | None:

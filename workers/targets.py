@@ -24,6 +24,7 @@ from renditions.imaging.geometry import CENTRE, FocalPoint
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.planning.registry import registry
+from renditions.signals import field_added
 
 from .models import WarmJob
 
@@ -46,9 +47,21 @@ class JobTarget:
     model_label: str  # app.Model, as `_meta.label`
     object_pk: str
     field_name: str
+    removed_name: str = ""  # of a removal: path of the picture whose files are taken away
 
     def __str__(self) -> str:
-        return f"{self.model_label}.{self.field_name} #{self.object_pk}"
+        text = f"{self.model_label}.{self.field_name} #{self.object_pk}"
+        return f"{text}: {self.removed_name}" if self.removed_name else text
+
+    @property
+    def removal(self) -> str:
+        """The digest of `removed_name`; empty if the job makes renditions."""
+        return removal_of(self.removed_name) if self.removed_name else ""
+
+
+def removal_of(name: str) -> str:
+    """Return the digest that stands for the path `name` on the ledger."""
+    return _digest([name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +75,41 @@ class Tried:
 # ---- declared fields ---------------------------------------------------------------------------
 
 
-def warmed_fields(model: type[models.Model]) -> tuple[VersatileImageField, ...]:
-    """Return the image fields of `model` that declare `warm`, inherited fields included."""
+def picture_fields(model: type[models.Model]) -> tuple[VersatileImageField, ...]:
+    """Return the image fields of `model` that have a picture of their own, inherited included."""
     # Django makes a new list when a model gets a field, which may be late: django-modeltranslation
     # adds fields after apps are ready. So the list tells whether the answer is still true.
     fields = model._meta.concrete_fields
-    known, warmed = _warmed.get(model, (None, ()))
+    known, found = _pictures.get(model, (None, ()))
     if known is not fields:
-        warmed = tuple(
+        found = tuple(
             field
             for field in fields
-            if isinstance(field, VersatileImageField)
-            and field.warm
-            and not _is_translated(field, fields)
+            if isinstance(field, VersatileImageField) and not _is_translated(field, fields)
         )
-        _warmed[model] = fields, warmed
-    return warmed
+        _pictures[model] = fields, found
+    return found
+
+
+def warmed_fields(model: type[models.Model]) -> tuple[VersatileImageField, ...]:
+    """Return the image fields of `model` that declare `warm`, inherited fields included."""
+    return tuple(field for field in picture_fields(model) if field.warm)
+
+
+def cleaned_fields(model: type[models.Model]) -> tuple[VersatileImageField, ...]:
+    """Return the fields of the table of `model` whose former pictures are taken away."""
+    return tuple(f for f in picture_fields(model) if f.cleanup and f.model is model)
+
+
+@functools.cache
+def cleans_up() -> bool:
+    """Whether the former pictures of any field of the project are taken away."""
+    return any(map(cleaned_fields, apps.get_models()))
+
+
+@receiver([setting_changed, field_added])
+def _look_again_who_cleans_up(**_: Any) -> None:
+    cleans_up.cache_clear()
 
 
 def _is_translated(field: VersatileImageField, fields: Iterable[object]) -> bool:
@@ -89,7 +121,7 @@ def _is_translated(field: VersatileImageField, fields: Iterable[object]) -> bool
     return any(getattr(other, "translated_field", None) is field for other in fields)
 
 
-_warmed: dict[type[models.Model], tuple[Any, tuple[VersatileImageField, ...]]] = {}
+_pictures: dict[type[models.Model], tuple[Any, tuple[VersatileImageField, ...]]] = {}
 
 
 def all_warmed_fields() -> Iterator[VersatileImageField]:
@@ -160,6 +192,8 @@ def _focal_points(field: VersatileImageField, name: str, using: str) -> Iterator
 
 def tried_now(target: JobTarget) -> Tried:
     """Return what an attempt at `target` would be about: declaration, image and its original."""
+    if target.removed_name:
+        return Tried("", "")
     field, image = field_of(target), image_of(target)
     if not field or not image:
         return Tried("", "")

@@ -27,7 +27,5 @@ def _due(using: str) -> list[ledger.Hint]:
     limit = worker_settings().max_queued
     # -1: also jobs whose message was sent just now.
     return [
-        hint
-        for bulk in (False, True)
-        for hint in ledger.due(using, limit, bulk=bulk, resend_after_s=-1)
+        hint for work in ledger.Work for hint in ledger.due(using, limit, work, resend_after_s=-1)
     ]

@@ -20,7 +20,7 @@ from renditions.errors import OutOfMemory, PermanentError, RenditionError
 from renditions.planning.plans import RenditionPlan
 from renditions.storage.objects import start_threads
 
-from . import dispatch, ledger, runs
+from . import dispatch, ledger, removals, runs
 from .conf import worker_settings
 from .failures import Failure, JobTimedOut, WorkerOutdated
 from .targets import Tried, field_of, image_of, is_outdated, planned_paths, tried_now
@@ -85,6 +85,8 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
         maybe_published: Gets each plan right before it is published, so that the caller knows
             them even if this attempt is cut off.
     """
+    if claim.takes:
+        return _take_away(claim)
     image = image_of(claim.target)
     if not image:
         # The instance was deleted; or only a newer release has the field, and then `_end` does not
@@ -102,6 +104,14 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
         tried = replace(tried_now(claim.target), original_version=report.source_version)
         return _fail(claim, _failures(report), final=_is_final(report), tried=tried)
     return _end(claim, counted="created" if report.of(Result.CREATED) else "current")
+
+
+def _take_away(claim: ledger.Claim) -> bool:
+    try:
+        return removals.take_away(claim)
+    except RenditionError as error:
+        is_final = isinstance(error, PermanentError)
+        return _fail(claim, [Failure.of_job(error)], final=is_final, tried=Tried("", ""))
 
 
 class _StillWanted:

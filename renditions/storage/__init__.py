@@ -114,8 +114,17 @@ def source_version(storage: Storage, name: str) -> str:
         PathRefused: the storage does not accept the name.
         StorageRefused, StorageFailed: the storage did not answer.
     """
+    return file_info(storage, name).version
+
+
+def file_info(storage: Storage, name: str) -> FileInfo:
+    """Return what the storage knows of the original at `name`.
+
+    Raises:
+        SourceMissing, PathRefused, StorageRefused, StorageFailed: as `source_version`.
+    """
     with translated_source(name):
-        return adapter_of(storage).info(name).version
+        return adapter_of(storage).info(name)
 
 
 def source_versions(storage: Storage, names: Collection[str]) -> dict[str, str]:
@@ -170,6 +179,22 @@ def delete_files(storage: Storage, paths: Collection[str]) -> None:
             adapter_of(storage).delete(paths)
     except NotImplementedError as error:
         raise StorageRefused(f"{first}: the storage cannot delete files") from error
+
+
+def name_on(other: Storage, storage: Storage, name: str) -> str | None:
+    """Return the name on `other` of the file that is `name` on `storage`.
+
+    None: `other` does not have the file. Two storages may write to one folder or bucket.
+    """
+    if other is storage:
+        return name
+    (place, before), (other_place, other_before) = (
+        adapter_of(each).root() for each in (storage, other)
+    )
+    path = before + name
+    if place != other_place or not path.startswith(other_before):
+        return None
+    return path.removeprefix(other_before)
 
 
 def storage_label(storage: Storage) -> str:

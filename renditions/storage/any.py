@@ -48,6 +48,14 @@ class AnyStorage:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
 
+    def root(self) -> tuple[str, str]:
+        """Return the place that the storage writes to, and what comes before each path there.
+
+        Two storages may write to one place, for example to a folder and to a folder inside it.
+        """
+        # Two objects of one class with the same arguments.
+        return _described(self.storage), ""
+
     def open(self, name: str, max_bytes: int) -> BinaryIO:
         """Open the file at `name`.
 
@@ -171,6 +179,11 @@ class AnyStorage:
         if retried != path:
             self.storage.delete(retried)
             raise StorageFailed(f"{path}: the storage renamed it to {retried!r}.")
+
+
+def _described(storage: Storage) -> str:
+    cls, arguments = storage.__class__, getattr(storage, "_constructor_args", "")
+    return f"{cls.__module__}.{cls.__qualname__}:{arguments!r}"
 
 
 def overrides(storage: Storage, base: type[Storage], *methods: str) -> bool:

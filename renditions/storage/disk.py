@@ -48,6 +48,9 @@ class Folder(AnyStorage):
 
     storage: FileSystemStorage
 
+    def root(self) -> tuple[str, str]:
+        return "folder", f"{os.path.realpath(self.storage.location)}{os.sep}"
+
     def open_with_info(self, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:
         if overrides(self.storage, FileSystemStorage, "open", "_open", *_LOOKS):
             return super().open_with_info(name, max_bytes)

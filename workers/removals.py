@@ -1,0 +1,315 @@
+"""A picture that no row shows any more: what is owed to be taken away, and the taking away.
+
+A removal is a job on the ledger, written in the transaction of the change. When its worker begins,
+it looks at all rows of the project. So a rollback, a copied row or an upload under the same name
+loses nothing:
+
+- The row of a removal is locked while the worker looks. An upload puts off the removals of its
+  name before it writes the file (`put_off`). If files are being deleted already, it gets another
+  name.
+- On PostgreSQL, a save shares a lock on the name that it writes (`share`), and a removal waits for
+  its commit. On SQLite, only one transaction writes at a time.
+- A removal waits while a worker has the job of the picture: more files may come.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from django.apps import apps
+from django.core.files.storage import Storage
+from django.db import connections, models, router, transaction
+
+from renditions.engine.removal import all_renditions, delete_renditions
+from renditions.errors import PermanentError, SourceMissing, gettext_noop
+from renditions.fields import VersatileImageField
+from renditions.imaging.geometry import CENTRE, FocalPoint
+from renditions.planning.plans import Original
+from renditions.ppoi import parse_ppoi, ppoi_text
+from renditions.storage import delete_files, file_info, name_on
+
+from . import dispatch, ledger, statements
+from .conf import worker_settings
+from .models import Takes
+from .targets import (
+    JobTarget,
+    cleaned_fields,
+    cleans_up,
+    field_of,
+    in_each_ledger,
+    removal_of,
+    target_of,
+)
+
+logger = logging.getLogger(__name__)
+
+# A removal looks again after this, if a worker or a transaction has its picture.
+LOOK_AGAIN_AFTER_S = 10
+# An original that is this much younger than its removal is a new upload. The clocks of the storage
+# and of the database may differ by less.
+CLOCKS_DIFFER_BY = timedelta(seconds=2)
+
+
+class FieldGone(PermanentError):
+    """The code no longer has the field, so the storage of the picture is unknown."""
+
+    kind = "field"
+    headline = gettext_noop("The code no longer has the field of this picture.")
+
+
+# ---- owing -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The picture that a row shows."""
+
+    name: str
+    ppoi: str  # the focal point as text; empty if the field has none
+
+
+def shown_by(
+    fields: Sequence[VersatileImageField], pk: Any, using: str
+) -> dict[VersatileImageField, Shown]:
+    """Return the pictures that a row shows by `fields`, which are of one table, and lock the row.
+
+    Call it in the transaction that changes the row. The row is read, because an instance in memory
+    may be older.
+    """
+    if not fields or pk is None:
+        return {}
+    statements.take_write_lock(using)
+    columns = [*(field.attname for field in fields), *filter(None, map(_own_ppoi, fields))]
+    # Not the project's manager, which may hide rows.
+    rows = models.QuerySet(fields[0].model, using=using).filter(pk=pk).order_by()
+    row = rows.select_for_update().values(*columns).first()
+    if row is None:
+        return {}
+    return {
+        field: Shown(str(row[field.attname]), _ppoi_text(row.get(_own_ppoi(field))))
+        for field in fields
+        if row[field.attname]
+    }
+
+
+def owe(target: JobTarget, field: VersatileImageField, former: Shown) -> ledger.Hint | None:
+    """Owe the removal of a picture that its row no longer shows.
+
+    Args:
+        target: The image of the row now.
+
+    Returns:
+        The hint to send after the commit; None: a later sweep sends it.
+    """
+    if not field.cleanup:
+        return None
+    delay_s = worker_settings().removal_delay_s
+    hint = ledger.owe_removal(
+        _removal_of(target, former.name), Takes(field.cleanup), former.ppoi, delay_s=delay_s
+    )
+    return None if delay_s else hint
+
+
+def owe_deleted(
+    sender: type[models.Model], instance: models.Model, using: str, **kwargs: Any
+) -> None:
+    """Owe the removal of the pictures of a row that is about to be deleted."""
+    model = sender._meta.concrete_model or sender
+    # The row of a parent model has a deletion of its own.
+    pk = getattr(instance, str(model._meta.pk.attname), None)
+    for field, former in shown_by(cleaned_fields(model), pk, using).items():
+        hint = owe(target_of(instance, field, using), field, former)
+        if hint:
+            dispatch.send_after_commit(hint)
+
+
+def owe_dropped(sender: VersatileImageField, name: str, instance: Any, **kwargs: Any) -> None:
+    """Owe the removal of a picture whose `delete()` the project has called."""
+    # The instance may be a stand-in.
+    state = getattr(instance, "_state", None)
+    using = getattr(state, "db", None) or router.db_for_write(sender.model)
+    pk = getattr(instance, sender.model._meta.pk.attname, None)
+    target = JobTarget(using, sender.model._meta.label, "" if pk is None else str(pk), sender.name)
+    if not ledger.is_removal_owed(_removal_of(target, name)):
+        hint = owe(target, sender, Shown(name, ""))
+        if hint:
+            dispatch.send_after_commit(hint)
+
+
+def _removal_of(target: JobTarget, name: str) -> JobTarget:
+    return JobTarget(
+        target.using, target.model_label, target.object_pk, target.field_name, removed_name=name
+    )
+
+
+def _own_ppoi(field: VersatileImageField) -> str | None:
+    """Return the name of the focal point's field, if it is in the same table."""
+    own = {each.name for each in field.model._meta.local_concrete_fields}
+    return field.ppoi_field if field.ppoi_field in own else None
+
+
+def _ppoi_text(point: Any) -> str:
+    return ppoi_text(point) if isinstance(point, tuple) else ""
+
+
+# ---- names that are shown again ----------------------------------------------------------------
+
+
+def put_off(sender: VersatileImageField, name: str, **kwargs: Any) -> bool:
+    """Put off the removals of `name`, because an upload is about to get it.
+
+    Returns:
+        Whether its files are being deleted at this moment. Then the upload needs another name.
+    """
+    if not cleans_up():
+        return False
+    delay_s = worker_settings().lease_s
+
+    def put_off_in(using: str) -> bool:
+        return ledger.put_off_removals(using, name, delay_s=delay_s)
+
+    return any(in_each_ledger(put_off_in))
+
+
+def share(using: str, name: str) -> None:
+    """Let removals of `name` wait for the end of this transaction, which writes it to a row."""
+    statements.share_name(using, removal_of(name))
+
+
+# ---- the work ----------------------------------------------------------------------------------
+
+
+class _Turn(Enum):
+    """What a worker does with a removal."""
+
+    BEGIN = "begin"
+    KEEP = "keep"  # a row shows the picture
+    WAIT = "wait"  # an open transaction has written its name
+    LEAVE = "leave"  # the claim is no longer valid
+
+
+def take_away(claim: ledger.Claim) -> bool:
+    """Take away what `claim` is about, or settle it if a row shows the picture.
+
+    Returns:
+        False if the claim is no longer valid.
+
+    Raises:
+        RenditionError: the storage refused or failed.
+    """
+    field, name = field_of(claim.target), claim.target.removed_name
+    if field is None:
+        label = f"{claim.target.model_label}.{claim.target.field_name}"
+        raise FieldGone(f"{label} is not in the code. `renditions prune --orphans` finds files.")
+    if ledger.is_in_progress(_maker_of(claim.target)):
+        return ledger.wait(claim, delay_s=LOOK_AGAIN_AFTER_S)
+    turn = _decide(claim, field, name)
+    if turn is _Turn.LEAVE:
+        return False
+    if turn is _Turn.WAIT:
+        return ledger.wait(claim, delay_s=LOOK_AGAIN_AFTER_S)
+    if turn is _Turn.BEGIN:
+        _delete(claim, field, name)
+    return ledger.settle(claim, counted="blank")
+
+
+def _maker_of(target: JobTarget) -> JobTarget:
+    """Return the job that makes the renditions of the same image."""
+    return JobTarget(target.using, target.model_label, target.object_pk, target.field_name)
+
+
+def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn:
+    using = claim.target.using
+    with transaction.atomic(using=using):
+        if not ledger.begin_removal(claim):
+            return _Turn.LEAVE
+        if statements.try_name(using, claim.target.removal):
+            if not is_shown(field.storages.originals, name):
+                return _Turn.BEGIN
+            turn = _Turn.KEEP
+        else:
+            turn = _Turn.WAIT
+        transaction.set_rollback(True, using=using)
+    return turn
+
+
+def _delete(claim: ledger.Claim, field: VersatileImageField, name: str) -> None:
+    """Delete the renditions, and last the original: until then no upload can get its name."""
+    storages = field.storages
+    originals, renditions = storages.labels
+    original = Original(
+        field.label,
+        originals,
+        name,
+        FocalPoint(*parse_ppoi(claim.removed_ppoi)) if claim.removed_ppoi else CENTRE,
+        object_pk=claim.target.object_pk,
+        renditions=renditions,
+    )
+    delete_renditions(storages.renditions, all_renditions(storages.renditions, original))
+    if claim.takes is Takes.ALL and not _is_newer(storages.originals, name, claim):
+        delete_files(storages.originals, [name])
+
+
+def _is_newer(storage: Storage, name: str, claim: ledger.Claim) -> bool:
+    """Whether the file was written after the change, by code that asks nobody for a name."""
+    try:
+        modified = file_info(storage, name).modified
+    except SourceMissing:
+        return False
+    is_newer = modified is not None and modified > claim.queued_at + CLOCKS_DIFFER_BY
+    if is_newer:
+        logger.info("%s is kept: a new file has its name.", str(claim.target))
+    return is_newer
+
+
+# ---- who shows a picture -----------------------------------------------------------------------
+
+
+def is_shown(storage: Storage, name: str) -> bool:
+    """Whether any row of the project shows the file `name` of `storage`, or a field always does.
+
+    A row shows a file by any `FileField`, with any storage that writes to the same place.
+    """
+    for field in _file_fields():
+        name_there = name_on(field.storage, storage, name)
+        if name_there is not None and (
+            name_there in _fixed_names(field) or _is_in_a_row(field, name_there)
+        ):
+            return True
+    return False
+
+
+def _file_fields() -> Iterator[models.FileField]:
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.proxy:
+            for field in model._meta.local_concrete_fields:
+                if isinstance(field, models.FileField):
+                    yield field
+
+
+def _fixed_names(field: models.FileField) -> Iterator[str | None]:
+    """Yield the names of files that belong to the field, and not to a row."""
+    yield str(field.get_default() or "")
+    if isinstance(field, VersatileImageField):
+        yield field.placeholder_image_name
+
+
+def _is_in_a_row(field: models.FileField, name: str) -> bool:
+    model = field.model
+    for using in connections:
+        if not router.allow_migrate_model(using, model):
+            continue
+        # The table of an unmanaged model may not exist.
+        if not model._meta.managed and model._meta.db_table not in _tables(using):
+            continue
+        # Not the project's manager, which may hide rows.
+        if models.QuerySet(model, using=using).filter(**{field.name: name}).exists():
+            return True
+    return False
+
+
+def _tables(using: str) -> list[str]:
+    return connections[using].introspection.table_names(include_views=True)
