@@ -48,6 +48,11 @@ class Environment:
         return Path(self.folder) / "trouble.json"
 
     @property
+    def more_keys(self) -> Path:
+        """A file that makes the key sets grow as soon as it exists."""
+        return Path(self.folder) / "more-keys"
+
+    @property
     def clock(self) -> Path:
         """A file that says how many hours the clock of SQLite is ahead; no file: none."""
         return Path(self.folder) / "clock"

@@ -64,9 +64,29 @@ def slow_disk() -> None:
     replace(disk, "os", SlowOs())
 
 
+def growing_key_sets() -> None:
+    """A process that is about to run a task looks whether the key sets have grown."""
+    from celery.signals import task_prerun
+
+    task_prerun.connect(look_at_key_sets, weak=False)
+
+
+def look_at_key_sets(**_: Any) -> None:
+    """Read the key sets once more after they have grown; a process keeps what it has read."""
+    from django.core.signals import setting_changed
+
+    global _have_grown
+    if not _have_grown and Environment.of_this_process().more_keys.exists():
+        _have_grown = True
+        setting_changed.send(sender=None, setting="RENDITIONS", value=None, enter=True)
+
+
+_have_grown = False
+
 HOOKS: dict[str, Callable[[], None]] = {
     "slow-disk": slow_disk,
     "triple-delivery": triple_delivery,
     "skewed-clocks": skewed_clocks,
     "jumping-clock": jumping_clock,
+    "growing-key-sets": growing_key_sets,
 }

@@ -1,7 +1,6 @@
 """The settings of every process of a run."""
 
 import os
-from pathlib import Path
 
 from .environment import Environment
 
@@ -73,11 +72,11 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 
 class _KeySets(dict[str, object]):
-    """Key sets that get one more key in all processes when the file `more-keys` exists."""
+    """Key sets that get one more key when the file `more-keys` exists; see `growing_key_sets`."""
 
     def __getitem__(self, name: str) -> object:
         keys = super().__getitem__(name)
-        more = name == "eight" and (Path(ENVIRONMENT.folder) / "more-keys").exists()
+        more = name == "eight" and ENVIRONMENT.more_keys.exists()
         return [*keys, ("more", "thumbnail__70x70")] if more else keys  # type: ignore[misc]
 
 

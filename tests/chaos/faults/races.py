@@ -24,13 +24,14 @@ def options(*, short: bool, database: str) -> Options:
     """Two beats, and every message sent three times."""
     # Long enough that no lease ends during a job on a busy machine.
     times = {"SOFT_TIME_LIMIT_S": 30, "HARD_TIME_LIMIT_S": 35, "LEASE_S": 40}
-    return Options(beats=2, settings=times, hooks=("triple-delivery",))
+    return Options(beats=2, settings=times, hooks=("triple-delivery", "growing-key-sets"))
 
 
 def run(chaos: Chaos) -> None:
     """Change pictures at random while they are being warmed."""
     from tests.chaos import judge
     from tests.chaos.app.models import Picture
+    from tests.chaos.hooks import look_at_key_sets
     from workers import ledger, runs
     from workers.models import WarmJob
 
@@ -51,7 +52,8 @@ def run(chaos: Chaos) -> None:
             ledger.retry(WarmJob.objects.all())
         if step == chaos.size(200, 20):
             # One more key is declared; the next save or bulk run enqueues it.
-            (Path(chaos.environment.folder) / "more-keys").touch()
+            chaos.environment.more_keys.touch()
+            look_at_key_sets()
         # Not in a short run: there a bulk run would repair what a missing guard breaks.
         if step % 50 == 5 and not chaos.short:
             _turn_run(chaos, field)
