@@ -84,12 +84,12 @@ def shown_by(
     statements.take_write_lock(using)
     columns = [*(field.attname for field in fields), *filter(None, map(_own_ppoi, fields))]
     # Not the project's manager, which may hide rows.
-    rows = models.QuerySet(fields[0].model, using=using).filter(pk=pk).order_by()
-    row = rows.select_for_update().values(*columns).first()
+    rows: models.QuerySet[Any] = models.QuerySet(fields[0].model, using=using).order_by()
+    row = rows.filter(pk=pk).select_for_update().values(*columns).first()
     if row is None:
         return {}
     return {
-        field: Shown(str(row[field.attname]), _ppoi_text(row.get(_own_ppoi(field))))
+        field: Shown(str(row[field.attname]), _ppoi_text(row.get(_own_ppoi(field) or "")))
         for field in fields
         if row[field.attname]
     }

@@ -69,6 +69,28 @@ class Author(Person):
         proxy = True
 
 
+class Poster(models.Model):
+    """Its former pictures are taken away, with their originals."""
+
+    title = models.CharField(max_length=20, blank=True)
+    image = VersatileImageField(
+        upload_to="posters", blank=True, ppoi_field="ppoi", warm="headshot", cleanup="all"
+    )
+    ppoi = PPOIField()
+
+
+class FramedPoster(Poster):
+    """Inherits across tables."""
+
+    frame = VersatileImageField(upload_to="posters", blank=True, cleanup="renditions")
+
+
+class Leaflet(models.Model):
+    """A field of Django, on the same storage."""
+
+    scan = models.ImageField(upload_to="posters", blank=True)
+
+
 class Article(models.Model):
     """Warmed by nobody but those who ask; reaches a picture across a relation."""
 

@@ -116,8 +116,14 @@ def sweep(using: str) -> None:
 # By name: returns the call whose statements are explained.
 CALLS: dict[str, Callable[[str], Callable[[], Any]]] = {
     "sweep": lambda using: lambda: sweep(using),
-    "due": lambda using: lambda: ledger.due(using, 500, bulk=False, resend_after_s=-1),
-    "due of runs": lambda using: lambda: ledger.due(using, 500, bulk=True, resend_after_s=-1),
+    "due": lambda using: lambda: ledger.due(using, 500, ledger.Work.SAVES, resend_after_s=-1),
+    "due of runs": lambda using: (
+        lambda: ledger.due(using, 500, ledger.Work.RUNS, resend_after_s=-1)
+    ),
+    "due of removals": lambda using: (
+        lambda: ledger.due(using, 500, ledger.Work.REMOVALS, resend_after_s=-1)
+    ),
+    "put_off_removals": lambda using: lambda: ledger.put_off_removals(using, "a.jpg", delay_s=9),
     "mark_hinted": lambda using: partial(ledger.mark_hinted, using, hints(using, 500)),
     "clamp_times": lambda using: lambda: ledger.clamp_times(using, lease_s=90, delay_s=900),
     "claim": lambda using: partial(claim, hints(using, 1, state=JobState.QUEUED, run=None)[0]),

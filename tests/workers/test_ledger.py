@@ -364,7 +364,7 @@ def test_the_sweep_finds_jobs_that_are_due_and_not_leased(ledger_db, state, is_d
     target = target_in(ledger_db)
     STATES[state](target)
 
-    hints = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
+    hints = ledger.due(ledger_db, 10, ledger.Work.SAVES, resend_after_s=-1)
 
     assert hints == ([hint_of(target)] if is_due else [])
 
@@ -372,13 +372,13 @@ def test_the_sweep_finds_jobs_that_are_due_and_not_leased(ledger_db, state, is_d
 def test_a_message_is_not_sent_twice_within_resend_after_s(ledger_db):
     target = target_in(ledger_db)
     queued(target)
-    hints = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
+    hints = ledger.due(ledger_db, 10, ledger.Work.SAVES, resend_after_s=-1)
 
     ledger.mark_hinted(ledger_db, hints)
-    assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == []
+    assert ledger.due(ledger_db, 10, ledger.Work.SAVES, resend_after_s=60) == []
 
     rows(target).update(hinted_at=Now() - timedelta(seconds=61))
-    assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == hints
+    assert ledger.due(ledger_db, 10, ledger.Work.SAVES, resend_after_s=60) == hints
 
 
 @pytest.mark.parametrize("transition", ["task_died", "worker_died", "retry", "postpone"])
@@ -389,7 +389,7 @@ def test_a_job_that_is_queued_again_is_sent_by_the_next_sweep(ledger_db, transit
     TRANSITIONS[transition](target, taken)
     let_be_due(target)
 
-    assert ledger.due(ledger_db, 10, bulk=False, resend_after_s=60) == [hint_of(target)]
+    assert ledger.due(ledger_db, 10, ledger.Work.SAVES, resend_after_s=60) == [hint_of(target)]
 
 
 def test_the_oldest_jobs_are_sent_first_up_to_the_limit(ledger_db):
@@ -398,7 +398,7 @@ def test_the_oldest_jobs_are_sent_first_up_to_the_limit(ledger_db):
         ledger.enqueue(target, "s")
         rows(target).update(due_at=Now() - timedelta(seconds=age + 1))
 
-    hints = ledger.due(ledger_db, 2, bulk=False, resend_after_s=-1)
+    hints = ledger.due(ledger_db, 2, ledger.Work.SAVES, resend_after_s=-1)
 
     assert hints == [hint_of(targets[4]), hint_of(targets[3])]
 
@@ -408,8 +408,8 @@ def test_saves_and_bulk_runs_are_swept_separately(ledger_db):
     ledger.enqueue(target_in(ledger_db, "1"), "s")
     ledger.enqueue_for_run(run, "s", [target_in(ledger_db, "2")])
 
-    uploads = ledger.due(ledger_db, 10, bulk=False, resend_after_s=-1)
-    bulk = ledger.due(ledger_db, 10, bulk=True, resend_after_s=-1)
+    uploads = ledger.due(ledger_db, 10, ledger.Work.SAVES, resend_after_s=-1)
+    bulk = ledger.due(ledger_db, 10, ledger.Work.RUNS, resend_after_s=-1)
 
     assert [(hint.job_id, hint.bulk) for hint in uploads] == [
         (hint_of(target_in(ledger_db, "1")).job_id, False)

@@ -436,7 +436,7 @@ def test_counts_add_up_under_redelivery_saves_and_deaths(ledger_db):
 def test_a_job_that_ended_while_its_message_was_sent_does_not_come_back(ledger_db):
     target = target_in(ledger_db)
     queued(target)
-    hints = ledger.due(ledger_db, 5, bulk=False, resend_after_s=-1)
+    hints = ledger.due(ledger_db, 5, ledger.Work.SAVES, resend_after_s=-1)
     assert ledger.settle(claim(target), counted="created")
 
     ledger.mark_hinted(ledger_db, hints)

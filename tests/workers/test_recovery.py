@@ -191,11 +191,11 @@ def test_a_clock_that_was_set_back_delays_no_job(ledger_db):
     """A job that was due is due again at once, and its message is sent again."""
     ledger.enqueue(JobTarget(ledger_db, "app.Person", "1", "headshot"), "s")
     jump_back(ledger_db, 3)
-    assert not ledger.due(ledger_db, 10, bulk=False, resend_after_s=60)
+    assert not ledger.due(ledger_db, 10, ledger.Work.SAVES, resend_after_s=60)
 
     assert clamp(ledger_db) == 1
 
-    assert len(ledger.due(ledger_db, 10, bulk=False, resend_after_s=60)) == 1
+    assert len(ledger.due(ledger_db, 10, ledger.Work.SAVES, resend_after_s=60)) == 1
 
 
 def test_a_lease_from_before_the_jump_lasts_no_longer_than_a_lease(ledger_db):

@@ -459,7 +459,7 @@ def test_a_step_that_waits_for_a_save_holds_no_lock(ledger_db, people):
     warmed, run = people(1, ledger_db)[0], start(HEADSHOT, using=ledger_db)
     ledger.enqueue_for_run(run, "s", [target_of(warmed, ledger_db)])
     WarmRun.objects.using(ledger_db).update(planned=1)
-    [hint] = ledger.due(ledger_db, 1, bulk=True, resend_after_s=0)
+    [hint] = ledger.due(ledger_db, 1, ledger.Work.RUNS, resend_after_s=0)
     taken = ledger.claim(hint, task_id="t", worker="w", lease_s=90, max_attempts=4)
 
     with transaction.atomic(using=ledger_db):
@@ -503,7 +503,7 @@ def test_a_paused_run_starts_no_job_and_resumes_where_it_was(ledger_db, people, 
     run = start(HEADSHOT, using=ledger_db)
     [step] = sent_steps()
     runs.advance(**step)
-    [hint, _] = ledger.due(ledger_db, 10, bulk=True, resend_after_s=-1)
+    [hint, _] = ledger.due(ledger_db, 10, ledger.Work.RUNS, resend_after_s=-1)
 
     assert runs.pause(run)
 
@@ -567,7 +567,7 @@ def test_a_job_that_fails_after_the_cancellation_is_not_tried_again(people):
     people(1)
     run = start(HEADSHOT)
     deliver()
-    [hint] = ledger.due("default", 10, bulk=True, resend_after_s=-1)
+    [hint] = ledger.due("default", 10, ledger.Work.RUNS, resend_after_s=-1)
     claim = ledger.claim(hint, task_id="t", worker="w", lease_s=9, max_attempts=4)
     assert claim
     runs.cancel(run)
@@ -694,9 +694,9 @@ def test_the_jobs_of_a_run_go_to_the_bulk_queue(people):
     start(HEADSHOT)
     deliver()
 
-    [hint] = ledger.due("default", 10, bulk=True, resend_after_s=-1)
+    [hint] = ledger.due("default", 10, ledger.Work.RUNS, resend_after_s=-1)
     assert hint.bulk
-    assert ledger.due("default", 10, bulk=False, resend_after_s=60) == []
+    assert ledger.due("default", 10, ledger.Work.SAVES, resend_after_s=60) == []
     assert drain(QUEUE) == []
 
 

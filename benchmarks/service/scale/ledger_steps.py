@@ -50,16 +50,16 @@ def _progress() -> Step:
     return partial(progress_of_all, photos, "image")
 
 
-def _due(*, bulk: bool, resend_after_s: int = 60) -> Step:
+def _due(work: ledger.Work, *, resend_after_s: int = 60) -> Step:
     limit = worker_settings().max_queued
-    return partial(ledger.due, USING, limit, bulk=bulk, resend_after_s=resend_after_s)
+    return partial(ledger.due, USING, limit, work, resend_after_s=resend_after_s)
 
 
 def _due_when_all_is_hinted() -> Step:
     """As after a large `enqueue_all`: each message was sent just now."""
     WarmJob.objects.filter(state=JobState.QUEUED).update(hinted_at=Now())
     # On ten million rows, the update takes minutes.
-    return _due(bulk=False, resend_after_s=86_400)
+    return _due(ledger.Work.SAVES, resend_after_s=86_400)
 
 
 def _clamp() -> Step:
@@ -88,8 +88,8 @@ STEPS: dict[str, Preparation] = {
     "claim and settle of a job": _claim_and_settle,
     "save of a new picture": _save,
     "progress of 24 pictures": _progress,
-    "due: jobs of saves": partial(_due, bulk=False),
-    "due: jobs of runs": partial(_due, bulk=True),
+    "due: jobs of saves": partial(_due, ledger.Work.SAVES),
+    "due: jobs of runs": partial(_due, ledger.Work.RUNS),
     "sweep: correct times": _clamp,
     "sweep: continue runs": lambda: partial(runs.continue_all, USING),
     "release the jobs of a dead worker": lambda: partial(recovery.release_killed_worker, "gone"),
