@@ -173,7 +173,8 @@ class VersatileImageField(models.ImageField):
         is_asked = not extension or is_folder(self.storage)
         collides = other is not None and is_asked and self.storage.exists(other)
         if collides or self._is_being_deleted(instance, name):
-            return self.storage.get_alternative_name(stem, extension)
+            # Not the method of a storage that overwrites files: it returns the same name.
+            return Storage.get_alternative_name(self.storage, stem, extension)
         return name
 
     def _is_being_deleted(self, instance: models.Model, name: str) -> bool:

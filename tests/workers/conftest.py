@@ -12,7 +12,15 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from redis import Redis
 
-from tests.app.models import Article, Editor, Person, PlainEditor, PlainPerson
+from tests.app.models import (
+    Article,
+    Editor,
+    FramedPoster,
+    Person,
+    PlainEditor,
+    PlainPerson,
+    Poster,
+)
 from tests.workers.broker import celery_on, drain
 from tests.workers.concurrency import wait_for_calls
 from workers import dispatch, ledger
@@ -95,6 +103,8 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
                 SupersededJob,
                 WarmRun,
                 Article,
+                FramedPoster,
+                Poster,
                 Editor,
                 Person,
                 PlainEditor,
