@@ -5,7 +5,7 @@
 
 import hashlib
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Self
@@ -161,6 +161,40 @@ def list_files(storage: Storage, folder: str, beginning: str = "") -> list[str]:
             return list(adapter_of(storage).files_in(folder, beginning))
     except NotImplementedError as error:
         raise StorageRefused(f"{folder}: the storage cannot list files") from error
+
+
+def walk_files(
+    storage: Storage, folder: str = "", after: str = ""
+) -> Iterator[tuple[str, FileInfo]]:
+    """Yield the path of each file below `folder`, in an order that stays the same.
+
+    Args:
+        after: Path of a file; it and all files before it are left out. It may be gone.
+
+    Raises:
+        PathRefused: the storage does not accept the path.
+        StorageRefused: the storage cannot list, or permission denied.
+        StorageFailed: the storage did not answer.
+    """
+    files = adapter_of(storage).walk(folder, after)
+    while True:
+        # Not around the yield: an error of the caller is not one of the storage.
+        try:
+            with translated(folder or "."):
+                found = next(files, None)
+        except NotImplementedError as error:
+            raise StorageRefused(f"{folder or '.'}: the storage cannot list files") from error
+        if found is None:
+            return
+        yield found
+
+
+def root_of(storage: Storage) -> str:
+    """Return where `storage` keeps its files. A storage inside another one begins with its root.
+
+    Unlike `storage_label`, it is the same for two storages that share their files.
+    """
+    return adapter_of(storage).root
 
 
 def delete_files(storage: Storage, paths: Collection[str]) -> None:

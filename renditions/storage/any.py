@@ -1,6 +1,6 @@
 """Read and write any Django storage, with nothing but the methods that Django documents."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -130,6 +130,60 @@ class AnyStorage:
         except (FileNotFoundError, NotADirectoryError):
             return
         yield from (join(folder, name) for name in names if name.startswith(beginning))
+
+    def walk(self, folder: str, after: str = "") -> Iterator[tuple[str, FileInfo]]:
+        """Yield the files in `folder` and its subfolders, in an order that stays the same.
+
+        Files may come and go meanwhile: each file that stays is yielded once.
+
+        Args:
+            folder: An empty text: the whole storage.
+            after: Path of a file; it and all files before it are left out. It may be gone.
+
+        Raises:
+            NotImplementedError: the storage cannot list.
+        """
+        done = after.removeprefix(join(folder, "")) if folder else after
+        for path in self._paths(folder, done.split("/") if done else ()):
+            with suppress(FileNotFoundError):
+                yield path, self.info(path)
+
+    def _paths(self, folder: str, after: Sequence[str]) -> Iterator[str]:
+        """Yield the paths of the files below `folder`, depth first.
+
+        Args:
+            after: The parts of the last path that is left out, below `folder`.
+        """
+        first = after[0] if after else ""
+        for name, is_folder in self._entries(folder, first):
+            path = join(folder, name)
+            if is_folder:
+                yield from self._paths(path, after[1:] if name == first else ())
+            elif name != first:
+                yield path
+
+    def _entries(self, folder: str, first: str) -> Iterator[tuple[str, bool]]:
+        """Yield (name, is it a folder) of what is in `folder`, sorted, from the name `first` on."""
+        try:
+            folders, names = self.storage.listdir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        found = [(name, False) for name in names] + [(name, True) for name in folders]
+        yield from sorted(entry for entry in found if entry[0] and entry[0] >= first)
+
+    @property
+    def root(self) -> str:
+        """Where the storage keeps its files; a storage inside another one begins with its root.
+
+        If two storages could have the same files, they have the same root, not the reverse.
+        """
+        bucket = getattr(self.storage, "bucket_name", None)
+        if bucket:
+            location = str(getattr(self.storage, "location", "") or "").strip("/")
+            return join(f"bucket:{bucket}/", location, "")
+        cls = self.storage.__class__
+        arguments = repr(getattr(self.storage, "_constructor_args", ""))
+        return f"{cls.__module__}.{cls.__qualname__}:{arguments}/"
 
     def delete(self, paths: Collection[str]) -> None:
         """Delete files. A missing one is no error.

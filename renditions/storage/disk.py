@@ -5,6 +5,7 @@ of a rendition, and the sweep finds all unfinished files in one folder.
 """
 
 import errno
+import heapq
 import logging
 import os
 import secrets
@@ -31,6 +32,8 @@ SUFFIX = ".unfinished"
 _CANNOT_RENAME = {errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS}
 # The sweep does not look beside targets, so the next write into the same folder does.
 _STALE_AFTER_S = 3600.0
+# A walk has this many names of a folder in memory. It reads the folder again for the next ones.
+NAMES_AT_ONCE = 10_000
 
 
 def is_folder(storage: Storage) -> TypeGuard[FileSystemStorage]:
@@ -83,6 +86,30 @@ class Folder(AnyStorage):
                 # A path that cannot be looked up is no file, as for `Path.exists`.
                 continue
 
+    def walk(self, folder: str, after: str = "") -> Iterator[tuple[str, FileInfo]]:
+        # A file that two paths lead to would be deleted under the one that no row names. So a walk
+        # follows no symlink to a folder.
+        top = Path(self.storage.path(folder))
+        if top.resolve() == Path(self.storage.location).resolve() / folder:
+            yield from super().walk(folder, after)
+
+    def _entries(self, folder: str, first: str) -> Iterator[tuple[str, bool]]:
+        if overrides(self.storage, FileSystemStorage, "listdir", "path"):
+            yield from super()._entries(folder, first)
+            return
+        path = self.storage.path(folder)
+        found = heapq.nsmallest(NAMES_AT_ONCE, (e for e in _scan(path) if e[0] >= first))
+        while found:
+            yield from found
+            if len(found) < NAMES_AT_ONCE:
+                return
+            last = found[-1][0]
+            found = heapq.nsmallest(NAMES_AT_ONCE, (e for e in _scan(path) if e[0] > last))
+
+    @property
+    def root(self) -> str:
+        return f"folder:{Path(self.storage.location).resolve()}".rstrip("/") + "/"
+
     def write(self, path: str, data: bytes, headers: Headers) -> None:
         if is_folder(self.storage):
             publish_atomically(self.storage, path, data)
@@ -108,6 +135,20 @@ class Folder(AnyStorage):
 
 # The methods of a storage that say something about a file.
 _LOOKS = ("exists", "size", "get_modified_time")
+
+
+def _scan(folder: str) -> Iterator[tuple[str, bool]]:
+    """Yield (name, is it a folder) of the files and folders in `folder`, in any order."""
+    try:
+        entries = os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield entry.name, True
+            elif entry.is_file():
+                yield entry.name, False
 
 
 def _info(stat: os.stat_result) -> FileInfo:

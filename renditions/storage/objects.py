@@ -107,6 +107,25 @@ class ObjectStore(AnyStorage):
             names = (key.removeprefix(base) for key, _ in page)
             yield from (join(folder, name) for name in names if name and "/" not in name)
 
+    def walk(self, folder: str, after: str = "") -> Iterator[tuple[str, FileInfo]]:
+        top = len(self.key("x")) - 1
+        base = self.key(join(folder, "x"))[:-1]
+        for page in self.list_keys(base, after=self.key(after) if after else ""):
+            for key, info in page:
+                path = key[top:]
+                if self._is_file(path, key):
+                    yield path, info
+
+    def _is_file(self, path: str, key: str) -> bool:
+        """Whether the object is what the storage has at `path`.
+
+        A key like `a//b` cannot be named by a path: `key` gives that of another object.
+        """
+        try:
+            return not key.endswith("/") and self.key(path) == key
+        except SuspiciousOperation:
+            return False
+
     def delete(self, paths: Collection[str]) -> None:
         keys = self._keys(paths)
         for deleted in [side_by_side(self._delete, key) for key in keys]:
