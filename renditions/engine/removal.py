@@ -139,14 +139,25 @@ def _sized_pattern(stem: str, suffix: str, original: Original) -> str:
     A FILENAME_PROCESSOR replaces the readable part of a name. If its results all have one length,
     the pattern is this length. Otherwise only the renditions of key sets can be found.
     """
+    described = described_pattern()
+    if described is None:
+        return "|".join(map(re.escape, _filenames_in_key_sets(original))) or "(?!)"
+    return f"{stem}-({described}){suffix}"
+
+
+def described_pattern() -> str | None:
+    """Return a pattern of the part of a file name that describes the rendition.
+
+    None: a FILENAME_PROCESSOR can turn it into any text.
+    """
     process = conf.layout().process_key
     if process is str:
         sizers = "|".join(registry.filename_patterns())
-        return rf"{stem}-({sizers})-\d+x\d+(-\d+)?{suffix}"
+        return rf"(?:{sizers})-\d+x\d+(?:-\d+)?"
     results = [process(sample) for sample in _SAMPLES]
     if len({len(text) for text in results}) == 1 and not any("-" in text for text in results):
-        return rf"{stem}-[^-.]{{{len(results[0])}}}{suffix}"
-    return "|".join(map(re.escape, _filenames_in_key_sets(original))) or "(?!)"
+        return rf"[^-.]{{{len(results[0])}}}"
+    return None
 
 
 def _filenames_in_key_sets(original: Original) -> set[str]:

@@ -1,4 +1,4 @@
-"""manage.py renditions: make or adopt the renditions of a field."""
+"""manage.py renditions: make, adopt, plan or prune the renditions of fields."""
 
 import argparse
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from renditions import conf
@@ -17,11 +17,14 @@ from renditions.image_warmer import CHUNK_ROWS, VersatileImageFieldWarmer
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKeySet
 from renditions.planning.plans import RenditionPlan
 
+from . import _prune
+from ._fields import field_named
+
 
 class Command(BaseCommand):
-    """`manage.py renditions warm|adopt app.Model.field [--set NAME] ...`."""
+    """`manage.py renditions warm|adopt|plan|prune [app.Model.field ...] ...`."""
 
-    help = "Make the renditions of an image field, or adopt files that exist already."
+    help = "Make the renditions of image fields, adopt files that exist, or prune files."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -37,11 +40,14 @@ class Command(BaseCommand):
         adopt.add_argument(
             "--dry-run", action="store_true", help="Print which files would be adopted."
         )
-        for action in (warm, adopt):
+        prune = actions.add_parser("prune", help="Delete the files that nothing needs.")
+        _prune.add_arguments(prune)
+        for action in (warm, adopt, prune):
             # Django accepts its own options only before the subcommand.
             action.add_argument(
                 "-v", "--verbosity", type=int, choices=range(4), default=argparse.SUPPRESS
             )
+        for action in (warm, adopt):
             action.add_argument(
                 "--set",
                 dest="sets",
@@ -54,6 +60,9 @@ class Command(BaseCommand):
         if options["action"] == "warm":
             self.warm(**{name: options[name] for name in ("field", "sets", "force", "verbosity")})
             return
+        if options["action"] == "prune":
+            _prune.Prune(self.stdout, self.stderr, options).run()
+            return
         if not options["dry_run"] and not conf.records_are_shared():
             self.stderr.write(
                 "The records of adopted files are lost when this command ends, because its cache "
@@ -64,7 +73,7 @@ class Command(BaseCommand):
 
     def warm(self, field: str, sets: list[str] | None, force: bool, verbosity: int) -> None:
         """Warm each key set for all instances, and print each failure and the counts."""
-        image_field = _field(field)
+        image_field = field_named(field)
         names = sets or image_field.warm
         if not names:
             raise CommandError(
@@ -127,7 +136,7 @@ def _adopted(
 
 def _fields(labels: list[str], sets: list[str] | None) -> Iterator[VersatileImageField]:
     if labels:
-        yield from map(_field, labels)
+        yield from map(field_named, labels)
         return
     found = False
     for model in apps.get_models():
@@ -137,16 +146,3 @@ def _fields(labels: list[str], sets: list[str] | None) -> Iterator[VersatileImag
                 yield field
     if not found:
         raise CommandError("No field declares warm. Name a field, and pass --set NAME.")
-
-
-def _field(label: str) -> VersatileImageField:
-    if label.count(".") != 2:
-        raise CommandError(f"{label!r} is not a field. Write app.Model.field.")
-    app_label, model_name, field_name = label.split(".")
-    try:
-        field = apps.get_model(app_label, model_name)._meta.get_field(field_name)
-    except (LookupError, FieldDoesNotExist) as error:
-        raise CommandError(f"{label!r} is not a field. Write app.Model.field. {error}") from error
-    if not isinstance(field, VersatileImageField):
-        raise CommandError(f"{label!r} is not a VersatileImageField.")
-    return field

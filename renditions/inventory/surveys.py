@@ -1,0 +1,383 @@
+"""Walk over the files of a storage, and judge each of them.
+
+A survey reads a batch of files, looks up the originals that they can belong to with a few queries,
+and plans what these need. So it takes constant memory, whatever the storage holds.
+"""
+
+import posixpath
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from itertools import islice
+
+from django.core.files.storage import Storage
+from django.db import models
+from django.utils import timezone
+
+from renditions import conf
+from renditions.fields import VersatileImageField
+from renditions.imaging.geometry import CENTRE
+from renditions.planning.plans import Original, RenditionPlan, plan_key_set
+from renditions.storage import root_of, storage_label, walk_files
+from renditions.storage.any import FileInfo
+
+from .recognition import Recognised, is_in_our_folders, names_are_ours, recognise
+from .rows import Picture, Rows, Shift, file_columns
+
+BATCH_FILES = 2_000
+
+
+class Verdict(StrEnum):
+    """What a file is."""
+
+    NEEDED = "needed"  # a rendition that a row and a declared key need, or a file that a row names
+    UNDECLARED = "not declared"  # a rendition of a picture that a row shows; no key set needs it
+    ABANDONED = "without original"  # a rendition of a picture that no row shows
+    ORPHAN = "orphan"  # in an upload folder, and no row names it
+    YOUNG = "too young"  # it would be taken away if it were older
+    UNKNOWN = "unknown"  # it may be a rendition or an orphan, but this is not certain
+
+    @property
+    def is_doomed(self) -> bool:
+        """Whether a prune takes the file away."""
+        return self in (Verdict.UNDECLARED, Verdict.ABANDONED, Verdict.ORPHAN)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One file and the verdict on it."""
+
+    path: str
+    info: FileInfo
+    verdict: Verdict
+    # Of a rendition: its key, as far as the path tells it.
+    key: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 if the storage does not tell."""
+        return self.info.size or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some files that stand side by side in the walk."""
+
+    judged: list[Judged]
+    walked: int  # also those without a verdict
+    last: str  # path of the last one
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to look at on one storage."""
+
+    storage: Storage
+    fields: tuple[VersatileImageField, ...]  # that were chosen
+    folders: tuple[str, ...]  # to walk over, in this order; none is inside another one
+    uploads: re.Pattern[str] | None = None  # folders of originals to judge; None: no originals
+
+    @property
+    def label(self) -> str:
+        return storage_label(self.storage)
+
+    def files(self, after: str = "") -> Iterator[tuple[str, FileInfo]]:
+        """Yield each file with what the storage knows of it.
+
+        Args:
+            after: Path of a file; it and all files before it are left out.
+
+        Raises:
+            PathRefused, StorageRefused, StorageFailed: as `walk_files`.
+        """
+        folders = self.folders
+        if after:
+            holding = [index for index, each in enumerate(folders) if _is_in(after, each)]
+            folders = folders[holding[0] if holding else 0 :]
+            after = after if holding else ""
+        for folder in folders:
+            yield from walk_files(self.storage, folder, after)
+            after = ""
+
+
+def scopes(
+    fields: Sequence[VersatileImageField] | None, *, orphans: bool, folders: Collection[str] = ()
+) -> list[Scope]:
+    """Return what to look at, one scope for each storage.
+
+    Args:
+        fields: None: all image fields of the project, and everything in the folders of renditions.
+        orphans: Also judge the originals in the upload folders of the fields.
+        folders: Folders of originals to judge, with their subfolders; empty: those that the fields
+            declare. A field of `without_folder` declares none.
+    """
+    chosen = all_image_fields() if fields is None else fields
+    storages: dict[str, tuple[Storage, list[VersatileImageField], set[str], set[str]]] = {}
+    for field in chosen:
+        found = field.storages
+        top = _static_beginning(field)
+        sized = conf.layout().sized_dirname
+        renditions = {top, posixpath.join(sized, top if fields is not None else "").rstrip("/")}
+        _add(storages, found.renditions, field, renditions, set())
+        if orphans:
+            patterns = set(map(_below_pattern, folders)) or _upload_patterns(field)
+            if patterns:
+                _add(storages, found.originals, field, set(folders) or {top}, patterns)
+    return [
+        Scope(
+            storage,
+            tuple(dict.fromkeys(of_storage)),
+            tuple(_without_nested(tops)),
+            re.compile("|".join(sorted(patterns))) if patterns else None,
+        )
+        for storage, of_storage, tops, patterns in storages.values()
+    ]
+
+
+def _add(
+    storages: dict[str, tuple[Storage, list[VersatileImageField], set[str], set[str]]],
+    storage: Storage,
+    field: VersatileImageField,
+    tops: set[str],
+    patterns: set[str],
+) -> None:
+    of_storage = storages.setdefault(root_of(storage), (storage, [], set(), set()))
+    of_storage[1].append(field)
+    of_storage[2].update(tops)
+    of_storage[3].update(patterns)
+
+
+def without_folder(
+    fields: Sequence[VersatileImageField] | None = None,
+) -> list[VersatileImageField]:
+    """Return the fields whose upload folder is decided by a function, so that it is not known."""
+    chosen = all_image_fields() if fields is None else fields
+    return [field for field in chosen if _upload_text(field) is None]
+
+
+def all_image_fields() -> list[VersatileImageField]:
+    """Return every `VersatileImageField` of the project, each once."""
+    fields = (column.field for column in file_columns())
+    return [field for field in fields if isinstance(field, VersatileImageField)]
+
+
+# ---- upload folders ----------------------------------------------------------------------------
+
+
+def _upload_text(field: models.FileField) -> str | None:
+    """Return `upload_to` if it is a text; None: it is a function."""
+    if callable(field.upload_to):
+        return None
+    return normal_folder(str(field.upload_to))
+
+
+def normal_folder(folder: str) -> str:
+    """Return the path of a folder as a walk has it; empty: the whole storage."""
+    text = posixpath.normpath(folder).strip("/")
+    return "" if text == "." else text
+
+
+def _static_beginning(field: models.FileField) -> str:
+    """Return the folder that all uploads of `field` are below; empty: it is not known."""
+    text = _upload_text(field) or ""
+    parts = text.split("/")
+    dated = (index for index, part in enumerate(parts) if "%" in part)
+    return "/".join(parts[: next(dated, len(parts))])
+
+
+def _upload_patterns(field: VersatileImageField) -> set[str]:
+    """Return the pattern of the folders that `field` writes its uploads into, if it is known."""
+    text = _upload_text(field)
+    if text is None:
+        return set()
+    # `%Y/%m`: what strftime writes for a directive.
+    parts = (
+        "%" if part == "%%" else r"[^/]+" if part.startswith("%") else re.escape(part)
+        for part in re.split(r"(%-?.)", text)
+    )
+    return {"".join(parts)}
+
+
+def _below_pattern(folder: str) -> str:
+    return rf"{re.escape(folder)}(/.*)?" if folder else ".*"
+
+
+def _without_nested(folders: Collection[str]) -> Iterator[str]:
+    for folder in sorted(folders):
+        if not any(_is_in(folder, other) for other in folders if other != folder):
+            yield folder
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return not folder or path == folder or path.startswith(f"{folder}/")
+
+
+# ---- judging -----------------------------------------------------------------------------------
+
+
+class Survey:
+    """Judges the files of one storage."""
+
+    def __init__(self, scope: Scope, min_age: timedelta) -> None:
+        """Prepare the survey.
+
+        Args:
+            min_age: Files that are younger are not taken away: a row may name them soon.
+
+        Raises:
+            ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: a key set is wrong.
+            DatabaseError: a database does not answer.
+        """
+        self.scope = scope
+        self.min_age = min_age
+        self.changed_before = timezone.now() - min_age
+        self.rows = Rows(scope.storage)
+        self.names_are_ours = names_are_ours()
+        self.fixed_names, self.fixed_plans = self._fixed()
+
+    def batches(self, after: str = "", size: int = 0) -> Iterator[Batch]:
+        """Yield the judged files in the order of the walk.
+
+        Args:
+            after: `Batch.last` of an interrupted walk; it goes on there.
+            size: Files in a batch; 0: the default.
+
+        Raises:
+            PathRefused, StorageRefused, StorageFailed: as `walk_files`.
+        """
+        for files in _batched(self.scope.files(after), size or BATCH_FILES):
+            yield Batch(self.judge(files), len(files), files[-1][0])
+
+    def judge(self, files: Iterable[tuple[str, FileInfo]]) -> list[Judged]:
+        """Return a verdict on each file, and none on a file that is neither of the two kinds."""
+        recognised: dict[str, Recognised | None] = {}
+        infos = {path: info for path, info in files if _is_ordinary(path)}
+        for path in infos:
+            rendition = recognise(path)
+            if rendition or self._can_be_orphan(path) or is_in_our_folders(path):
+                recognised[path] = rendition
+        names = {name for each in recognised.values() if each for name in each.originals}
+        shown, needed = self._looked_up(names)
+        named = self.rows.named(recognised) | self.fixed_names
+        judged = []
+        for path, rendition in recognised.items():
+            if path in named or path in needed:
+                verdict = Verdict.NEEDED
+            elif rendition:
+                verdict = self._of_rendition(rendition, shown)
+            elif is_in_our_folders(path):
+                verdict = Verdict.UNKNOWN
+            else:
+                # Without an age, it may be an upload whose row is not committed yet.
+                verdict = Verdict.ORPHAN if infos[path].modified else Verdict.UNKNOWN
+            if verdict.is_doomed and self._is_young(infos[path]):
+                verdict = Verdict.YOUNG
+            judged.append(Judged(path, infos[path], verdict, rendition.key if rendition else ""))
+        return judged
+
+    def needed_by(self, paths: Collection[str]) -> dict[str, tuple[Picture, RenditionPlan]]:
+        """Return which of `paths` are renditions that a row needs now, with their plans."""
+        names = {name for path in paths for name in _originals(path)}
+        found = {}
+        for _, shift, picture in self.rows.pictures(names):
+            for plan in plans_of(picture):
+                path = shift.here(plan.path)
+                if path is not None and path in paths:
+                    found[path] = picture, plan
+        return found
+
+    def _looked_up(self, names: Collection[str]) -> tuple[set[str], set[str]]:
+        """Return those of `names` that rows show, and the paths that these need."""
+        shown, needed = set(self.fixed_names), set(self.fixed_plans)
+        for name, shift, picture in self.rows.pictures(names):
+            shown.add(name)
+            needed |= _paths(plans_of(picture), shift)
+        return shown, needed
+
+    def _of_rendition(self, rendition: Recognised, shown: Collection[str]) -> Verdict:
+        if not rendition.is_certain:
+            return Verdict.UNKNOWN
+        if any(name in shown for name in rendition.originals):
+            return Verdict.UNDECLARED
+        return Verdict.ABANDONED if self.names_are_ours else Verdict.UNKNOWN
+
+    def _can_be_orphan(self, path: str) -> bool:
+        uploads = self.scope.uploads
+        return (
+            uploads is not None
+            and uploads.fullmatch(posixpath.dirname(path)) is not None
+            and not is_in_our_folders(path)
+        )
+
+    def _is_young(self, info: FileInfo) -> bool:
+        if not self.min_age:
+            return False
+        if info.modified is None:
+            # Only the age tells that the file belongs to no upload in progress.
+            return True
+        modified = info.modified
+        if timezone.is_naive(modified):
+            modified = timezone.make_aware(modified)
+        return modified > self.changed_before
+
+    def _fixed(self) -> tuple[set[str], set[str]]:
+        """Return the files that fields name, and the renditions that these need."""
+        names: set[str] = set()
+        needed: set[str] = set()
+        for column, shift, _ in self.rows.naming:
+            names.update(filter(None, map(shift.here, _names_of_field(column.field))))
+        for column, shift, _ in self.rows.showing:
+            for name in _names_of_field(column.field):
+                needed |= _paths(plans_of(Picture(column.field, name, CENTRE)), shift)
+                names.update(filter(None, [shift.here(name)]))
+        return names, needed
+
+
+def plans_of(picture: Picture) -> tuple[RenditionPlan, ...]:
+    """Return the plans of all declared keys: those in `warm`, and those of every named set."""
+    field = picture.field
+    originals, renditions = field.storages.labels
+    original = Original(field.label, originals, picture.name, picture.ppoi, renditions=renditions)
+    names = dict.fromkeys((*field.warm, *conf.key_set_names()))
+    return plan_key_set(original, conf.declared_key_set(tuple(names)), conf.style)
+
+
+def _paths(plans: Iterable[RenditionPlan], shift: Shift) -> set[str]:
+    # A row can have a name like `./a.jpg`.
+    paths = (shift.here(posixpath.normpath(plan.path).lstrip("/")) for plan in plans)
+    return {path for path in paths if path is not None}
+
+
+def _names_of_field(field: models.FileField) -> Iterator[str]:
+    """Yield the files that `field` itself names: its default and its placeholder."""
+    default = getattr(field, "get_default", str)()
+    if isinstance(default, str) and default:
+        yield default
+    placeholder = getattr(field, "placeholder_image_name", None)
+    if placeholder:
+        yield placeholder
+
+
+def _originals(path: str) -> tuple[str, ...]:
+    rendition = recognise(path)
+    return rendition.originals if rendition else ()
+
+
+def _is_ordinary(path: str) -> bool:
+    """Whether a row could name `path`. Hidden files belong to the system or to its operator."""
+    if any(part.startswith(".") for part in path.split("/")):
+        return False
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _batched(
+    files: Iterator[tuple[str, FileInfo]], size: int
+) -> Iterator[list[tuple[str, FileInfo]]]:
+    while batch := list(islice(files, size)):
+        yield batch

@@ -1,0 +1,185 @@
+"""manage.py renditions prune: take away the files that nothing needs."""
+
+import argparse
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, TextIO, cast
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError, OutputWrapper
+from django.db import DatabaseError
+
+from renditions.errors import RenditionError
+from renditions.image_warmer import cli_progress_bar
+from renditions.inventory.pruning import Tally, prune
+from renditions.inventory.recognition import names_are_ours
+from renditions.inventory.surveys import (
+    Scope,
+    Survey,
+    Verdict,
+    normal_folder,
+    scopes,
+    without_folder,
+)
+from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
+
+from ._fields import field_named
+
+DEFAULT_AGE = "1d"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+# What each verdict is called in the table.
+TITLES = {
+    Verdict.NEEDED: "needed",
+    Verdict.UNDECLARED: "not declared",
+    Verdict.ABANDONED: "original is gone",
+    Verdict.ORPHAN: "original that no row names",
+    Verdict.YOUNG: "too young",
+    Verdict.UNKNOWN: "unknown, kept",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "fields", nargs="*", help="app.Model.field; default: every image field of the project"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="Count and print; change nothing.")
+    parser.add_argument(
+        "--older-than",
+        type=_age,
+        default=DEFAULT_AGE,
+        metavar="AGE",
+        help="Take away only files older than this: 90m, 12h, 7d, 2w. Default: %(default)s.",
+    )
+    parser.add_argument(
+        "--orphans",
+        action="store_true",
+        help="Also take away originals in the upload folders that no row names.",
+    )
+    parser.add_argument(
+        "--folder",
+        dest="folders",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="With --orphans: look in this folder and its subfolders, and not in the upload "
+        "folders; repeatable.",
+    )
+
+
+def _age(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d+)([smhdw])", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an age. Write 90m, 12h, 7d or 2w.")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+class Prune:
+    """One call of the command."""
+
+    def __init__(
+        self, stdout: OutputWrapper, stderr: OutputWrapper, options: dict[str, Any]
+    ) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        self.dry_run: bool = options["dry_run"]
+        self.min_age: timedelta = options["older_than"]
+        self.orphans: bool = options["orphans"]
+        self.folders: list[str] = [normal_folder(each) for each in options["folders"]]
+        self.shows_bar = options["verbosity"] > 0 and stdout.isatty()
+        self.fields = [field_named(label) for label in options["fields"]] or None
+        self.errors = 0
+
+    def run(self) -> None:
+        """Prune each storage, print what was done, and exit with 1 if something failed."""
+        if self.folders and not self.orphans:
+            raise CommandError("--folder needs --orphans.")
+        self._check_orphans()
+        for scope in scopes(self.fields, orphans=self.orphans, folders=self.folders):
+            self._prune(scope)
+        if self.errors:
+            raise CommandError(f"{self.errors} errors. Other files were pruned.", returncode=1)
+
+    def _check_orphans(self) -> None:
+        if not self.orphans:
+            return
+        if not names_are_ours():
+            raise CommandError(
+                "A sizer or filter of this project names its files itself, so they cannot be told "
+                "from originals. --orphans is refused."
+            )
+        for field in without_folder(self.fields) if not self.folders else ():
+            self._note_error(
+                f"{field.label}: upload_to is a function, so its upload folder is not known. "
+                "Name the folder with --folder."
+            )
+
+    def _prune(self, scope: Scope) -> None:
+        tally = Tally()
+        try:
+            survey = Survey(scope, self.min_age)
+            bar = Bar(self.stdout, scope) if self.shows_bar else None
+            for step in prune(survey, self._note_error, dry_run=self.dry_run):
+                tally.update(step.tally)
+                if bar:
+                    bar.draw(step.walked)
+        except (ImproperlyConfigured, InvalidSizeKey, InvalidSizeKeySet) as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(
+                f"A database does not answer. Run the command again. {error}"
+            ) from error
+        except RenditionError as error:
+            self._note_error(f"{scope.label}: {error}")
+        for line in self._report(scope, tally):
+            self.stdout.write(line)
+
+    def _report(self, scope: Scope, tally: Tally) -> Iterable[str]:
+        labels = ", ".join(field.label for field in scope.fields)
+        yield f"Storage {scope.label} ({labels}):"
+        for verdict, title in TITLES.items():
+            if tally.files[verdict]:
+                numbers = f"{tally.files[verdict]:>12,} files{_bytes(tally.bytes[verdict]):>12}"
+                yield f"  {title:<28}{numbers}"
+        if self.dry_run:
+            doomed = [verdict for verdict in Verdict if verdict.is_doomed]
+            files = sum(tally.files[verdict] for verdict in doomed)
+            size = sum(tally.bytes[verdict] for verdict in doomed)
+            yield f"  Would delete {files:,} files, {_bytes(size)} (dry run: nothing was changed)."
+            return
+        yield f"  Deleted {tally.deleted:,} files, {_bytes(tally.deleted_bytes)}."
+        if tally.failed:
+            yield f"  Could not delete {tally.failed:,} files."
+        if tally.made_again:
+            yield f"  Made {tally.made_again:,} again, because a row was saved meanwhile."
+
+    def _note_error(self, error: object) -> None:
+        self.errors += 1
+        self.stderr.write(str(error))
+
+
+class Bar:
+    """A progress bar over the files of a scope, which are counted first."""
+
+    def __init__(self, stdout: OutputWrapper, scope: Scope) -> None:
+        self.out = cast("TextIO", stdout._out)  # noqa: SLF001
+        self.total = sum(1 for _ in scope.files())
+        self.done = 0
+
+    def draw(self, walked: int) -> None:
+        """Note that so many more files are done."""
+        # Uploads may have come since the files were counted.
+        self.done = min(self.done + walked, self.total)
+        cli_progress_bar(self.done, self.total, out=self.out)
+        if self.done == self.total:
+            self.out.write("\n")
+
+
+def _bytes(number: int) -> str:
+    """Return a number of bytes with three digits and a unit."""
+    size = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.3g} TB"
