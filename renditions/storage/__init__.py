@@ -194,7 +194,7 @@ def root_of(storage: Storage) -> str:
 
     Unlike `storage_label`, it is the same for two storages that share their files.
     """
-    return adapter_of(storage).root
+    return ":".join(adapter_of(storage).root())
 
 
 def delete_files(storage: Storage, paths: Collection[str]) -> None:

@@ -53,6 +53,11 @@ class AnyStorage:
 
         Two storages may write to one place, for example to a folder and to a folder inside it.
         """
+        bucket = getattr(self.storage, "bucket_name", None)
+        if bucket:
+            # Of any class: a subclass of the project may write to the bucket of another storage.
+            location = str(getattr(self.storage, "location", "") or "").strip("/")
+            return f"bucket {bucket}", join(location, "") if location else ""
         # Two objects of one class with the same arguments.
         return _described(self.storage), ""
 
@@ -170,20 +175,6 @@ class AnyStorage:
             return
         found = [(name, False) for name in names] + [(name, True) for name in folders]
         yield from sorted(entry for entry in found if entry[0] and entry[0] >= first)
-
-    @property
-    def root(self) -> str:
-        """Where the storage keeps its files; a storage inside another one begins with its root.
-
-        If two storages could have the same files, they have the same root, not the reverse.
-        """
-        bucket = getattr(self.storage, "bucket_name", None)
-        if bucket:
-            location = str(getattr(self.storage, "location", "") or "").strip("/")
-            return join(f"bucket:{bucket}/", location, "")
-        cls = self.storage.__class__
-        arguments = repr(getattr(self.storage, "_constructor_args", ""))
-        return f"{cls.__module__}.{cls.__qualname__}:{arguments}/"
 
     def delete(self, paths: Collection[str]) -> None:
         """Delete files. A missing one is no error.

@@ -106,10 +106,6 @@ class Folder(AnyStorage):
             last = found[-1][0]
             found = heapq.nsmallest(NAMES_AT_ONCE, (e for e in _scan(path) if e[0] > last))
 
-    @property
-    def root(self) -> str:
-        return f"folder:{Path(self.storage.location).resolve()}".rstrip("/") + "/"
-
     def write(self, path: str, data: bytes, headers: Headers) -> None:
         if is_folder(self.storage):
             publish_atomically(self.storage, path, data)

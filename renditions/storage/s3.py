@@ -37,10 +37,6 @@ class S3(objects.ObjectStore):
         # A compressed object is not the bytes of the picture.
         return not storage.gzip and not overrides(storage, S3Storage, *_REPLACED)
 
-    def root(self) -> tuple[str, str]:
-        place = f"{self._client.meta.endpoint_url}/{self.storage.bucket_name}"
-        return place, self.key("x")[:-1]
-
     def key(self, path: str) -> str:
         # It adds the location of the storage, and refuses a path that leads out of it.
         key: str = self.storage._normalize_name(clean_name(path))  # noqa: SLF001

@@ -9,6 +9,7 @@ from storages.backends.s3 import S3Storage
 
 from renditions.errors import StorageRefused
 from renditions.storage import adapter_of, disk, root_of, walk_files
+from renditions.storage.s3 import S3
 from tests.service.servers import start_s3
 
 NAMES = [
@@ -176,4 +177,18 @@ def test_storages_of_the_same_files_have_the_same_root(settings, tmp_path, s3_se
     bucket, inner = S3Storage(**s3_server), S3Storage(**s3_server, location="in/")
     assert root_of(inner) == f"{root_of(bucket)}in/"
     assert root_of(InMemoryStorage()) == root_of(InMemoryStorage())
-    assert adapter_of(bucket).root != adapter_of(InMemoryStorage()).root
+    assert root_of(bucket) != root_of(InMemoryStorage())
+
+
+class Zipped(S3Storage):
+    """Of the project: it has its own way to read."""
+
+    def _open(self, name, mode="rb"):
+        raise NotImplementedError
+
+
+def test_a_bucket_is_one_place_for_storages_of_any_class(s3_server):
+    assert not isinstance(adapter_of(Zipped(**s3_server)), S3)
+    assert root_of(Zipped(**s3_server)) == root_of(S3Storage(**s3_server))
+    inner = {**s3_server, "location": "in/here"}
+    assert root_of(Zipped(**inner)) == root_of(S3Storage(**inner))
