@@ -31,3 +31,4 @@ class RenditionsConfig(AppConfig):
         register(checks.check_storages)
         register(checks.check_workers)
         register(checks.check_cache, deploy=True)
+        register(checks.check_indexes, deploy=True)

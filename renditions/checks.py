@@ -17,7 +17,7 @@ from .fields import PPOIField, VersatileImageField
 from .imaging.sources import accepts_incomplete
 from .planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey, RenditionKeySet
 from .planning.plans import unknown_names
-from .settings_table import ENCODING_SETTINGS, NATIVE, OLD, SETTINGS, Setting
+from .settings_table import ENCODING_SETTINGS, NATIVE, OLD, SETTINGS, Cleanup, Setting
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -252,7 +252,7 @@ def check_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 
 
 def check_fields(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the key sets and the PPOI field that a field names exist."""
+    """Check that what a field names exists."""
     models_to_check = (
         model
         for model in apps.get_models()
@@ -267,6 +267,7 @@ def check_fields(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
             *_check_warm(field),
             *_check_ppoi_field(model, field),
             *_check_rendition_storage(field),
+            *_check_cleanup(field),
         )
     ]
 
@@ -304,12 +305,14 @@ def check_storages(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 
 def check_workers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that an app makes the renditions that fields declare."""
+    """Check that an app makes the renditions that fields declare, and takes files away."""
     declaring = [
-        field.label
+        f"{field.label} declares `{name}`"
         for model in apps.get_models()
         for field in model._meta.local_fields
-        if isinstance(field, VersatileImageField) and field.warm
+        if isinstance(field, VersatileImageField)
+        for name in ("warm", "cleanup")
+        if getattr(field, name)
     ]
     # By its label, because a project may have a package of its own that is called `workers`.
     if not declaring or "rendition_workers" in {app.label for app in apps.get_app_configs()}:
@@ -317,7 +320,7 @@ def check_workers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
     found = find_spec("workers")
     return [
         Warning(
-            f"{', '.join(declaring)}: `warm` is declared, but nothing is made after a save.",
+            f"{', '.join(declaring)}, but no worker makes or deletes a file after a save.",
             hint="Add 'workers' to INSTALLED_APPS. It must be the package of django-renditions; "
             f"here `import workers` finds {found.origin if found else 'nothing'}.",
             id="renditions.W012",
@@ -350,6 +353,40 @@ def _check_rendition_storage(field: VersatileImageField) -> Iterator[CheckMessag
             obj=field,
             id="renditions.E018",
         )
+
+
+def _check_cleanup(field: VersatileImageField) -> Iterator[CheckMessage]:
+    known = [None, *(each.value for each in Cleanup)]
+    if field.chosen_cleanup is not models.NOT_PROVIDED and field.chosen_cleanup not in known:
+        yield Error(
+            f"{field.label}: cleanup={field.chosen_cleanup!r} is not one of "
+            f"{', '.join(map(repr, known))}.",
+            hint="Correct it, or leave it out: then the setting CLEANUP decides.",
+            obj=field,
+            id="renditions.E022",
+        )
+
+
+def check_indexes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check, with `--deploy`, that a worker finds the rows that show a picture by an index."""
+    return [
+        Warning(
+            f"{field.label}: each picture that is taken away costs a look at all rows.",
+            hint="If the table is large, add db_index=True to the field, and migrate.",
+            obj=field,
+            id="renditions.W023",
+        )
+        for model in apps.get_models()
+        for field in model._meta.local_fields
+        if isinstance(field, VersatileImageField) and field.cleanup
+        if not _has_index(model, field)
+    ]
+
+
+def _has_index(model: type[models.Model], field: Any) -> bool:
+    if field.db_index or field.unique:
+        return True
+    return any(index.fields[:1] == [field.name] for index in model._meta.indexes)
 
 
 def _check_ppoi_field(

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from celery import current_app
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
-from django.db import DatabaseError, transaction
-from django.db.models.signals import post_delete
+from django.db import DatabaseError
 from django.template import engines
 
 from renditions.conf import key_set
@@ -352,31 +350,6 @@ def test_the_page_of_the_how_to_shows_all_pictures(picture, configure, rf, monke
 
     assert shown == [str(person.headshot.crop["400x400"]) for person in page]
     assert all(person.headshot.picture.prefetched not in (None, *shared) for person in page)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_receiver_of_the_how_to_deletes_after_the_commit(picture, monkeypatch):
-    """A deletion removes all files if it is committed, and none if it is rolled back."""
-    text = (ROOT / "docs/howto.md").read_text()
-    code = re.search(r"```python\n(# people/receivers.py.*?)```", text, re.DOTALL)
-    assert code
-    monkeypatch.setitem(sys.modules, "people.models", sys.modules["tests.app.models"])
-    exec(code[1], receivers := {})
-    person = Person.objects.create(headshot=picture())
-    work_owed()
-    files = [person.headshot.name, *(plan.path for plan in person.headshot.plans())]
-
-    try:
-        with transaction.atomic():
-            Person.objects.get().delete()
-            transaction.set_rollback(True)
-        assert all(map(default_storage.exists, files))
-        Person.objects.get().delete()
-    finally:
-        post_delete.disconnect(receivers["delete_files"], sender=Person)
-
-    assert len(files) > 1
-    assert not any(map(default_storage.exists, files))
 
 
 @pytest.mark.django_db

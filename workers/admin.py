@@ -24,7 +24,7 @@ from renditions.fields import VersatileImageField
 
 from . import dispatch, ledger, runs
 from .models import COMPUTED_COUNTS, COUNTS, SupersededJob, WarmJob, WarmRun
-from .targets import all_warmed_fields
+from .targets import all_warmed_fields, all_watched_fields
 
 NOTHING = "-"
 DETAIL_LENGTH = 90
@@ -63,12 +63,12 @@ class _CheapValuesFilter(admin.AllValuesFieldListFilter):
         raise NotImplementedError
 
 
-class _WarmedFilter(_CheapValuesFilter):
-    """Offers the models, or the fields, of all that declare `warm`."""
+class _WatchedFilter(_CheapValuesFilter):
+    """Offers the models, or the fields, of all that have jobs."""
 
     def values(self, column: str) -> list[str]:
-        warmed = all_warmed_fields()
-        names = ({"model_label": f.model._meta.label, "field_name": f.name} for f in warmed)
+        watched = all_watched_fields()
+        names = ({"model_label": f.model._meta.label, "field_name": f.name} for f in watched)
         return sorted({each[column] for each in names})
 
 
@@ -101,9 +101,10 @@ class WarmJobAdmin(_ReadOnlyAdmin):
     list_display = ("__str__", "state", "reason", "attempts", "changed_at", "object_link")
     list_filter = (
         "state",
+        "takes",
         ("kind", _ExistingFilter),
-        ("model_label", _WarmedFilter),
-        ("field_name", _WarmedFilter),
+        ("model_label", _WatchedFilter),
+        ("field_name", _WatchedFilter),
     )
     search_fields = ("object_pk", "model_label", "headline", "detail", "failures")
     actions = ("retry_failed",)
@@ -114,6 +115,7 @@ class WarmJobAdmin(_ReadOnlyAdmin):
     fields = (
         "object_link",
         "field_name",
+        ("takes", "removed_name"),
         "state",
         "reasons",
         ("attempts", "due_at", "changed_at"),

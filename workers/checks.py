@@ -24,7 +24,7 @@ from . import conf
 from .conf import QUEUE, TaskName, worker_settings
 from .dispatch import celery_app, routes_our_tasks
 from .models import OBJECT_PK_LENGTH, WarmJob
-from .targets import all_warmed_fields
+from .targets import all_watched_fields
 
 WORKERS_DICT = "RENDITIONS['WORKERS']"
 DAY_S = 86_400
@@ -288,7 +288,7 @@ def _redis_database(url: str, default: str = "0") -> tuple[str, str, str] | None
 
 def check_tables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check, with `--deploy`, that the ledger's tables exist: a save needs them."""
-    aliases = {router.db_for_write(field.model) for field in all_warmed_fields()}
+    aliases = {router.db_for_write(field.model) for field in all_watched_fields()}
     return [message for using in sorted(aliases) for message in _check_tables_in(using)]
 
 
@@ -313,30 +313,32 @@ def _check_tables_in(using: str) -> Iterator[CheckMessage]:
 
 
 def check_databases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the database of each warmed model has a ledger; else a save is two commits."""
+    """Check that the database of each watched model has a ledger; else a save is two commits."""
     return [
         Error(
-            f"{field.label} declares `warm`, but its database {using!r} has no ledger.",
+            f"{field.label} declares `warm` or `cleanup`, but its database {using!r} has no "
+            "ledger.",
             hint="Let the database router migrate the app 'rendition_workers' there.",
             obj=field,
             id="rendition_workers.E040",
         )
-        for field in all_warmed_fields()
+        for field in all_watched_fields()
         for using in [router.db_for_write(field.model)]
         if not router.allow_migrate_model(using, WarmJob)
     ]
 
 
 def check_keys(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the primary key of each warmed model fits into the ledger."""
+    """Check that the primary key of each watched model fits into the ledger."""
     return [
         Error(
-            f"{field.label} declares `warm`, but the primary key of its model {reason}.",
+            f"{field.label} declares `warm` or `cleanup`, but the primary key of its model "
+            f"{reason}.",
             hint="Put the image on a model of its own with a single, short primary key.",
             obj=field,
             id="rendition_workers.E041",
         )
-        for field in all_warmed_fields()
+        for field in all_watched_fields()
         if (reason := _misfit(field.model._meta.pk))
     ]
 

@@ -26,7 +26,7 @@ from renditions.storage import disk
 from . import dispatch, ledger, runs
 from .conf import BULK_QUEUE, QUEUE, TaskName, worker_settings
 from .models import Heartbeat
-from .targets import all_warmed_fields, in_each_ledger
+from .targets import all_watched_fields, in_each_ledger
 from .worker import LONGEST_JITTER
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def _sweep_ledger(using: str) -> int:
 
 def _sweep_storages() -> None:
     """Delete unfinished files older than a lease: no process can still be writing them."""
-    storages = (field.storages.renditions for field in all_warmed_fields())
+    storages = (field.storages.renditions for field in all_watched_fields())
     for storage in {id(storage): storage for storage in storages}.values():
         try:
             disk.sweep(storage, older_than_s=worker_settings().lease_s)
@@ -121,7 +121,7 @@ def warn_of_missing_sweep(started_at: float) -> None:
 def warn_of_queues(consumed: Collection[str]) -> None:
     """Log a warning if a worker does not consume both of our queues."""
     missing = [queue for queue in (QUEUE, BULK_QUEUE) if queue not in consumed]
-    if not missing or not any(all_warmed_fields()):
+    if not missing or not any(all_watched_fields()):
         return
     what = {
         (QUEUE, BULK_QUEUE): "It makes no renditions",

@@ -29,7 +29,7 @@ from renditions.fields import VersatileImageField
 from renditions.imaging.geometry import CENTRE, FocalPoint
 from renditions.planning.plans import Original
 from renditions.ppoi import parse_ppoi, ppoi_text
-from renditions.storage import delete_files, file_info, name_on
+from renditions.storage import delete_files, file_info, file_infos, name_on
 
 from . import dispatch, ledger, statements
 from .conf import worker_settings
@@ -40,6 +40,7 @@ from .targets import (
     cleans_up,
     field_of,
     in_each_ledger,
+    planned_paths,
     removal_of,
     target_of,
 )
@@ -211,8 +212,11 @@ def take_away(claim: ledger.Claim) -> bool:
         return False
     if turn is _Turn.WAIT:
         return ledger.wait(claim, delay_s=LOOK_AGAIN_AFTER_S)
+    original = _original_of(claim, field, name)
     if turn is _Turn.BEGIN:
-        _delete(claim, field, name)
+        _delete(claim, field, original)
+    else:
+        _delete_stale(claim, field, original)
     return ledger.settle(claim, counted="blank")
 
 
@@ -236,11 +240,9 @@ def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn
     return turn
 
 
-def _delete(claim: ledger.Claim, field: VersatileImageField, name: str) -> None:
-    """Delete the renditions, and last the original: until then no upload can get its name."""
-    storages = field.storages
-    originals, renditions = storages.labels
-    original = Original(
+def _original_of(claim: ledger.Claim, field: VersatileImageField, name: str) -> Original:
+    originals, renditions = field.storages.labels
+    return Original(
         field.label,
         originals,
         name,
@@ -248,9 +250,32 @@ def _delete(claim: ledger.Claim, field: VersatileImageField, name: str) -> None:
         object_pk=claim.target.object_pk,
         renditions=renditions,
     )
+
+
+def _delete(claim: ledger.Claim, field: VersatileImageField, original: Original) -> None:
+    """Delete the renditions, and last the original: until then no upload can get its name."""
+    storages = field.storages
     delete_renditions(storages.renditions, all_renditions(storages.renditions, original))
-    if claim.takes is Takes.ALL and not _is_newer(storages.originals, name, claim):
-        delete_files(storages.originals, [name])
+    if claim.takes is Takes.ALL and not _is_newer(storages.originals, original.name, claim):
+        delete_files(storages.originals, [original.name])
+
+
+def _delete_stale(claim: ledger.Claim, field: VersatileImageField, original: Original) -> None:
+    """Delete the renditions of the former picture that a new upload of its name does not have.
+
+    They are older than the upload. The others are those of a copy, or will be written again.
+    """
+    storages = field.storages
+    try:
+        uploaded = file_info(storages.originals, original.name).modified
+    except SourceMissing:
+        return
+    needed = planned_paths(original, claim.target.using)
+    paths = [path for path in all_renditions(storages.renditions, original) if path not in needed]
+    infos = file_infos(storages.renditions, paths)
+    modified = {path: info.modified for path, info in infos.items()}
+    stale = [path for path, at in modified.items() if at and uploaded and at < uploaded]
+    delete_renditions(storages.renditions, stale)
 
 
 def _is_newer(storage: Storage, name: str, claim: ledger.Claim) -> bool:

@@ -132,6 +132,14 @@ def all_warmed_fields() -> Iterator[VersatileImageField]:
                 yield field
 
 
+def all_watched_fields() -> Iterator[VersatileImageField]:
+    """Yield every field of the project that has jobs: it declares `warm` or `cleanup`."""
+    for model in apps.get_models():
+        for field in picture_fields(model):
+            if field.model is model and (field.warm or field.cleanup):
+                yield field
+
+
 # ---- instance and image ------------------------------------------------------------------------
 
 

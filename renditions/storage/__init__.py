@@ -127,13 +127,22 @@ def file_info(storage: Storage, name: str) -> FileInfo:
         return adapter_of(storage).info(name)
 
 
+def file_infos(storage: Storage, names: Collection[str]) -> dict[str, FileInfo]:
+    """Return what the storage knows of each file at `names`; missing ones are left out.
+
+    Raises:
+        OSError: the storage did not answer.
+    """
+    return adapter_of(storage).infos(names)
+
+
 def source_versions(storage: Storage, names: Collection[str]) -> dict[str, str]:
     """Return the version of each original at `names`; missing ones are left out.
 
     Raises:
         OSError: the storage did not answer.
     """
-    return {name: info.version for name, info in adapter_of(storage).infos(names).items()}
+    return {name: info.version for name, info in file_infos(storage, names).items()}
 
 
 def find_files(storage: Storage, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:

@@ -361,6 +361,46 @@ def test_a_field_that_no_app_warms_is_named(isolated_model, monkeypatch):
     assert "workers/__init__.py" in message.hint
 
 
+def test_a_field_that_no_app_cleans_up_is_named(isolated_model, monkeypatch):
+    isolated_model(image=VersatileImageField(cleanup="all"))
+    monkeypatch.setattr("renditions.checks.apps.get_app_configs", list)
+    [message] = checks.check_workers(None)
+
+    assert "image declares `cleanup`" in message.msg
+
+
+@pytest.mark.parametrize("cleanup", ["everything", True, "", 1])
+def test_a_wrong_cleanup_of_a_field_is_named(isolated_model, cleanup):
+    isolated_model(image=VersatileImageField(cleanup=cleanup))
+    [message] = checks.check_fields(None)
+
+    assert message.id == "renditions.E022"
+    assert repr(cleanup) in message.msg
+
+
+@pytest.mark.parametrize("cleanup", [None, "renditions", "all"])
+def test_a_right_cleanup_is_no_fault(isolated_model, cleanup):
+    isolated_model(image=VersatileImageField(cleanup=cleanup))
+
+    assert checks.check_fields(None) == []
+
+
+def test_a_wrong_setting_cleanup_is_named(configure):
+    configure(CLEANUP="everything")
+
+    assert ids(checks.check_settings(None)) == ["renditions.E003"]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [({}, ["renditions.W023"]), ({"db_index": True}, []), ({"unique": True}, [])],
+)
+def test_a_field_without_an_index_is_named(isolated_model, options, found):
+    isolated_model(image=VersatileImageField(cleanup="all", **options))
+
+    assert ids(checks.check_indexes(None)) == found
+
+
 @pytest.mark.parametrize(
     "name",
     [

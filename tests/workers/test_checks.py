@@ -155,10 +155,10 @@ def test_a_warmed_model_in_a_database_without_a_ledger_is_named(settings):
     """A save and its job would be two commits."""
     settings.DATABASE_ROUTERS = [PicturesElsewhere()]
 
-    [message] = checks.check_databases(None)
+    found = checks.check_databases(None)
 
-    assert message.id == "rendition_workers.E040"
-    assert message.obj is Person._meta.get_field("headshot")
+    assert {message.id for message in found} == {"rendition_workers.E040"}
+    assert Person._meta.get_field("headshot") in [message.obj for message in found]
 
 
 @pytest.mark.parametrize("key", WORKER_SETTINGS)
@@ -186,7 +186,7 @@ def test_a_primary_key_that_does_not_fit_into_the_ledger_is_named(monkeypatch):
         tag = model("Tag", code=models.CharField(max_length=256, primary_key=True))
         short = model("Short", code=models.CharField(max_length=255, primary_key=True))
     fields = [made._meta.get_field("image") for made in (seat, tag, short)]
-    monkeypatch.setattr(checks, "all_warmed_fields", lambda: fields)
+    monkeypatch.setattr(checks, "all_watched_fields", lambda: fields)
 
     messages = checks.check_keys(None)
 

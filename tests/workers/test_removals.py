@@ -332,6 +332,24 @@ def test_an_upload_under_the_same_name_puts_the_removal_off(poster, picture, ove
     assert removals() == []
 
 
+def test_renditions_of_the_former_picture_do_not_stay_under_a_new_upload(
+    poster, picture, overwriting
+):
+    poster.image.create_on_demand = True
+    assert poster.image.crop["31x17"].url
+    poster.image.ppoi = (0.1, 0.1)
+    poster.save()
+    work_owed()
+    poster.image = ""
+    poster.save()
+    again = Poster.objects.create(image=picture("a.jpg"))
+    work_owed()
+    WarmJob.objects.update(due_at=now() - timedelta(seconds=1))
+    work_owed()
+
+    assert files() == files_of(again)
+
+
 def test_a_removal_that_was_put_off_for_nothing_is_made_later(poster, picture, overwriting):
     poster.image = ""
     poster.save()
