@@ -120,7 +120,8 @@ class Crop(Sizer):
     """Exactly the target size, centred as near to the focal point as the edges allow."""
 
     filename_key = "crop"
-    filename_key_regex = r"crop-c[0-9-]+__[0-9-]+"
+    # A focal point near 0 is written as `1e-05`.
+    filename_key_regex = r"crop-c[0-9e-]+__[0-9e-]+"
 
     def key_in_filename(self, ppoi: FocalPoint) -> str:
         return _crop_key(ppoi.x, ppoi.y)

@@ -5,7 +5,6 @@ that is saved in between may need a file that existed, and then the rendition is
 worker that adopts an old file at this moment loses nothing.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +15,6 @@ from renditions.errors import RenditionError, StorageFailed
 from renditions.storage import adapter_of
 
 from .surveys import Judged, Survey, Verdict
-
-logger = logging.getLogger(__name__)
 
 # Files that are deleted after one look at the rows.
 DELETE_AT_ONCE = 200

@@ -34,10 +34,10 @@ def recognise(path: str) -> Recognised | None:
     found: list[tuple[str, str]] = []
     below = _below(folder, layout.sized_dirname)
     if below is not None:
-        found += _sized(below, filename)
         inside = _without_last(below, layout.filtered_dirname)
         if inside is not None:
             found += _filtered_sized(inside, filename)
+        found += _sized(below, filename)
     is_filtered = False
     if below is None or not layout.sized_dirname:
         inside = _without_last(folder, layout.filtered_dirname)
@@ -110,8 +110,9 @@ def _filtered_sized(folder: str, filename: str) -> Iterator[tuple[str, str]]:
 
 
 def _positions(text: str, filename: str) -> Iterator[int]:
-    position = filename.find(text, 1)
-    while position > 0:
+    # The first one: an original can be named `.jpg`.
+    position = filename.find(text)
+    while position >= 0:
         yield position
         position = filename.find(text, position + 1)
 
@@ -125,7 +126,7 @@ def _names(stem: str, extension: str | None, bare: str | None) -> Iterator[str]:
     """
     if bare is None and extension is not None:
         yield f"{stem}.{extension}"
-    if "." not in stem and (bare is not None or extension == DEFAULT_EXTENSION):
+    if stem and "." not in stem and (bare is not None or extension == DEFAULT_EXTENSION):
         yield stem
 
 

@@ -6,7 +6,7 @@ and plans what these need. So it takes constant memory, whatever the storage hol
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -19,6 +19,7 @@ from django.utils import timezone
 from renditions import conf
 from renditions.fields import VersatileImageField
 from renditions.imaging.geometry import CENTRE
+from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.storage import root_of, storage_label, walk_files
 from renditions.storage.any import FileInfo
@@ -54,6 +55,8 @@ class Judged:
     verdict: Verdict
     # Of a rendition: its key, as far as the path tells it.
     key: str = ""
+    # Label of a field whose rows show the original; empty: no row shows it.
+    field: str = ""
 
     @property
     def size(self) -> int:
@@ -260,7 +263,7 @@ class Survey:
                 recognised[path] = rendition
         names = {name for each in recognised.values() if each for name in each.originals}
         shown, needed = self._looked_up(names)
-        named = self.rows.named(recognised) | self.fixed_names
+        named = self.rows.named(recognised) | self.fixed_names.keys()
         judged = []
         for path, rendition in recognised.items():
             if path in named or path in needed:
@@ -274,7 +277,8 @@ class Survey:
                 verdict = Verdict.ORPHAN if infos[path].modified else Verdict.UNKNOWN
             if verdict.is_doomed and self._is_young(infos[path]):
                 verdict = Verdict.YOUNG
-            judged.append(Judged(path, infos[path], verdict, rendition.key if rendition else ""))
+            key, field = _told(rendition, shown)
+            judged.append(Judged(path, infos[path], verdict, key, field))
         return judged
 
     def needed_by(self, paths: Collection[str]) -> dict[str, tuple[Picture, RenditionPlan]]:
@@ -288,15 +292,15 @@ class Survey:
                     found[path] = picture, plan
         return found
 
-    def _looked_up(self, names: Collection[str]) -> tuple[set[str], set[str]]:
-        """Return those of `names` that rows show, and the paths that these need."""
-        shown, needed = set(self.fixed_names), set(self.fixed_plans)
+    def _looked_up(self, names: Collection[str]) -> tuple[dict[str, str], set[str]]:
+        """Return those of `names` that rows show by which field, and the paths that they need."""
+        shown, needed = dict(self.fixed_names), set(self.fixed_plans)
         for name, shift, picture in self.rows.pictures(names):
-            shown.add(name)
+            shown[name] = picture.field.label
             needed |= _paths(plans_of(picture), shift)
         return shown, needed
 
-    def _of_rendition(self, rendition: Recognised, shown: Collection[str]) -> Verdict:
+    def _of_rendition(self, rendition: Recognised, shown: Mapping[str, str]) -> Verdict:
         if not rendition.is_certain:
             return Verdict.UNKNOWN
         if any(name in shown for name in rendition.originals):
@@ -322,17 +326,25 @@ class Survey:
             modified = timezone.make_aware(modified)
         return modified > self.changed_before
 
-    def _fixed(self) -> tuple[set[str], set[str]]:
-        """Return the files that fields name, and the renditions that these need."""
-        names: set[str] = set()
+    def _fixed(self) -> tuple[dict[str, str], set[str]]:
+        """Return the files that fields name by these, and the renditions that they need."""
+        names: dict[str, str] = {}
         needed: set[str] = set()
-        for column, shift, _ in self.rows.naming:
-            names.update(filter(None, map(shift.here, _names_of_field(column.field))))
+        for column, shift, _ in (*self.rows.naming, *self.rows.showing):
+            here = map(shift.here, _names_of_field(column.field))
+            names |= dict.fromkeys(filter(None, here), column.label)
         for column, shift, _ in self.rows.showing:
             for name in _names_of_field(column.field):
                 needed |= _paths(plans_of(Picture(column.field, name, CENTRE)), shift)
-                names.update(filter(None, [shift.here(name)]))
         return names, needed
+
+
+def _told(rendition: Recognised | None, shown: Mapping[str, str]) -> tuple[str, str]:
+    """Return what is told of a rendition: its key, and the label of a field that has it."""
+    if rendition is None:
+        return "", ""
+    labels = (shown[name] for name in rendition.originals if name in shown)
+    return rendition.key, next(labels, "")
 
 
 def plans_of(picture: Picture) -> tuple[RenditionPlan, ...]:
@@ -340,8 +352,12 @@ def plans_of(picture: Picture) -> tuple[RenditionPlan, ...]:
     field = picture.field
     originals, renditions = field.storages.labels
     original = Original(field.label, originals, picture.name, picture.ppoi, renditions=renditions)
-    names = dict.fromkeys((*field.warm, *conf.key_set_names()))
-    return plan_key_set(original, conf.declared_key_set(tuple(names)), conf.style)
+    return plan_key_set(original, declared_keys(field), conf.style)
+
+
+def declared_keys(field: VersatileImageField) -> RenditionKeySet:
+    """Return all declared keys, those in `warm` first."""
+    return conf.declared_key_set(tuple(dict.fromkeys((*field.warm, *conf.key_set_names()))))
 
 
 def _paths(plans: Iterable[RenditionPlan], shift: Shift) -> set[str]:

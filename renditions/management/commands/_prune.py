@@ -25,6 +25,7 @@ from renditions.inventory.surveys import (
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 
 from ._fields import field_named
+from ._numbers import bytes_text
 
 DEFAULT_AGE = "1d"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -139,15 +140,15 @@ class Prune:
         yield f"Storage {scope.label} ({labels}):"
         for verdict, title in TITLES.items():
             if tally.files[verdict]:
-                numbers = f"{tally.files[verdict]:>12,} files{_bytes(tally.bytes[verdict]):>12}"
+                numbers = f"{tally.files[verdict]:>12,} files{bytes_text(tally.bytes[verdict]):>12}"
                 yield f"  {title:<28}{numbers}"
         if self.dry_run:
             doomed = [verdict for verdict in Verdict if verdict.is_doomed]
             files = sum(tally.files[verdict] for verdict in doomed)
             size = sum(tally.bytes[verdict] for verdict in doomed)
-            yield f"  Would delete {files:,} files, {_bytes(size)} (dry run: nothing was changed)."
+            yield f"  Would delete {files:,} files, {bytes_text(size)} (dry run, nothing changed)."
             return
-        yield f"  Deleted {tally.deleted:,} files, {_bytes(tally.deleted_bytes)}."
+        yield f"  Deleted {tally.deleted:,} files, {bytes_text(tally.deleted_bytes)}."
         if tally.failed:
             yield f"  Could not delete {tally.failed:,} files."
         if tally.made_again:
@@ -173,13 +174,3 @@ class Bar:
         cli_progress_bar(self.done, self.total, out=self.out)
         if self.done == self.total:
             self.out.write("\n")
-
-
-def _bytes(number: int) -> str:
-    """Return a number of bytes with three digits and a unit."""
-    size = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.3g} TB"

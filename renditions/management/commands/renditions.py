@@ -17,7 +17,7 @@ from renditions.image_warmer import CHUNK_ROWS, VersatileImageFieldWarmer
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKeySet
 from renditions.planning.plans import RenditionPlan
 
-from . import _prune
+from . import _plan, _prune
 from ._fields import field_named
 
 
@@ -42,7 +42,11 @@ class Command(BaseCommand):
         )
         prune = actions.add_parser("prune", help="Delete the files that nothing needs.")
         _prune.add_arguments(prune)
-        for action in (warm, adopt, prune):
+        plan = actions.add_parser(
+            "plan", help="Print what there is, what will be made, and what can be taken away."
+        )
+        _plan.add_arguments(plan)
+        for action in (warm, adopt, plan, prune):
             # Django accepts its own options only before the subcommand.
             action.add_argument(
                 "-v", "--verbosity", type=int, choices=range(4), default=argparse.SUPPRESS
@@ -59,6 +63,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["action"] == "warm":
             self.warm(**{name: options[name] for name in ("field", "sets", "force", "verbosity")})
+            return
+        if options["action"] == "plan":
+            _plan.run(self.stdout, self.stderr, options)
             return
         if options["action"] == "prune":
             _prune.Prune(self.stdout, self.stderr, options).run()
