@@ -86,10 +86,17 @@ class Claim:
     force: bool
     is_new_upload: bool
     run_id: int | None
-    takes: Takes | None  # None: the job makes renditions
-    removed_ppoi: str  # of the picture whose files are taken away
-    queued_at: datetime
     token: str = field(repr=False)
+    removal: "Removal | None" = None  # None: the job makes renditions
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a job takes away. Its target names the picture."""
+
+    takes: Takes
+    ppoi: str  # the focal point of the picture, as text; empty: its field has none
+    owed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +311,7 @@ def claim(
     if row is None:
         return None
     model_label, object_pk, field_name, removed_name, *rest = row
-    signature, started_at, attempt, force, is_new, run_id, takes, removed_ppoi, queued_at = rest
+    signature, started_at, attempt, force, is_new, run_id, takes, ppoi, queued_at = rest
     return Claim(
         job_id=hint.job_id,
         generation=hint.generation,
@@ -315,10 +322,8 @@ def claim(
         force=force,
         is_new_upload=is_new,
         run_id=run_id,
-        takes=Takes(takes) if takes else None,
-        removed_ppoi=removed_ppoi,
-        queued_at=queued_at,
         token=token,
+        removal=Removal(Takes(takes), ppoi, queued_at) if takes else None,
     )
 
 

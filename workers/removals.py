@@ -12,24 +12,21 @@ loses nothing:
 - A removal waits while a worker has the job of the picture: more files may come.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from django.apps import apps
-from django.core.files.storage import Storage
 from django.db import connections, models, router, transaction
 
-from renditions.engine.removal import all_renditions, delete_renditions
-from renditions.errors import PermanentError, SourceMissing, gettext_noop
+from renditions.engine.removal import delete_all, delete_all_renditions, delete_stale
+from renditions.errors import PermanentError, gettext_noop
 from renditions.fields import VersatileImageField
 from renditions.imaging.geometry import CENTRE, FocalPoint
 from renditions.planning.plans import Original
 from renditions.ppoi import parse_ppoi, ppoi_text
-from renditions.storage import delete_files, file_info, file_infos, name_on
+from renditions.storage import name_on
 
 from . import dispatch, ledger, statements
 from .conf import worker_settings
@@ -45,13 +42,8 @@ from .targets import (
     target_of,
 )
 
-logger = logging.getLogger(__name__)
-
 # A removal looks again after this, if a worker or a transaction has its picture.
 LOOK_AGAIN_AFTER_S = 10
-# An original that is this much younger than its removal is a new upload. The clocks of the storage
-# and of the database may differ by less.
-CLOCKS_DIFFER_BY = timedelta(seconds=2)
 
 
 class FieldGone(PermanentError):
@@ -109,7 +101,10 @@ def owe(target: JobTarget, field: VersatileImageField, former: Shown) -> ledger.
         return None
     delay_s = worker_settings().removal_delay_s
     hint = ledger.owe_removal(
-        _removal_of(target, former.name), Takes(field.cleanup), former.ppoi, delay_s=delay_s
+        replace(target, removed_name=former.name),
+        Takes(field.cleanup),
+        former.ppoi,
+        delay_s=delay_s,
     )
     return None if delay_s else hint
 
@@ -134,16 +129,10 @@ def owe_dropped(sender: VersatileImageField, name: str, instance: Any, **kwargs:
     using = getattr(state, "db", None) or router.db_for_write(sender.model)
     pk = getattr(instance, sender.model._meta.pk.attname, None)
     target = JobTarget(using, sender.model._meta.label, "" if pk is None else str(pk), sender.name)
-    if not ledger.is_removal_owed(_removal_of(target, name)):
+    if not ledger.is_removal_owed(replace(target, removed_name=name)):
         hint = owe(target, sender, Shown(name, ""))
         if hint:
             dispatch.send_after_commit(hint)
-
-
-def _removal_of(target: JobTarget, name: str) -> JobTarget:
-    return JobTarget(
-        target.using, target.model_label, target.object_pk, target.field_name, removed_name=name
-    )
 
 
 def _own_ppoi(field: VersatileImageField) -> str | None:
@@ -192,7 +181,7 @@ class _Turn(Enum):
     LEAVE = "leave"  # the claim is no longer valid
 
 
-def take_away(claim: ledger.Claim) -> bool:
+def take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
     """Take away what `claim` is about, or settle it if a row shows the picture.
 
     Returns:
@@ -205,24 +194,22 @@ def take_away(claim: ledger.Claim) -> bool:
     if field is None:
         label = f"{claim.target.model_label}.{claim.target.field_name}"
         raise FieldGone(f"{label} is not in the code. `renditions prune --orphans` finds files.")
-    if ledger.is_in_progress(_maker_of(claim.target)):
+    if ledger.is_in_progress(replace(claim.target, removed_name="")):
         return ledger.wait(claim, delay_s=LOOK_AGAIN_AFTER_S)
     turn = _decide(claim, field, name)
     if turn is _Turn.LEAVE:
         return False
     if turn is _Turn.WAIT:
         return ledger.wait(claim, delay_s=LOOK_AGAIN_AFTER_S)
-    original = _original_of(claim, field, name)
-    if turn is _Turn.BEGIN:
-        _delete(claim, field, original)
+    original = _original_of(claim.target, removal, field)
+    if turn is _Turn.KEEP:
+        needed = planned_paths(original, claim.target.using)
+        delete_stale(field.storages, original, needed)
+    elif removal.takes is Takes.ALL:
+        delete_all(field.storages, original, written_until=removal.owed_at)
     else:
-        _delete_stale(claim, field, original)
+        delete_all_renditions(field.storages, original)
     return ledger.settle(claim, counted="blank")
-
-
-def _maker_of(target: JobTarget) -> JobTarget:
-    """Return the job that makes the renditions of the same image."""
-    return JobTarget(target.using, target.model_label, target.object_pk, target.field_name)
 
 
 def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn:
@@ -231,7 +218,7 @@ def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn
         if not ledger.begin_removal(claim):
             return _Turn.LEAVE
         if statements.try_name(using, claim.target.removal):
-            if not is_shown(field.storages.originals, name):
+            if not is_shown(field, name):
                 return _Turn.BEGIN
             turn = _Turn.KEEP
         else:
@@ -240,68 +227,32 @@ def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn
     return turn
 
 
-def _original_of(claim: ledger.Claim, field: VersatileImageField, name: str) -> Original:
+def _original_of(
+    target: JobTarget, removal: ledger.Removal, field: VersatileImageField
+) -> Original:
     originals, renditions = field.storages.labels
     return Original(
         field.label,
         originals,
-        name,
-        FocalPoint(*parse_ppoi(claim.removed_ppoi)) if claim.removed_ppoi else CENTRE,
-        object_pk=claim.target.object_pk,
+        target.removed_name,
+        FocalPoint(*parse_ppoi(removal.ppoi)) if removal.ppoi else CENTRE,
+        object_pk=target.object_pk,
         renditions=renditions,
     )
-
-
-def _delete(claim: ledger.Claim, field: VersatileImageField, original: Original) -> None:
-    """Delete the renditions, and last the original: until then no upload can get its name."""
-    storages = field.storages
-    delete_renditions(storages.renditions, all_renditions(storages.renditions, original))
-    if claim.takes is Takes.ALL and not _is_newer(storages.originals, original.name, claim):
-        delete_files(storages.originals, [original.name])
-
-
-def _delete_stale(claim: ledger.Claim, field: VersatileImageField, original: Original) -> None:
-    """Delete the renditions of the former picture that a new upload of its name does not have.
-
-    They are older than the upload. The others are those of a copy, or will be written again.
-    """
-    storages = field.storages
-    try:
-        uploaded = file_info(storages.originals, original.name).modified
-    except SourceMissing:
-        return
-    needed = planned_paths(original, claim.target.using)
-    paths = [path for path in all_renditions(storages.renditions, original) if path not in needed]
-    infos = file_infos(storages.renditions, paths)
-    modified = {path: info.modified for path, info in infos.items()}
-    stale = [path for path, at in modified.items() if at and uploaded and at < uploaded]
-    delete_renditions(storages.renditions, stale)
-
-
-def _is_newer(storage: Storage, name: str, claim: ledger.Claim) -> bool:
-    """Whether the file was written after the change, by code that asks nobody for a name."""
-    try:
-        modified = file_info(storage, name).modified
-    except SourceMissing:
-        return False
-    is_newer = modified is not None and modified > claim.queued_at + CLOCKS_DIFFER_BY
-    if is_newer:
-        logger.info("%s is kept: a new file has its name.", str(claim.target))
-    return is_newer
 
 
 # ---- who shows a picture -----------------------------------------------------------------------
 
 
-def is_shown(storage: Storage, name: str) -> bool:
-    """Whether any row of the project shows the file `name` of `storage`, or a field always does.
+def is_shown(field: VersatileImageField, name: str) -> bool:
+    """Whether any row of the project shows the picture `name` of `field`, or a field always does.
 
-    A row shows a file by any `FileField`, with any storage that writes to the same place.
+    A row shows it by any `FileField` whose storage writes to the same place.
     """
-    for field in _file_fields():
-        name_there = name_on(field.storage, storage, name)
+    for other in _file_fields():
+        name_there = name_on(other.storage, field.storage, name)
         if name_there is not None and (
-            name_there in _fixed_names(field) or _is_in_a_row(field, name_there)
+            name_there in _fixed_names(other) or _is_in_a_row(other, name_there)
         ):
             return True
     return False

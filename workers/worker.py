@@ -85,8 +85,8 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
         maybe_published: Gets each plan right before it is published, so that the caller knows
             them even if this attempt is cut off.
     """
-    if claim.takes:
-        return _take_away(claim)
+    if claim.removal:
+        return _take_away(claim, claim.removal)
     image = image_of(claim.target)
     if not image:
         # The instance was deleted; or only a newer release has the field, and then `_end` does not
@@ -106,9 +106,9 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
     return _end(claim, counted="created" if report.of(Result.CREATED) else "current")
 
 
-def _take_away(claim: ledger.Claim) -> bool:
+def _take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
     try:
-        return removals.take_away(claim)
+        return removals.take_away(claim, removal)
     except RenditionError as error:
         is_final = isinstance(error, PermanentError)
         return _fail(claim, [Failure.of_job(error)], final=is_final, tried=Tried("", ""))

@@ -3,22 +3,36 @@
 They are found by listing a folder and matching the file names.
 """
 
+import logging
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime, timedelta
 from itertools import chain
 
 from django.core.files.storage import Storage
 
 from renditions import conf
+from renditions.errors import SourceMissing
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.sizers import AnySizer
 from renditions.planning.paths import filtered_path, split_extension
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.planning.registry import registry
 from renditions.records import project_recorder
-from renditions.storage import delete_files, list_files, storage_label
+from renditions.storage import (
+    Storages,
+    delete_files,
+    file_info,
+    file_infos,
+    list_files,
+    storage_label,
+)
 
+logger = logging.getLogger(__name__)
+
+# The clocks of a storage and of a database may differ by this much.
+CLOCKS_DIFFER_BY = timedelta(seconds=2)
 # Inputs to find out whether the results of a FILENAME_PROCESSOR all have one length, as a digest.
 _SAMPLES = ("x", "thumbnail-1x1", "crop-c0-5__0-5-100x100-70")
 # Sizes and focal points whose numbers are found again in a file name.
@@ -72,6 +86,47 @@ def delete_tagged(storage: Storage, name: str, folder: str, tag: re.Pattern[str]
         return found == f"{stem}{middle}{dot}" and bool(tag.match(middle))
 
     delete_renditions(storage, list(_matching(storage, folder, stem, is_tagged)))
+
+
+def delete_all_renditions(storages: Storages, original: Original) -> None:
+    """Delete every rendition of `original`, whatever made it."""
+    delete_renditions(storages.renditions, all_renditions(storages.renditions, original))
+
+
+def delete_all(storages: Storages, original: Original, *, written_until: datetime) -> None:
+    """Delete every rendition, and last the original: until then no upload can get its name.
+
+    Args:
+        written_until: A younger original stays: other code has written a new file under the name.
+    """
+    delete_all_renditions(storages, original)
+    try:
+        modified = file_info(storages.originals, original.name).modified
+    except SourceMissing:
+        return
+    if modified is not None and modified > written_until + CLOCKS_DIFFER_BY:
+        logger.info("%s stays, because it is younger than its removal.", original.name)
+        return
+    delete_files(storages.originals, [original.name])
+
+
+def delete_stale(storages: Storages, original: Original, needed: Collection[str]) -> None:
+    """Delete the renditions of a former picture whose name another upload has now.
+
+    They are older than the upload. The others are those of a copied row, or will be written again.
+
+    Args:
+        needed: Paths that stay.
+    """
+    try:
+        uploaded = file_info(storages.originals, original.name).modified
+    except SourceMissing:
+        return
+    found = all_renditions(storages.renditions, original)
+    infos = file_infos(storages.renditions, [path for path in found if path not in needed])
+    modified = {path: info.modified for path, info in infos.items()}
+    stale = [path for path, at in modified.items() if at and uploaded and at < uploaded]
+    delete_renditions(storages.renditions, stale)
 
 
 def all_renditions(storage: Storage, original: Original) -> list[str]:

@@ -131,9 +131,10 @@ def file_infos(storage: Storage, names: Collection[str]) -> dict[str, FileInfo]:
     """Return what the storage knows of each file at `names`; missing ones are left out.
 
     Raises:
-        OSError: the storage did not answer.
+        PathRefused, StorageRefused, StorageFailed: as `source_version`.
     """
-    return adapter_of(storage).infos(names)
+    with translated(next(iter(names), "")):
+        return adapter_of(storage).infos(names)
 
 
 def source_versions(storage: Storage, names: Collection[str]) -> dict[str, str]:
@@ -142,7 +143,7 @@ def source_versions(storage: Storage, names: Collection[str]) -> dict[str, str]:
     Raises:
         OSError: the storage did not answer.
     """
-    return {name: info.version for name, info in file_infos(storage, names).items()}
+    return {name: info.version for name, info in adapter_of(storage).infos(names).items()}
 
 
 def find_files(storage: Storage, groups: Iterable[Collection[str]]) -> dict[str, FileInfo | None]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.apps import apps
 from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -11,7 +12,7 @@ from renditions.records.cache import CacheStore
 from tests.app.models import Person
 from workers import ledger, worker
 from workers.models import WarmJob
-from workers.targets import JobTarget
+from workers.targets import JobTarget, cleaned_fields, cleans_up
 from workers.testing import work_owed
 
 # The first word of each statement. BEGIN and COMMIT: in autocommit mode a save has none without us.
@@ -45,6 +46,24 @@ class CountingStore(CacheStore):
 @pytest.fixture(autouse=True)
 def _counted(configure) -> None:
     configure(STORE=f"{__name__}.{CountingStore.__name__}")
+
+
+@pytest.fixture(autouse=True)
+def without_cleanup(monkeypatch) -> Iterator[None]:
+    """Let the project be one that takes no former picture away."""
+    for model in apps.get_models():
+        for field in cleaned_fields(model):
+            monkeypatch.setattr(field, "chosen_cleanup", None)
+    cleans_up.cache_clear()
+    yield
+    cleans_up.cache_clear()
+
+
+@pytest.fixture
+def _with_cleanup(without_cleanup, monkeypatch) -> None:
+    field = Person._meta.get_field("headshot")
+    monkeypatch.setattr(field, "chosen_cleanup", "all")
+    cleans_up.cache_clear()
 
 
 @contextmanager
@@ -150,3 +169,44 @@ def test_a_message_that_comes_twice(ledger_db, picture):
 
     with costs(ledger_db, ["UPDATE", "SELECT"], []):
         worker.run_job(ledger.Hint(ledger_db, job.pk, job.generation), "t", "w")
+
+
+# ---- a field that cleans up ----------------------------------------------------------------------
+
+# Is a removal of the name owed?
+OWED = ["SELECT"]
+LOCK = {
+    # SQLite: a write of nothing, to be the one that writes.
+    "sqlite": ["UPDATE"],
+    "postgres": [],
+}
+SHARE = {"sqlite": [], "postgres": ["SELECT"]}
+REMOVAL = ["UPDATE", "SAVEPOINT", "INSERT", "RELEASE", "SELECT"]
+
+
+@pytest.mark.usefixtures("_with_cleanup")
+def test_a_new_picture_of_a_field_that_cleans_up(ledger_db, picture):
+    person = Person(headshot=picture())
+    share = SHARE[ledger_db]
+
+    with costs(ledger_db, [*OWED, "BEGIN", *share, "INSERT", "INSERT", "COMMIT"], ["get"]):
+        person.save(using=ledger_db)
+
+
+@pytest.mark.usefixtures("_with_cleanup")
+def test_a_save_that_changes_no_picture_of_a_field_that_cleans_up(ledger_db, person):
+    with costs(
+        ledger_db,
+        ["BEGIN", *LOCK[ledger_db], "SELECT", "UPDATE", "SELECT", "COMMIT"],
+        ["get"],
+    ):
+        person.save()
+
+
+@pytest.mark.usefixtures("_with_cleanup")
+def test_a_picture_that_is_replaced_in_a_field_that_cleans_up(ledger_db, person, picture):
+    person.headshot = picture("b.jpg")
+    look = ["BEGIN", *LOCK[ledger_db], "SELECT", *SHARE[ledger_db]]
+
+    with costs(ledger_db, [*OWED, *look, "UPDATE", "INSERT", *REMOVAL, "COMMIT"], ["get"]):
+        person.save()
