@@ -7,18 +7,21 @@ import threading
 from typing import Any, ClassVar
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from django.core.files.base import ContentFile
 from django.db import connection, connections
+from django.utils.timezone import now
 from storages.backends.s3 import S3Storage
 
 from renditions import conf
+from renditions.engine.removal import all_renditions, delete_all
 from renditions.engine.status import Look, are_current
 from renditions.engine.warming import Result, Reuse, warm, warm_without_recheck
 from renditions.errors import SourceMissing, StorageFailed
 from renditions.imaging.geometry import CENTRE
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, plan_key_set
-from renditions.storage import Storages, adapter_of, find_files, objects, publish
+from renditions.storage import Storages, adapter_of, find_files, name_on, objects, publish
 from renditions.storage.any import AnyStorage, Headers
 from renditions.storage.s3 import S3
 from tests.conftest import four_corners
@@ -346,3 +349,65 @@ def test_threads_take_nothing_of_the_memory_of_a_job():
     """A thread reserves address space when it starts, and the budget of a job limits that."""
     assert grown_mb("never") > 64
     assert grown_mb("before") < 8
+
+
+# ---- a picture is taken away ---------------------------------------------------------------------
+
+
+def keys_in(bucket):
+    pages = adapter_of(bucket).list_keys("", after="")
+    return {key for page in pages for key, _ in page}
+
+
+def test_a_picture_is_taken_away_with_one_listing_for_each_folder(bucket, photo):
+    bucket.save("p/a-1.jpg", ContentFile(four_corners(320, 200)))
+    render(bucket)
+    warm_without_recheck(Storages.both_on(bucket), plans("p/a-1.jpg"), reuse=Reuse.RECORDED)
+    of_other = {key for key in keys_in(bucket) if "a-1" in key}
+    bucket.pop_requests()
+
+    [plan, *_] = plans()
+    delete_all(Storages.both_on(bucket), plan.original, written_until=now())
+
+    requests = bucket.pop_requests()
+    # Eight renditions and the original; its date first.
+    assert requests == ["DeleteObject"] * 9 + ["HeadObject"] + ["ListObjectsV2"] * 3
+    assert keys_in(bucket) == of_other
+    assert len(of_other) == 9
+
+
+def test_what_a_large_folder_has_of_others_is_not_listed(bucket, photo, monkeypatch):
+    render(bucket)
+    for number in range(30):
+        bucket.save(f"__sized__/p/b{number}-thumbnail-5x5-70.jpg", ContentFile(b"1"))
+    monkeypatch.setattr(objects, "KEYS_PER_PAGE", 10)
+    bucket.pop_requests()
+
+    [plan, *_] = plans()
+    found = all_renditions(bucket, plan.original)
+
+    assert sorted(found) == sorted(plan.path for plan in plans())
+    assert bucket.pop_requests() == ["ListObjectsV2"] * 3
+
+
+def test_a_deletion_that_fails_is_told(bucket, photo, on_request):
+    render(bucket)
+
+    def refuse(**kwargs):
+        raise EndpointConnectionError(endpoint_url="http://store")
+
+    on_request("before-call.s3.DeleteObject", refuse)
+    [plan, *_] = plans()
+    with pytest.raises(StorageFailed, match="http://store"):
+        delete_all(Storages.both_on(bucket), plan.original, written_until=now())
+
+    # The original is deleted last.
+    assert bucket.exists(photo)
+
+
+def test_a_bucket_and_a_folder_in_it_are_one_place(s3_server, bucket):
+    inside = S3Storage(**s3_server, location=f"{bucket.location}/p".strip("/"))
+
+    assert name_on(inside, bucket, "p/a.jpg") == "a.jpg"
+    assert name_on(bucket, inside, "a.jpg") == "p/a.jpg"
+    assert name_on(inside, bucket, "q/a.jpg") is None
