@@ -18,6 +18,8 @@ class Photo(models.Model):
         upload_to=stored_name,
         ppoi_field="image_ppoi",
         warm="gallery",
+        cleanup="all",
+        db_index=True,
         validators=[check_picture],
     )
     image_ppoi = PPOIField(_("focal point of the image"))

@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 (
                     "image",
                     renditions.fields.VersatileImageField(
+                        db_index=True,
                         upload_to=config.gallery.uploads.stored_name,
                         validators=[config.gallery.uploads.check_picture],
                         verbose_name="image",
