@@ -16,3 +16,7 @@ original_dropped = Signal()
 # Renditions of an original are made now, by whatever way but a worker's job. `original`: the
 # `renditions.planning.plans.Original`. `sender` is None.
 renditions_made = Signal()
+
+# `renditions prune --in-workers` was called, with these `fields`, `orphans` and `min_age`.
+# A receiver starts the runs, and returns the lines to print. `sender` is None.
+prune_requested = Signal()

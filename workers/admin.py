@@ -21,9 +21,10 @@ from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from renditions.fields import VersatileImageField
+from renditions.inventory.surveys import all_image_fields, can_find_orphans
 
 from . import dispatch, ledger, runs
-from .models import COMPUTED_COUNTS, COUNTS, SupersededJob, WarmJob, WarmRun
+from .models import COMPUTED_COUNTS, COUNTS, DAY_S, RunKind, SupersededJob, WarmJob, WarmRun
 from .targets import all_warmed_fields, all_watched_fields
 
 NOTHING = "-"
@@ -184,34 +185,62 @@ def _details(paths_by_detail: dict[str, list[str]]) -> SafeString:
 
 
 class WarmRunForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The field to re-warm."""
+    """The field to re-warm or to prune."""
 
     field = forms.ChoiceField(
         label=_("field"), help_text=_("The run looks at all objects that have this field.")
     )
+    min_age_days = forms.IntegerField(
+        label=_("minimum age in days"),
+        min_value=1,
+        initial=1,
+        required=False,
+        help_text=_("Younger files are kept: an object may name them soon."),
+    )
 
     class Meta:
         model = WarmRun
-        fields = ("force",)
+        fields = ("kind", "force", "orphans")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._fields = {field.label: field for field in all_warmed_fields()}
-        self.fields["field"].choices = [(label, label) for label in self._fields]  # type: ignore[attr-defined]
+        self._fields = {field.label: field for field in all_image_fields()}
+        self._warmed = {field.label for field in all_warmed_fields()}
+        # A client may send the field alone. The page of a run has no form.
+        if "kind" in self.fields:
+            self.fields["kind"].required = False
+        # Those that can be re-warmed first.
+        labels = sorted(self._fields, key=lambda label: (label not in self._warmed, label))
+        self.fields["field"].choices = [(label, label) for label in labels]  # type: ignore[attr-defined]
 
-    def clean_field(self) -> VersatileImageField:
-        """Return the field; refuse it while a run over it is unfinished."""
-        field = self._fields[self.cleaned_data["field"]]
-        if runs.unfinished(field).exists():
-            raise forms.ValidationError(
-                _(
-                    "A bulk run for %(field)s is not finished. Wait for it, resume it or cancel "
-                    "it first."
-                ),
-                code="unfinished",
-                params={"field": field.label},
-            )
-        return field
+    def clean_kind(self) -> str:
+        return self.cleaned_data["kind"] or RunKind.WARM
+
+    def clean_min_age_days(self) -> int:
+        return self.cleaned_data["min_age_days"] or 1
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a field that the run cannot work on, and one that has an unfinished run."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        field = self._fields.get(cleaned.get("field", ""))
+        if field is None or "kind" not in cleaned:
+            return cleaned
+        kind = RunKind(cleaned["kind"])
+        if kind is RunKind.WARM and field.label not in self._warmed:
+            self.add_error("field", _("This field declares no renditions to make."))
+        elif runs.unfinished(field, kind=kind).exists():
+            self.add_error("field", _unfinished(field))
+        elif cleaned.get("orphans") and not can_find_orphans(field):
+            self.add_error("orphans", _("The originals of this field cannot be told from others."))
+        return {**cleaned, "field": field}
+
+
+def _unfinished(field: VersatileImageField) -> forms.ValidationError:
+    return forms.ValidationError(
+        _("A bulk run for %(field)s is not finished. Wait for it, resume it or cancel it first."),
+        code="unfinished",
+        params={"field": field.label},
+    )
 
 
 @admin.register(WarmRun)
@@ -219,8 +248,8 @@ class WarmRunAdmin(_ReadOnlyAdmin):
     """Bulk runs and their counts. Adding a run starts it."""
 
     form = WarmRunForm
-    list_display = ("__str__", "state", "planned", "counts", "changed_at")
-    list_filter = ("state", "model_label")
+    list_display = ("__str__", "kind", "state", "planned", "counts", "changed_at")
+    list_filter = ("kind", "state", "model_label")
     actions = ("pause", "resume", "cancel")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -249,7 +278,9 @@ class WarmRunAdmin(_ReadOnlyAdmin):
         return run.outstanding
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.get_readonly_fields(request, obj) if obj else ("field", "force")
+        if obj:
+            return self.get_readonly_fields(request, obj)
+        return ("kind", "field", "force", "orphans", "min_age_days")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is None:
@@ -258,8 +289,12 @@ class WarmRunAdmin(_ReadOnlyAdmin):
         return [name for name in stored if name != "superseded_counted"] + [*COMPUTED_COUNTS]
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> WarmRun:
-        """Start the run: `runs.start` creates the row, as for every other caller."""
-        return runs.start(form.cleaned_data["field"], force=form.cleaned_data["force"])
+        """Start the run: `runs` creates the row, as for every other caller."""
+        given = form.cleaned_data
+        if given["kind"] == RunKind.WARM:
+            return runs.start(given["field"], force=given["force"])
+        min_age_s = given["min_age_days"] * DAY_S
+        return runs.start_prune(given["field"], orphans=given["orphans"], min_age_s=min_age_s)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Do nothing: `save_form` has saved the run."""

@@ -16,11 +16,12 @@ class WorkersConfig(AppConfig):
 
     def ready(self) -> None:
         # Celery knows a shared task once its module is imported, and a save needs ours to send it.
-        from . import checks, enqueue, recovery, tasks, transport  # noqa: F401
+        from . import checks, enqueue, recovery, runs, tasks, transport  # noqa: F401
 
         transport.install()
         enqueue.connect()
         recovery.connect()
+        runs.connect()
         register(checks.check_settings)
         register(checks.check_celery)
         register(checks.check_databases)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from .failures import Failure
 
 OBJECT_PK_LENGTH = 255
+DAY_S = 86_400
 
 
 class JobState(models.TextChoices):
@@ -29,6 +30,13 @@ class Takes(models.TextChoices):
     ALL = "all", _("Renditions and original")
 
 
+class RunKind(models.TextChoices):
+    """What a bulk run does."""
+
+    WARM = "warm", _("Make renditions")  # looks at all objects of the field
+    PRUNE = "prune", _("Delete files that nothing needs")  # looks at the files of its folders
+
+
 class RunState(models.TextChoices):
     """The state of a bulk run."""
 
@@ -40,29 +48,42 @@ class RunState(models.TextChoices):
 
 UNFINISHED = (RunState.RUNNING, RunState.PAUSED)
 
-# How the instances of a bulk run ended. These counts are columns of the run.
+# How the instances of a bulk run ended; the last two: the files of a prune. These counts are
+# columns of the run.
 COUNTS = {
     "created": _("created"),
     "current": _("current"),
     "blank": _("without picture"),
     "failed": _("failed"),
     "cancelled": _("cancelled"),
+    "kept": _("kept"),
+    "deleted": _("deleted"),
 }
 # These are computed: `outstanding` is the rest, so no step has to count jobs.
 COMPUTED_COUNTS = {"superseded": _("superseded"), "outstanding": _("outstanding")}
 
 
 class WarmRun(models.Model):
-    """A re-warm of one field over all instances.
+    """A re-warm of one field over all instances, or a prune of its files.
 
+    A prune has no jobs: `planned = kept + deleted + failed`, in files. For a re-warm,
     `planned = created + current + blank + failed + superseded + cancelled + outstanding` at every
     moment, because each count changes in the transaction that changes its job.
     """
 
     model_label = models.CharField(_("model"), max_length=150)
     field_name = models.CharField(_("field"), max_length=100)
+    kind = models.CharField(_("kind"), choices=RunKind.choices, default=RunKind.WARM, max_length=10)
     force = models.BooleanField(
         _("force"), default=False, help_text=_("Make the existing renditions again, too.")
+    )
+    orphans = models.BooleanField(
+        _("orphans"), default=False, help_text=_("Delete originals that no object names, too.")
+    )
+    min_age_s = models.PositiveBigIntegerField(
+        _("minimum age in seconds"),
+        default=DAY_S,
+        help_text=_("Younger files are kept: an object may name them soon."),
     )
     state = models.CharField(
         _("state"), choices=RunState.choices, default=RunState.RUNNING, max_length=10
@@ -76,8 +97,9 @@ class WarmRun(models.Model):
         default=False,
         help_text=_("Only workers of an older release took it. Restart them."),
     )
-    # Primary key of the last planned instance, as text; empty before the first.
-    cursor = models.CharField(_("last object"), max_length=255, blank=True, default="")
+    # Primary key of the last planned instance, as text; empty before the first. Of a prune: the
+    # number of the storage, and the path of the last file.
+    cursor = models.TextField(_("last object"), blank=True, default="")
     walked = models.BooleanField(
         _("all planned"), default=False, help_text=_("All objects have been looked at.")
     )
@@ -99,6 +121,15 @@ class WarmRun(models.Model):
     cancelled = models.PositiveBigIntegerField(
         COUNTS["cancelled"], default=0, help_text=_("Not started when the run was cancelled.")
     )
+    kept = models.PositiveBigIntegerField(
+        COUNTS["kept"], default=0, help_text=_("Files that are needed, too young or unknown.")
+    )
+    deleted = models.PositiveBigIntegerField(
+        COUNTS["deleted"], default=0, help_text=_("Files that nothing needed.")
+    )
+    deleted_bytes = models.PositiveBigIntegerField(_("deleted bytes"), default=0)
+    # Of a prune; a failed job of a re-warm has its own reason.
+    last_error = models.TextField(_("last error"), blank=True, default="")
     # The rest of the superseded ones are rows of `SupersededJob`, until a sweep adds them here.
     superseded_counted = models.PositiveBigIntegerField(
         COMPUTED_COUNTS["superseded"], default=0, editable=False
@@ -114,7 +145,7 @@ class WarmRun(models.Model):
         constraints = [
             # Two beat processes start one run, not two.
             models.UniqueConstraint(
-                fields=["model_label", "field_name"],
+                fields=["model_label", "field_name", "kind"],
                 condition=models.Q(state__in=UNFINISHED),
                 name="rendition_warmrun_one_unfinished",
             )

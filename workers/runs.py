@@ -1,7 +1,9 @@
-"""Bulk runs: a re-warm of one field over all its instances, step by step, in constant memory."""
+"""Bulk runs: a re-warm or a prune of one field, step by step, in constant memory."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
 
 from django.db import models, router, transaction
 from django.db.models import Exists, OuterRef
@@ -11,10 +13,11 @@ from kombu.exceptions import OperationalError
 
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile, VersatileImageFileDescriptor
+from renditions.signals import prune_requested
 
-from . import chunks, dispatch, ledger
+from . import chunks, dispatch, ledger, prunes
 from .conf import worker_settings
-from .models import UNFINISHED, JobState, RunState, WarmJob, WarmRun
+from .models import DAY_S, UNFINISHED, JobState, RunKind, RunState, WarmJob, WarmRun
 from .targets import (
     STARTED_AT,
     JobTarget,
@@ -40,9 +43,46 @@ def start(field: VersatileImageField, *, using: str | None = None, force: bool =
         "declaration": declaration(field),
         "enqueuer_started_at": STARTED_AT,
     }
-    run, is_new = unfinished(field, using=using).get_or_create(
-        **_model_and_field(field), defaults=defaults
-    )
+    return _start(unfinished(field, using=using), _model_and_field(field), defaults)
+
+
+def start_prune(
+    field: VersatileImageField, *, orphans: bool = False, min_age_s: int = DAY_S
+) -> WarmRun:
+    """Start a prune of the files of `field`, or return the unfinished one.
+
+    Args:
+        orphans: Also delete originals that no row names.
+        min_age_s: Keep younger files.
+    """
+    defaults = {
+        "orphans": orphans,
+        "min_age_s": min_age_s,
+        "declaration": prunes.declaration(),
+        "enqueuer_started_at": STARTED_AT,
+    }
+    found = unfinished(field, kind=RunKind.PRUNE)
+    return _start(found, {**_model_and_field(field), "kind": RunKind.PRUNE}, defaults)
+
+
+def start_prunes(
+    fields: Sequence[VersatileImageField], orphans: bool, min_age: timedelta, **kwargs: Any
+) -> list[str]:
+    """Start a prune of each field, and return what to print: `renditions prune --in-workers`."""
+    min_age_s = int(min_age.total_seconds())
+    runs = (start_prune(field, orphans=orphans, min_age_s=min_age_s) for field in fields)
+    return [f"{run}: {run.state}" for run in runs]
+
+
+def connect() -> None:
+    """Start runs when `renditions prune --in-workers` asks for them."""
+    prune_requested.connect(start_prunes, dispatch_uid="rendition_workers.start_prunes")
+
+
+def _start(
+    found: models.QuerySet[WarmRun], identity: dict[str, Any], defaults: dict[str, Any]
+) -> WarmRun:
+    run, is_new = found.get_or_create(**identity, defaults=defaults)
     if is_new:
         _send_next_step_after_commit(run)
     return run
@@ -58,15 +98,19 @@ def start_all() -> list[WarmRun]:
     return [run for field in all_warmed_fields() for run in start_in_each_database(field)]
 
 
-def of_field(field: VersatileImageField, *, using: str | None = None) -> models.QuerySet[WarmRun]:
+def of_field(
+    field: VersatileImageField, *, using: str | None = None, kind: RunKind = RunKind.WARM
+) -> models.QuerySet[WarmRun]:
     """Return all runs over `field`, the newest first."""
     using = using or router.db_for_write(field.model)
-    return WarmRun.objects.using(using).filter(**_model_and_field(field))
+    return WarmRun.objects.using(using).filter(**_model_and_field(field), kind=kind)
 
 
-def unfinished(field: VersatileImageField, *, using: str | None = None) -> models.QuerySet[WarmRun]:
+def unfinished(
+    field: VersatileImageField, *, using: str | None = None, kind: RunKind = RunKind.WARM
+) -> models.QuerySet[WarmRun]:
     """Return the run over `field` that is running or paused; there is at most one."""
-    return of_field(field, using=using).filter(state__in=UNFINISHED)
+    return of_field(field, using=using, kind=kind).filter(state__in=UNFINISHED)
 
 
 def _model_and_field(field: VersatileImageField) -> dict[str, str]:
@@ -119,13 +163,12 @@ def advance(using: str, run_id: int) -> None:
     if run is None or run.walked or _is_full(run):
         return
     field = field_of(JobTarget(using, run.model_label, "", run.field_name))
+    if run.kind == RunKind.PRUNE:
+        _advance_prune(run, field)
+        return
     if is_outdated(run.enqueuer_started_at, run.declaration, field):
-        # This worker would count as current what the newer release wants to be made. The sweep
-        # sends the step again until a worker of that release takes it.
-        WarmRun.objects.using(using).filter(pk=run.pk).update(waits_for_release=True)
-        logger.warning(
-            "%s waits for a worker that has the code of its start; restart this one", run
-        )
+        # This worker would count as current what the newer release wants to be made.
+        _wait_for_release(run)
         return
     # If the code no longer has the field, there is nothing to look at.
     instances = _next_chunk(run, field) if field else []
@@ -133,11 +176,33 @@ def advance(using: str, run_id: int) -> None:
         # Once for each run: the placeholder belongs to no instance, so no save enqueues it.
         field.warm_placeholder(field.declared_key_set())
     if not field or not instances:
-        WarmRun.objects.using(using).filter(pk=run.pk).update(walked=True, changed_at=Now())
-        finish_if_done(using)
+        _finish_walk(run)
         return
     if chunks.plan_chunk(run, field, instances):
         _send_next_step(run)
+
+
+def _advance_prune(run: WarmRun, field: VersatileImageField | None) -> None:
+    if field and prunes.is_outdated(run):
+        # This worker would delete what the newer release needs.
+        _wait_for_release(run)
+        return
+    ended = prunes.step(run, field) if field else prunes.Ended.WALKED
+    if ended is prunes.Ended.WALKED:
+        _finish_walk(run)
+    elif ended is prunes.Ended.IN_TIME:
+        _send_next_step(run)
+
+
+def _wait_for_release(run: WarmRun) -> None:
+    """Leave the step to a newer worker: the sweep sends it again until one takes it."""
+    WarmRun.objects.using(run.using).filter(pk=run.pk).update(waits_for_release=True)
+    logger.warning("%s waits for a worker that has the code of its start; restart this one", run)
+
+
+def _finish_walk(run: WarmRun) -> None:
+    WarmRun.objects.using(run.using).filter(pk=run.pk).update(walked=True, changed_at=Now())
+    finish_if_done(run.using)
 
 
 def continue_all(using: str) -> None:

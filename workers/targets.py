@@ -61,7 +61,7 @@ class JobTarget:
 
 def removal_of(name: str) -> str:
     """Return the digest that stands for the path `name` on the ledger."""
-    return _digest([name])
+    return digest([name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ def signature(field: VersatileImageField, plans: Iterable[RenditionPlan] = ()) -
     The first depends on the declaration of `field` alone, so every process with the same code and
     settings computes the same. The second changes with image, focal point, keys and encoding.
     """
-    return f"{declaration(field)}:{_digest(plan.fingerprint for plan in plans)}"
+    return f"{declaration(field)}:{digest(plan.fingerprint for plan in plans)}"
 
 
 def declaration(field: VersatileImageField) -> str:
@@ -234,7 +234,7 @@ def declaration(field: VersatileImageField) -> str:
 @functools.lru_cache(maxsize=256)
 def _declaration(names: tuple[str, ...], registry_version: int) -> str:
     declared = plan_key_set(SAMPLE_ORIGINAL, library.declared_key_set(names), library.style)
-    return _digest(f"{plan.fingerprint}{plan.recipe.encoding}" for plan in declared)
+    return digest(f"{plan.fingerprint}{plan.recipe.encoding}" for plan in declared)
 
 
 @receiver(setting_changed)
@@ -267,7 +267,8 @@ def declares_the_same(signature_of_job: str, field: VersatileImageField) -> bool
     return declared in ("", declaration(field))
 
 
-def _digest(texts: Iterable[str]) -> str:
+def digest(texts: Iterable[str]) -> str:
+    """Return a digest of `texts`, with 24 characters."""
     digest = hashlib.blake2b(digest_size=12)
     for text in texts:
         digest.update(text.encode())

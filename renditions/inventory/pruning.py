@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from renditions.engine.removal import delete_renditions
-from renditions.engine.warming import warm
+from renditions.engine.warming import warm_without_recheck
 from renditions.errors import RenditionError, StorageFailed
 from renditions.storage import adapter_of
 
@@ -31,11 +31,17 @@ class Tally:
     deleted: int = 0
     deleted_bytes: int = 0
     failed: int = 0  # could not be deleted
+    not_walked: int = 0  # storages that cannot be listed
     made_again: int = 0  # deleted, and needed by a row that was saved meanwhile
 
     def add(self, judged: Judged) -> None:
         self.files[judged.verdict] += 1
         self.bytes[judged.verdict] += judged.size
+
+    def remove(self, judged: Judged) -> None:
+        """Undo `add`."""
+        self.files[judged.verdict] -= 1
+        self.bytes[judged.verdict] -= judged.size
 
     def update(self, other: "Tally") -> None:
         """Add the numbers of `other`."""
@@ -44,11 +50,12 @@ class Tally:
         self.deleted += other.deleted
         self.deleted_bytes += other.deleted_bytes
         self.failed += other.failed
+        self.not_walked += other.not_walked
         self.made_again += other.made_again
 
     @property
     def looked_at(self) -> int:
-        return self.files.total()
+        return self.files.total() + self.not_walked
 
     @property
     def kept(self) -> int:
@@ -72,6 +79,7 @@ def prune(
     dry_run: bool = False,
     after: str = "",
     size: int = 0,
+    interrupts: tuple[type[Exception], ...] = (),
 ) -> Iterator[Step]:
     """Take away what nothing needs, and yield what was done after each batch.
 
@@ -80,81 +88,86 @@ def prune(
         dry_run: Only count.
         after: `Step.last` of an interrupted prune; it goes on there.
         size: Files in a batch; 0: the default.
+        interrupts: Exceptions that end the call. Any other one only keeps a file.
 
     Raises:
         PathRefused, StorageRefused, StorageFailed: the files cannot be listed.
+        one of `interrupts`.
     """
+    taking = _Taking(survey, on_error, interrupts)
     for batch in survey.batches(after, size):
         tally = Tally()
         for judged in batch.judged:
             tally.add(judged)
         if not dry_run:
             doomed = [each for each in batch.judged if each.verdict.is_doomed]
-            _take_away(survey, doomed, tally, on_error)
+            taking.take_away(doomed, tally)
         yield Step(tally, batch.walked, batch.last)
 
 
-def _take_away(survey: Survey, doomed: Sequence[Judged], tally: Tally, on_error: OnError) -> None:
-    for start in range(0, len(doomed), DELETE_AT_ONCE):
-        part = doomed[start : start + DELETE_AT_ONCE]
-        still = _judged_again(survey, part, tally)
-        deleted = _delete(survey, still, tally, on_error)
-        tally.deleted += len(deleted)
-        tally.deleted_bytes += sum(each.size for each in deleted)
-        _restore(survey, deleted, tally, on_error)
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """Takes away files of one survey."""
 
+    survey: Survey
+    on_error: OnError
+    interrupts: tuple[type[Exception], ...] = ()
 
-def _judged_again(survey: Survey, part: Sequence[Judged], tally: Tally) -> list[Judged]:
-    """Return those of `part` that nothing needs now either."""
-    # An original may have been replaced since the walk has passed.
-    orphans = [each.path for each in part if each.verdict is Verdict.ORPHAN]
-    infos = {each.path: each.info for each in part if each.verdict is not Verdict.ORPHAN}
-    if orphans:
-        infos |= adapter_of(survey.scope.storage).infos(orphans)
-    now = {each.path: each for each in survey.judge(infos.items())}
-    for each in part:
-        if each.path not in now:
-            # Somebody else has deleted it.
-            tally.files[each.verdict] -= 1
-            tally.bytes[each.verdict] -= each.size
-        elif now[each.path].verdict is not each.verdict:
-            tally.files[each.verdict] -= 1
-            tally.bytes[each.verdict] -= each.size
-            tally.add(now[each.path])
-    return [each for each in now.values() if each.verdict.is_doomed]
+    def take_away(self, doomed: Sequence[Judged], tally: Tally) -> None:
+        for start in range(0, len(doomed), DELETE_AT_ONCE):
+            part = doomed[start : start + DELETE_AT_ONCE]
+            deleted = self._delete(self._judged_again(part, tally), tally)
+            tally.deleted += len(deleted)
+            tally.deleted_bytes += sum(each.size for each in deleted)
+            self._restore(deleted, tally)
 
+    def _judged_again(self, part: Sequence[Judged], tally: Tally) -> list[Judged]:
+        """Return those of `part` that nothing needs now either."""
+        # An original may have been replaced since the walk has passed.
+        orphans = [each.path for each in part if each.verdict is Verdict.ORPHAN]
+        infos = {each.path: each.info for each in part if each.verdict is not Verdict.ORPHAN}
+        if orphans:
+            infos |= adapter_of(self.survey.scope.storage).infos(orphans)
+        now = {each.path: each for each in self.survey.judge(infos.items())}
+        for each in part:
+            tally.remove(each)
+            # A missing one was deleted by somebody else.
+            if each.path in now:
+                tally.add(now[each.path])
+        return [each for each in now.values() if each.verdict.is_doomed]
 
-def _delete(
-    survey: Survey, doomed: Sequence[Judged], tally: Tally, on_error: OnError
-) -> list[Judged]:
-    """Delete the files and return those that are gone. One that stays does not stop the others."""
-    storage = survey.scope.storage
-    try:
-        delete_renditions(storage, [each.path for each in doomed])
-    # Clients of object stores raise errors of their own, and this module cannot import them.
-    except Exception:  # noqa: BLE001
-        return [each for each in doomed if _delete_one(survey, each, tally, on_error)]
-    return list(doomed)
+    def _delete(self, doomed: Sequence[Judged], tally: Tally) -> list[Judged]:
+        """Delete the files and return those that are gone. One that stays stops no other."""
+        try:
+            delete_renditions(self.survey.scope.storage, [each.path for each in doomed])
+        except self.interrupts:
+            raise
+        # Clients of object stores raise errors of their own, and this module cannot import them.
+        except Exception:  # noqa: BLE001
+            return [each for each in doomed if self._delete_one(each, tally)]
+        return list(doomed)
 
-
-def _delete_one(survey: Survey, judged: Judged, tally: Tally, on_error: OnError) -> bool:
-    try:
-        delete_renditions(survey.scope.storage, [judged.path])
-    except RenditionError as error:
+    def _delete_one(self, judged: Judged, tally: Tally) -> bool:
+        try:
+            delete_renditions(self.survey.scope.storage, [judged.path])
+        except self.interrupts:
+            raise
+        except RenditionError as error:
+            self.on_error(error)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.on_error(StorageFailed(f"{judged.path}: {type(error).__name__}: {error}"))
+        else:
+            return True
         tally.failed += 1
-        on_error(error)
         return False
-    except Exception as error:  # noqa: BLE001 - as above
-        tally.failed += 1
-        on_error(StorageFailed(f"{judged.path}: {type(error).__name__}: {error}"))
-        return False
-    return True
 
-
-def _restore(survey: Survey, deleted: Sequence[Judged], tally: Tally, on_error: OnError) -> None:
-    """Make those renditions again that a row needs which was saved meanwhile."""
-    for picture, plan in survey.needed_by({each.path for each in deleted}).values():
-        report = warm(picture.field.storages, [plan])
-        tally.made_again += len(report.existing)
-        for error in report.failures.values():
-            on_error(error)
+    def _restore(self, deleted: Sequence[Judged], tally: Tally) -> None:
+        """Make those renditions again that a row needs which was saved meanwhile."""
+        needed = self.survey.needed_by({each.path for each in deleted})
+        for picture, plan in needed.values():
+            report = warm_without_recheck(
+                picture.field.storages, [plan], interrupts=self.interrupts
+            )
+            tally.made_again += len(report.existing)
+            for error in report.failures.values():
+                self.on_error(error)

@@ -160,6 +160,11 @@ def without_folder(
     return [field for field in chosen if _upload_text(field) is None]
 
 
+def can_find_orphans(field: VersatileImageField) -> bool:
+    """Whether the originals of `field` can be told from other files."""
+    return names_are_ours() and not without_folder([field])
+
+
 def all_image_fields() -> list[VersatileImageField]:
     """Return every `VersatileImageField` of the project, each once."""
     fields = (column.field for column in file_columns())

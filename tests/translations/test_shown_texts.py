@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from renditions.errors import SourceUnreadable
 from renditions.forms import VersatileImagePPOIClickField
+from renditions.inventory.surveys import all_image_fields
 from workers.failures import Failure
 from workers.models import JobState, WarmJob, WarmRun
 
@@ -47,7 +48,13 @@ def unbracketed(page: str) -> set[str]:
     text = "\n".join(found)
     while text != (text := re.sub(r"⟦[^⟦⟧]*⟧", " ", text)):
         pass
-    return set(re.findall(r"[\w./@-]*[^\W\d_]{2}[\w./@-]*", text)) - KNOWN
+    words = set(re.findall(r"[\w./@-]*[^\W\d_]{2}[\w./@-]*", text))
+    return words - KNOWN - names_of_fields()
+
+
+def names_of_fields() -> set[str]:
+    fields = all_image_fields()
+    return {name for f in fields for name in (f.label, f.name, f.model._meta.label)}
 
 
 KNOWN = {

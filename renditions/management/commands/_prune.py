@@ -18,11 +18,13 @@ from renditions.inventory.surveys import (
     Scope,
     Survey,
     Verdict,
+    all_image_fields,
     normal_folder,
     scopes,
     without_folder,
 )
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
+from renditions.signals import prune_requested
 
 from ._fields import field_named
 from ._numbers import bytes_text
@@ -66,6 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="With --orphans: look in this folder and its subfolders, and not in the upload "
         "folders; repeatable.",
     )
+    parser.add_argument(
+        "--in-workers",
+        action="store_true",
+        help="Start a bulk run for each field. The admin shows it.",
+    )
 
 
 def _age(text: str) -> timedelta:
@@ -87,6 +94,7 @@ class Prune:
         self.min_age: timedelta = options["older_than"]
         self.orphans: bool = options["orphans"]
         self.folders: list[str] = [normal_folder(each) for each in options["folders"]]
+        self.in_workers: bool = options["in_workers"]
         self.shows_bar = options["verbosity"] > 0 and stdout.isatty()
         self.fields = [field_named(label) for label in options["fields"]] or None
         self.errors = 0
@@ -96,10 +104,27 @@ class Prune:
         if self.folders and not self.orphans:
             raise CommandError("--folder needs --orphans.")
         self._check_orphans()
+        if self.in_workers:
+            self._start_runs()
+            return
         for scope in scopes(self.fields, orphans=self.orphans, folders=self.folders):
             self._prune(scope)
         if self.errors:
             raise CommandError(f"{self.errors} errors. Other files were pruned.", returncode=1)
+
+    def _start_runs(self) -> None:
+        if self.folders or self.dry_run or self.errors:
+            raise CommandError("--in-workers takes neither --folder nor --dry-run.")
+        answers = prune_requested.send(
+            None,
+            fields=self.fields or all_image_fields(),
+            orphans=self.orphans,
+            min_age=self.min_age,
+        )
+        if not answers:
+            raise CommandError("--in-workers needs the app `workers` in INSTALLED_APPS.")
+        for _, lines in answers:
+            self.stdout.write("\n".join(lines or ()))
 
     def _check_orphans(self) -> None:
         if not self.orphans:

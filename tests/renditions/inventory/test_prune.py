@@ -496,7 +496,7 @@ def test_a_replaced_orphan_is_young_again(media, files, monkeypatch):
     survey.changed_before -= timedelta(hours=2)
 
     tally = pruning.Tally()
-    pruning._take_away(survey, judged, tally, pytest.fail)
+    pruning._Taking(survey, pytest.fail).take_away(judged, tally)
 
     assert files() == {"people/x.jpg"}
     assert tally.deleted == 0
