@@ -566,20 +566,32 @@ def owe_removal(target: JobTarget, takes: Takes, ppoi: str, *, delay_s: int) -> 
         ppoi: The focal point of that picture, as text.
         delay_s: Nothing is taken away before.
     """
-    due_at = Now() + timedelta(seconds=delay_s) if delay_s else Now()
     about = {"removed_name": target.removed_name, "removed_ppoi": ppoi, "takes": takes}
-    fresh = {**_fresh(""), "due_at": due_at, "hinted_at": None if delay_s else Now(), **about}
-    # The same picture may be owed to be taken away already, with its original.
-    raised = {**fresh, "generation": F("generation") + 1}
-    if takes is not Takes.ALL:
-        del raised["takes"]
-    jobs = _of(target)
     with transaction.atomic(using=target.using, savepoint=False):
-        for _ in range(INSERT_TRIES):
-            if jobs.update(**raised) or _insert(target, fresh):
-                break
-        job_id, generation = jobs.values_list("pk", "generation").get()
+        if can_insert_or_update(target.using):
+            removal = _putting_removal(target.using, STARTED_AT, delay_s)
+            [(job_id, generation)] = removal.rows(**_names(target), **about)
+        else:
+            job_id, generation = _put_removal_in_steps(target, about, delay_s)
     return Hint(target.using, job_id, generation, bulk=True)
+
+
+def _put_removal_in_steps(target: JobTarget, about: Mapping[str, Any], delay_s: int) -> Row:
+    """Put a removal on a database without INSERT ... ON CONFLICT ... RETURNING."""
+    fresh, jobs = {**_fresh_removal(delay_s), **about}, _of(target)
+    raised = {**fresh, "generation": F("generation") + 1}
+    if about["takes"] != Takes.ALL:
+        # The same picture may be owed to be taken away already, with its original.
+        del raised["takes"]
+    for _ in range(INSERT_TRIES):
+        if jobs.update(**raised) or _insert(target, fresh):
+            break
+    return jobs.values_list("pk", "generation").get()
+
+
+def _fresh_removal(delay_s: int) -> dict[str, Any]:
+    due_at = Now() + timedelta(seconds=delay_s) if delay_s else Now()
+    return {**_fresh(""), "due_at": due_at, "hinted_at": None if delay_s else Now()}
 
 
 def is_removal_owed(target: JobTarget) -> bool:
@@ -813,6 +825,24 @@ def _putting_job(using: str, started_at: datetime) -> Prepared:
         # A later save must not clear `force`: the files are stale until the job is done.
         raised={"generation": "{old} + 1", "force": "{old} OR {new}"},
         returned=("id", "generation", "run_id"),
+    )
+
+
+@functools.cache
+def _putting_removal(using: str, started_at: datetime, delay_s: int) -> Prepared:
+    about = {name: Param(name) for name in ("removed_name", "removed_ppoi", "takes")}
+    fresh = {**_fresh_removal(delay_s), "enqueuer_started_at": started_at, **about}
+    return Prepared.insert_or_update(
+        WarmJob(**_ANY_TARGET, **fresh),
+        using,
+        unique=TARGET,
+        copied=fresh.keys() - {"takes"},
+        # The same picture may be owed to be taken away already, with its original.
+        raised={
+            "generation": "{old} + 1",
+            "takes": f"CASE WHEN {{new}} = '{Takes.ALL}' THEN {{new}} ELSE {{old}} END",
+        },
+        returned=("id", "generation"),
     )
 
 

@@ -18,8 +18,10 @@ from tests.workers.broker import drain
 from tests.workers.concurrency import PATIENCE_S, Call, dies_at
 from workers import ledger, runs
 from workers.conf import BULK_QUEUE
+from workers.ledger import Work
 from workers.models import JobState, Takes, WarmJob, WarmRun
 from workers.progress import ProgressState, progress_of
+from workers.targets import JobTarget
 from workers.testing import work_owed
 from workers.worker import run_job
 
@@ -200,6 +202,23 @@ def test_the_setting_is_the_default_of_all_fields(db, picture, configure):
 
     assert files() == {"people/a.jpg"}
     assert POSTER.cleanup == "all"
+
+
+@pytest.mark.parametrize("how", [(), ("in_steps",)])
+def test_a_picture_that_is_owed_with_its_original_stays_so(ledger_db, picture, how, request):
+    for fixture in how:
+        request.getfixturevalue(fixture)
+    target = JobTarget(ledger_db, "app.Poster", "1", "image", removed_name="posters/a.jpg")
+    first = ledger.owe_removal(target, Takes.RENDITIONS, "0.1x0.2", delay_s=0)
+    ledger.owe_removal(target, Takes.ALL, "0.1x0.2", delay_s=60)
+    last = ledger.owe_removal(target, Takes.RENDITIONS, "", delay_s=0)
+
+    [job] = WarmJob.objects.using(ledger_db)
+    assert (job.pk, job.generation) == (last.job_id, last.generation) == (first.job_id, 3)
+    assert (job.takes, job.removed_name, job.removed_ppoi) == (Takes.ALL, "posters/a.jpg", "")
+    assert [hint.job_id for hint in ledger.due(ledger_db, 9, Work.REMOVALS, resend_after_s=-1)] == [
+        job.pk
+    ]
 
 
 # ---- what is kept --------------------------------------------------------------------------------
