@@ -23,7 +23,7 @@ from renditions.storage import adapter_of, open_original
 from renditions.storage.any import FileInfo
 
 from .rows import Column, Picture, tables
-from .surveys import Survey, declared_keys, plans_of, scopes
+from .surveys import Survey, all_image_fields, declared_keys, plans_of, scopes
 
 PICTURES_AT_ONCE = 200
 # Pictures that are rendered for the estimate.
@@ -95,18 +95,20 @@ class Forecast:
 OnError = Callable[[RenditionError], None]
 
 
-def forecast(fields: Sequence[VersatileImageField], on_error: OnError) -> list[Forecast]:
+def forecast(fields: Sequence[VersatileImageField] | None, on_error: OnError) -> list[Forecast]:
     """Return what there is and what will be made of each field, and what can be taken away.
 
     Args:
+        fields: None: all image fields of the project.
         on_error: Called with the error of a storage, which is then left out.
 
     Raises:
         ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: a key set is wrong.
         DatabaseError: a database does not answer.
     """
-    found = {each.label: Forecast(each.label) for each in fields}
-    for each in fields:
+    chosen = all_image_fields() if fields is None else fields
+    found = {each.label: Forecast(each.label) for each in chosen}
+    for each in chosen:
         try:
             _count(each, found[each.label])
         except RenditionError as error:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 from renditions.engine.removal import delete_renditions
 from renditions.engine.warming import warm_without_recheck
-from renditions.errors import RenditionError, StorageFailed
+from renditions.errors import RenditionError, SourceMissing, StorageFailed
 from renditions.storage import adapter_of
 
 from .surveys import Judged, Survey, Verdict
 
-# Files that are deleted after one look at the rows.
-DELETE_AT_ONCE = 200
+# Files that are deleted after one look at the rows. Originals cannot be made again: on a storage
+# that overwrites files, an upload in between could get the name of one.
+DELETE_AT_ONCE = {Verdict.ORPHAN: 20, Verdict.UNDECLARED: 200, Verdict.ABANDONED: 200}
 
 OnError = Callable[[RenditionError], None]
 
@@ -114,12 +115,19 @@ class _Taking:
     interrupts: tuple[type[Exception], ...] = ()
 
     def take_away(self, doomed: Sequence[Judged], tally: Tally) -> None:
-        for start in range(0, len(doomed), DELETE_AT_ONCE):
-            part = doomed[start : start + DELETE_AT_ONCE]
-            deleted = self._delete(self._judged_again(part, tally), tally)
-            tally.deleted += len(deleted)
-            tally.deleted_bytes += sum(each.size for each in deleted)
-            self._restore(deleted, tally)
+        for verdict, size in DELETE_AT_ONCE.items():
+            files = [each for each in doomed if each.verdict is verdict]
+            for start in range(0, len(files), size):
+                self._take_away(files[start : start + size], tally)
+
+    def _take_away(self, part: Sequence[Judged], tally: Tally) -> None:
+        deleted = self._delete(self._judged_again(part, tally), tally)
+        tally.deleted += len(deleted)
+        tally.deleted_bytes += sum(each.size for each in deleted)
+        self._restore(deleted, tally)
+        orphans = {each.path for each in deleted if each.verdict is Verdict.ORPHAN}
+        for path in self.survey.rows.named(orphans):
+            self.on_error(SourceMissing(f"{path}: a row was saved while the file was deleted."))
 
     def _judged_again(self, part: Sequence[Judged], tally: Tally) -> list[Judged]:
         """Return those of `part` that nothing needs now either."""

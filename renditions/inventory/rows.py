@@ -5,7 +5,6 @@ only if no row of the whole project needs it. Two storages may share a folder or
 may be inside the other. So a path is compared by the place of its file, not by its storage.
 """
 
-import functools
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -70,25 +69,33 @@ def file_columns() -> Iterator[Column]:
     """
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.local_concrete_fields:
-            if isinstance(field, models.FileField) or "upload_to" in vars(field):
+            if (
+                isinstance(field, models.FileField)
+                or {"upload_to", "storage"} <= vars(field).keys()
+            ):
                 yield Column(model, field)
 
 
-def tables(model: type[models.Model]) -> list[str]:
+def tables(model: type[models.Model], listed: dict[str, set[str]] | None = None) -> list[str]:
     """Return the aliases of the databases that have the table of `model`.
+
+    Args:
+        listed: The tables of each database that was asked before; new answers are added.
 
     Raises:
         DatabaseError: a database does not answer.
     """
-    aliases = (each for each in connections if router.allow_migrate_model(each, model))
-    return [using for using in aliases if _has_table(using, model)]
+    listed = {} if listed is None else listed
+    aliases = [each for each in connections if router.allow_migrate_model(each, model)]
+    for using in aliases:
+        if using not in listed:
+            names = connections[using].introspection.table_names(include_views=True)
+            listed[using] = set(names)
+    return [each for each in aliases if _has_table(each, model, listed[each])]
 
 
-def _has_table(using: str, model: type[models.Model]) -> bool:
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        names = connection.introspection.table_names(cursor, include_views=True)
-    if model._meta.db_table in names:
+def _has_table(using: str, model: type[models.Model], listed: set[str]) -> bool:
+    if model._meta.db_table in listed:
         return True
     # The name may hold a schema, and then it is not in the list.
     try:
@@ -114,15 +121,15 @@ class Rows:
     def __init__(self, storage: Storage) -> None:
         self.naming: list[tuple[Column, Shift, list[str]]] = []
         self.showing: list[tuple[Column, Shift, list[str]]] = []
-        usings = functools.cache(tables)
+        listed: dict[str, set[str]] = {}
         for column in file_columns():
             shift = Shift.between(storage, column.field.storage)
             if shift is not None:
-                self.naming.append((column, shift, usings(column.model)))
+                self.naming.append((column, shift, tables(column.model, listed)))
             if isinstance(column.field, VersatileImageField):
                 shift = Shift.between(storage, column.field.storages.renditions)
                 if shift is not None:
-                    self.showing.append((column, shift, usings(column.model)))
+                    self.showing.append((column, shift, tables(column.model, listed)))
 
     def named(self, paths: Collection[str]) -> set[str]:
         """Return those of `paths` that a row names."""

@@ -10,7 +10,6 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db import DatabaseError
 
 from renditions.inventory.forecasts import Files, Forecast, Line, forecast
-from renditions.inventory.surveys import all_image_fields
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 
 from ._fields import field_named
@@ -28,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(stdout: OutputWrapper, stderr: OutputWrapper, options: dict[str, Any]) -> None:
     """Print the forecast of each field, and exit with 1 if a storage did not answer."""
-    labels = options["fields"]
-    fields = [field_named(label) for label in labels] if labels else all_image_fields()
+    fields = [field_named(label) for label in options["fields"]] or None
     errors: list[str] = []
     try:
         found = forecast(fields, lambda error: errors.append(str(error)))

@@ -319,6 +319,20 @@ def test_rows_that_a_manager_hides_keep_their_files(person, files, monkeypatch):
     assert files() == before
 
 
+def test_a_history_table_keeps_the_files_that_it_names(media, files, monkeypatch):
+    """django-simple-history turns a copy of the field into a text field, with its options."""
+    column = Article._meta.get_field("lead")
+    copied = PlainPerson._meta.get_field("name")
+    monkeypatch.setitem(vars(copied), "upload_to", column.upload_to)
+    monkeypatch.setitem(vars(copied), "storage", column.storage)
+    PlainPerson.objects.create(name="leads/old.jpg")
+    put(media, "leads/old.jpg", "leads/x.jpg")
+
+    prune("--orphans")
+
+    assert files() == {"leads/old.jpg"}
+
+
 @pytest.mark.parametrize(
     ("upload_to", "orphans"),
     [
@@ -484,6 +498,24 @@ def test_a_row_that_is_saved_at_the_moment_of_the_deletion_gets_its_renditions_b
 
     assert files() == before
     assert step.tally.deleted == step.tally.made_again == 3
+
+
+def test_an_original_that_is_named_while_it_is_deleted_is_reported(media, monkeypatch, capsys):
+    """It cannot be made again."""
+    put(media, "people/x.jpg")
+    delete = pruning.delete_renditions
+
+    def save_and_delete(storage, paths):
+        PlainPerson.objects.create(headshot="people/x.jpg")
+        delete(storage, paths)
+
+    monkeypatch.setattr(pruning, "delete_renditions", save_and_delete)
+
+    with pytest.raises(CommandError) as caught:
+        prune("--orphans")
+
+    assert caught.value.returncode == 1
+    assert "people/x.jpg: a row was saved" in capsys.readouterr().err
 
 
 def test_a_replaced_orphan_is_young_again(media, files, monkeypatch):
