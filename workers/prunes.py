@@ -103,9 +103,9 @@ def _leave_storage(run: WarmRun, index: int, error: RenditionError) -> bool:
 
 def _move_cursor(run: WarmRun, cursor: str, done: Step, errors: list[str]) -> bool:
     """Count what was done; False if the run was stopped, or another step has moved its cursor."""
-    unmoved = WarmRun.objects.using(run.using).filter(
-        pk=run.pk, cursor=run.cursor, state=RunState.RUNNING
-    )
+    # Whatever its state is now: the files are gone.
+    runs = WarmRun.objects.using(run.using).filter(pk=run.pk)
+    unmoved = runs.filter(cursor=run.cursor)
     tally = done.tally
     is_moved = unmoved.update(
         cursor=cursor,
@@ -119,4 +119,4 @@ def _move_cursor(run: WarmRun, cursor: str, done: Step, errors: list[str]) -> bo
         **({"last_error": errors[-1]} if errors else {}),
     )
     run.cursor = cursor
-    return bool(is_moved)
+    return bool(is_moved) and runs.filter(state=RunState.RUNNING).exists()

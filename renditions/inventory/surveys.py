@@ -268,23 +268,29 @@ class Survey:
                 recognised[path] = rendition
         names = {name for each in recognised.values() if each for name in each.originals}
         shown, needed = self._looked_up(names)
-        named = self.rows.named(recognised) | self.fixed_names.keys()
+        others = [path for path in recognised if path not in needed]
+        named = self.rows.named(others) | self.fixed_names.keys()
+        kept = named | needed
         judged = []
         for path, rendition in recognised.items():
-            if path in named or path in needed:
-                verdict = Verdict.NEEDED
-            elif rendition:
-                verdict = self._of_rendition(rendition, shown)
-            elif is_in_our_folders(path):
-                verdict = Verdict.UNKNOWN
-            else:
-                # Without an age, it may be an upload whose row is not committed yet.
-                verdict = Verdict.ORPHAN if infos[path].modified else Verdict.UNKNOWN
-            if verdict.is_doomed and self._is_young(infos[path]):
+            info, (key, field) = infos[path], _told(rendition, shown)
+            verdict = (
+                Verdict.NEEDED if path in kept else self._verdict(path, info, rendition, shown)
+            )
+            if verdict.is_doomed and self._is_young(info):
                 verdict = Verdict.YOUNG
-            key, field = _told(rendition, shown)
-            judged.append(Judged(path, infos[path], verdict, key, field))
+            judged.append(Judged(path, info, verdict, key, field))
         return judged
+
+    def _verdict(
+        self, path: str, info: FileInfo, rendition: Recognised | None, shown: Mapping[str, str]
+    ) -> Verdict:
+        """Return the verdict on a file that no row needs, whatever its age is."""
+        if rendition:
+            return self._of_rendition(rendition, shown)
+        # Without an age, it may be an upload whose row is not committed yet.
+        is_certain = info.modified is not None and not is_in_our_folders(path)
+        return Verdict.ORPHAN if is_certain else Verdict.UNKNOWN
 
     def needed_by(self, paths: Collection[str]) -> dict[str, tuple[Picture, RenditionPlan]]:
         """Return which of `paths` are renditions that a row needs now, with their plans."""
@@ -314,11 +320,7 @@ class Survey:
 
     def _can_be_orphan(self, path: str) -> bool:
         uploads = self.scope.uploads
-        return (
-            uploads is not None
-            and uploads.fullmatch(posixpath.dirname(path)) is not None
-            and not is_in_our_folders(path)
-        )
+        return uploads is not None and uploads.fullmatch(posixpath.dirname(path)) is not None
 
     def _is_young(self, info: FileInfo) -> bool:
         if not self.min_age:

@@ -451,10 +451,9 @@ def test_a_wrong_age_is_refused(db, age):
 # ---- while others work -------------------------------------------------------------------------
 
 
-def survey_of(storage_field="headshot"):
-    field = Person._meta.get_field(storage_field)
-    (scope,) = scopes([field], orphans=True)
-    return Survey(scope, timedelta(0))
+def survey_of(min_age=timedelta(0)):
+    (scope,) = scopes([Person._meta.get_field("headshot")], orphans=True)
+    return Survey(scope, min_age)
 
 
 def test_a_row_that_is_saved_after_the_walk_keeps_its_files(person, media, files):
@@ -518,20 +517,33 @@ def test_an_original_that_is_named_while_it_is_deleted_is_reported(media, monkey
     assert "people/x.jpg: a row was saved" in capsys.readouterr().err
 
 
-def test_a_replaced_orphan_is_young_again(media, files, monkeypatch):
+def test_an_orphan_that_was_replaced_since_the_walk_is_young_again(picture):
     put(default_storage, "people/x.jpg")
-    survey = survey_of()
-    survey.min_age = timedelta(hours=1)
-    survey.changed_before += timedelta(hours=1)
-    judged = survey.judge(list(surveys.walk_files(media)))
-    assert [each.verdict for each in judged] == [Verdict.ORPHAN]
-    survey.changed_before -= timedelta(hours=2)
+    a_week_ago = time.time() - 7 * 86_400
+    os.utime(default_storage.path("people/x.jpg"), (a_week_ago, a_week_ago))
+    survey = survey_of(timedelta(hours=1))
+    (judged,) = survey.judge(list(surveys.walk_files(default_storage)))
+    assert judged.verdict is Verdict.ORPHAN
+    os.utime(default_storage.path("people/x.jpg"))
 
     tally = pruning.Tally()
-    pruning._Taking(survey, pytest.fail).take_away(judged, tally)
+    pruning._Taking(survey, pytest.fail).take_away([judged], tally)
+
+    assert default_storage.exists("people/x.jpg")
+    assert tally.deleted == 0
+
+
+def test_the_default_of_a_field_is_no_orphan(media, files, monkeypatch):
+    """No row may show it yet."""
+    monkeypatch.setattr(PlainPerson._meta.get_field("headshot"), "default", "people/x.jpg")
+    put(media, "people/x.jpg", "people/y.jpg")
+    monkeypatch.delitem(
+        vars(PlainPerson._meta.get_field("headshot")), "_get_default", raising=False
+    )
+
+    prune("--orphans")
 
     assert files() == {"people/x.jpg"}
-    assert tally.deleted == 0
 
 
 def test_an_interrupted_prune_goes_on_where_it_stopped(person, files):
