@@ -4,6 +4,7 @@ import os
 import re
 import time
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.core.files.base import ContentFile
@@ -559,6 +560,24 @@ def test_an_interrupted_prune_goes_on_where_it_stopped(person, files):
     assert files() != left
     assert sum(walked) == len(before)
     assert max(walked) == 4
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_gets_a_progress_bar_over_all_files(person, monkeypatch):
+    monkeypatch.setattr(surveys, "BATCH_FILES", 4)
+    put(default_storage, "people/x.jpg")
+    terminal, quiet = Terminal(), Terminal()
+
+    prune(stdout=terminal)
+    prune(stdout=quiet, verbosity=0)
+
+    assert re.findall(r"\d+/\d+ \(\d+%\)", terminal.getvalue()) == ["4/7 (57%)", "7/7 (100%)"]
+    assert "%" not in quiet.getvalue()
+    assert "Deleted 0 files" in quiet.getvalue()
 
 
 # ---- many files --------------------------------------------------------------------------------
