@@ -21,7 +21,7 @@ from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from renditions.fields import VersatileImageField
-from renditions.inventory.surveys import all_image_fields, can_find_orphans
+from renditions.inventory.scopes import all_image_fields, can_find_orphans
 
 from . import dispatch, ledger, runs
 from .models import COMPUTED_COUNTS, COUNTS, DAY_S, RunKind, SupersededJob, WarmJob, WarmRun

@@ -19,7 +19,8 @@ from renditions.errors import PermanentError, RenditionError
 from renditions.fields import VersatileImageField
 from renditions.inventory.pruning import Step, Tally, prune
 from renditions.inventory.rows import file_columns
-from renditions.inventory.surveys import Survey, scopes
+from renditions.inventory.scopes import scopes
+from renditions.inventory.surveys import Survey
 from renditions.planning.plans import plan_key_set
 
 from .conf import worker_settings

@@ -23,7 +23,8 @@ from renditions.storage import adapter_of, open_original
 from renditions.storage.any import FileInfo
 
 from .rows import Column, Picture, tables
-from .surveys import Survey, all_image_fields, declared_keys, plans_of, scopes
+from .scopes import all_image_fields, scopes
+from .surveys import Survey, declared_keys, plans_of
 
 PICTURES_AT_ONCE = 200
 # Pictures that are rendered for the estimate.

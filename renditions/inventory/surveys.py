@@ -5,14 +5,12 @@ and plans what these need. So it takes constant memory, whatever the storage hol
 """
 
 import posixpath
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from itertools import islice
 
-from django.core.files.storage import Storage
 from django.db import models
 from django.utils import timezone
 
@@ -21,11 +19,11 @@ from renditions.fields import VersatileImageField
 from renditions.imaging.geometry import CENTRE
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
-from renditions.storage import root_of, storage_label, walk_files
 from renditions.storage.any import FileInfo
 
 from .recognition import Recognised, is_in_our_folders, names_are_ours, recognise
-from .rows import Picture, Rows, Shift, file_columns
+from .rows import Picture, Rows, Shift
+from .scopes import Scope
 
 BATCH_FILES = 2_000
 
@@ -71,158 +69,6 @@ class Batch:
     judged: list[Judged]
     walked: int  # also those without a verdict
     last: str  # path of the last one
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What to look at on one storage."""
-
-    storage: Storage
-    fields: tuple[VersatileImageField, ...]  # that were chosen
-    folders: tuple[str, ...]  # to walk over, in this order; none is inside another one
-    uploads: re.Pattern[str] | None = None  # folders of originals to judge; None: no originals
-
-    @property
-    def label(self) -> str:
-        return storage_label(self.storage)
-
-    def files(self, after: str = "") -> Iterator[tuple[str, FileInfo]]:
-        """Yield each file with what the storage knows of it.
-
-        Args:
-            after: Path of a file; it and all files before it are left out.
-
-        Raises:
-            PathRefused, StorageRefused, StorageFailed: as `walk_files`.
-        """
-        folders = self.folders
-        if after:
-            holding = [index for index, each in enumerate(folders) if _is_in(after, each)]
-            folders = folders[holding[0] if holding else 0 :]
-            after = after if holding else ""
-        for folder in folders:
-            yield from walk_files(self.storage, folder, after)
-            after = ""
-
-
-def scopes(
-    fields: Sequence[VersatileImageField] | None, *, orphans: bool, folders: Collection[str] = ()
-) -> list[Scope]:
-    """Return what to look at, one scope for each storage.
-
-    Args:
-        fields: None: all image fields of the project, and everything in the folders of renditions.
-        orphans: Also judge the originals in the upload folders of the fields.
-        folders: Folders of originals to judge, with their subfolders; empty: those that the fields
-            declare. A field of `without_folder` declares none.
-    """
-    chosen = all_image_fields() if fields is None else fields
-    storages: dict[str, tuple[Storage, list[VersatileImageField], set[str], set[str]]] = {}
-    for field in chosen:
-        found = field.storages
-        top = _static_beginning(field)
-        sized = conf.layout().sized_dirname
-        renditions = {top, posixpath.join(sized, top if fields is not None else "").rstrip("/")}
-        _add(storages, found.renditions, field, renditions, set())
-        if orphans:
-            patterns = set(map(_below_pattern, folders)) or _upload_patterns(field)
-            if patterns:
-                _add(storages, found.originals, field, set(folders) or {top}, patterns)
-    return [
-        Scope(
-            storage,
-            tuple(dict.fromkeys(of_storage)),
-            tuple(_without_nested(tops)),
-            re.compile("|".join(sorted(patterns))) if patterns else None,
-        )
-        for storage, of_storage, tops, patterns in storages.values()
-    ]
-
-
-def _add(
-    storages: dict[str, tuple[Storage, list[VersatileImageField], set[str], set[str]]],
-    storage: Storage,
-    field: VersatileImageField,
-    tops: set[str],
-    patterns: set[str],
-) -> None:
-    of_storage = storages.setdefault(root_of(storage), (storage, [], set(), set()))
-    of_storage[1].append(field)
-    of_storage[2].update(tops)
-    of_storage[3].update(patterns)
-
-
-def without_folder(
-    fields: Sequence[VersatileImageField] | None = None,
-) -> list[VersatileImageField]:
-    """Return the fields whose upload folder is decided by a function, so that it is not known."""
-    chosen = all_image_fields() if fields is None else fields
-    return [field for field in chosen if _upload_text(field) is None]
-
-
-def can_find_orphans(field: VersatileImageField) -> bool:
-    """Whether the originals of `field` can be told from other files."""
-    return names_are_ours() and not without_folder([field])
-
-
-def all_image_fields() -> list[VersatileImageField]:
-    """Return every `VersatileImageField` of the project, each once."""
-    fields = (column.field for column in file_columns())
-    return [field for field in fields if isinstance(field, VersatileImageField)]
-
-
-# ---- upload folders ----------------------------------------------------------------------------
-
-
-def _upload_text(field: models.FileField) -> str | None:
-    """Return `upload_to` if it is a text; None: it is a function."""
-    if callable(field.upload_to):
-        return None
-    return normal_folder(str(field.upload_to))
-
-
-def normal_folder(folder: str) -> str:
-    """Return the path of a folder as a walk has it; empty: the whole storage."""
-    text = posixpath.normpath(folder).strip("/")
-    return "" if text == "." else text
-
-
-def _static_beginning(field: models.FileField) -> str:
-    """Return the folder that all uploads of `field` are below; empty: it is not known."""
-    text = _upload_text(field) or ""
-    parts = text.split("/")
-    dated = (index for index, part in enumerate(parts) if "%" in part)
-    return "/".join(parts[: next(dated, len(parts))])
-
-
-def _upload_patterns(field: VersatileImageField) -> set[str]:
-    """Return the pattern of the folders that `field` writes its uploads into, if it is known."""
-    text = _upload_text(field)
-    if text is None:
-        return set()
-    # `%Y/%m`: what strftime writes for a directive.
-    parts = (
-        "%" if part == "%%" else r"[^/]+" if part.startswith("%") else re.escape(part)
-        for part in re.split(r"(%-?.)", text)
-    )
-    return {"".join(parts)}
-
-
-def _below_pattern(folder: str) -> str:
-    return rf"{re.escape(folder)}(/.*)?" if folder else ".*"
-
-
-def _without_nested(folders: Collection[str]) -> Iterator[str]:
-    for folder in sorted(folders):
-        if not any(_is_in(folder, other) for other in folders if other != folder):
-            yield folder
-
-
-def _is_in(path: str, folder: str) -> bool:
-    return not folder or path == folder or path.startswith(f"{folder}/")
-
-
-# ---- judging -----------------------------------------------------------------------------------
 
 
 class Survey:

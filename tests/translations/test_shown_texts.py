@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from renditions.errors import SourceUnreadable
 from renditions.forms import VersatileImagePPOIClickField
-from renditions.inventory.surveys import all_image_fields
+from renditions.inventory.scopes import all_image_fields
 from workers.failures import Failure
 from workers.models import JobState, WarmJob, WarmRun
 

@@ -14,15 +14,14 @@ from renditions.errors import RenditionError
 from renditions.image_warmer import cli_progress_bar
 from renditions.inventory.pruning import Tally, prune
 from renditions.inventory.recognition import names_are_ours
-from renditions.inventory.surveys import (
+from renditions.inventory.scopes import (
     Scope,
-    Survey,
-    Verdict,
     all_image_fields,
     normal_folder,
     scopes,
     without_folder,
 )
+from renditions.inventory.surveys import Survey, Verdict
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 from renditions.signals import prune_requested
 

@@ -18,9 +18,11 @@ from renditions.engine.warming import warm
 from renditions.imaging.geometry import CENTRE
 from renditions.inventory import pruning, surveys
 from renditions.inventory.rows import Picture
-from renditions.inventory.surveys import Survey, Verdict, scopes
+from renditions.inventory.scopes import scopes
+from renditions.inventory.surveys import Survey, Verdict
 from renditions.planning.keys import RenditionKey
 from renditions.records import project_recorder
+from renditions.storage import walk_files
 from tests.app.models import Article, Card, Person, PlainPerson
 
 pytestmark = pytest.mark.django_db
@@ -523,7 +525,7 @@ def test_an_orphan_that_was_replaced_since_the_walk_is_young_again(picture):
     a_week_ago = time.time() - 7 * 86_400
     os.utime(default_storage.path("people/x.jpg"), (a_week_ago, a_week_ago))
     survey = survey_of(timedelta(hours=1))
-    (judged,) = survey.judge(list(surveys.walk_files(default_storage)))
+    (judged,) = survey.judge(list(walk_files(default_storage)))
     assert judged.verdict is Verdict.ORPHAN
     os.utime(default_storage.path("people/x.jpg"))
 
@@ -601,7 +603,7 @@ def test_no_step_holds_more_than_its_batch(picture, tmp_path):
     assert max(sizes) == 500
     assert max(asked) <= 500
     assert sum(sizes) == 20_006
-    assert {path for path, _ in surveys.walk_files(default_storage)} == needed | {"people/a.jpg"}
+    assert {path for path, _ in walk_files(default_storage)} == needed | {"people/a.jpg"}
 
 
 # ---- errors ------------------------------------------------------------------------------------
@@ -677,7 +679,7 @@ def test_a_storage_inside_another_one_keeps_its_files(picture, monkeypatch, tmp_
 
     prune("--orphans", "--folder", "private")
 
-    assert {path for path, _ in surveys.walk_files(inner)} == kept | {"leads/a.jpg"}
+    assert {path for path, _ in walk_files(inner)} == kept | {"leads/a.jpg"}
 
 
 def test_the_inner_storage_knows_the_rows_of_the_outer_one(picture, monkeypatch, tmp_path):
@@ -711,5 +713,5 @@ def test_renditions_on_a_storage_of_their_own_are_pruned_there(
     prune("--orphans")
 
     assert other
-    assert {path for path, _ in surveys.walk_files(public)} == needed
-    assert {path for path, _ in surveys.walk_files(default_storage)} == {"people/a.jpg"}
+    assert {path for path, _ in walk_files(public)} == needed
+    assert {path for path, _ in walk_files(default_storage)} == {"people/a.jpg"}
