@@ -12,21 +12,20 @@ loses nothing:
 - A removal waits while a worker has the job of the picture: more files may come.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from django.apps import apps
-from django.db import connections, models, router, transaction
+from django.db import models, router, transaction
 
 from renditions.engine.removal import delete_all, delete_all_renditions, delete_stale
 from renditions.errors import PermanentError, gettext_noop
 from renditions.fields import VersatileImageField
 from renditions.imaging.geometry import CENTRE, FocalPoint
+from renditions.inventory.rows import Rows
 from renditions.planning.plans import Original
 from renditions.ppoi import parse_ppoi, ppoi_text
-from renditions.storage import name_on
 
 from . import dispatch, ledger, statements
 from .conf import worker_settings
@@ -218,7 +217,7 @@ def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn
         if not ledger.begin_removal(claim):
             return _Turn.LEAVE
         if statements.try_name(using, claim.target.removal):
-            if not is_shown(field, name):
+            if not Rows(field.storages.originals).is_shown(name):
                 return _Turn.BEGIN
             turn = _Turn.KEEP
         else:
@@ -239,53 +238,3 @@ def _original_of(
         object_pk=target.object_pk,
         renditions=renditions,
     )
-
-
-# ---- who shows a picture -----------------------------------------------------------------------
-
-
-def is_shown(field: VersatileImageField, name: str) -> bool:
-    """Whether any row of the project shows the picture `name` of `field`, or a field always does.
-
-    A row shows it by any `FileField` whose storage writes to the same place.
-    """
-    for other in _file_fields():
-        name_there = name_on(other.storage, field.storage, name)
-        if name_there is not None and (
-            name_there in _fixed_names(other) or _is_in_a_row(other, name_there)
-        ):
-            return True
-    return False
-
-
-def _file_fields() -> Iterator[models.FileField]:
-    for model in apps.get_models(include_auto_created=True):
-        if not model._meta.proxy:
-            for field in model._meta.local_concrete_fields:
-                if isinstance(field, models.FileField):
-                    yield field
-
-
-def _fixed_names(field: models.FileField) -> Iterator[str | None]:
-    """Yield the names of files that belong to the field, and not to a row."""
-    yield str(field.get_default() or "")
-    if isinstance(field, VersatileImageField):
-        yield field.placeholder_image_name
-
-
-def _is_in_a_row(field: models.FileField, name: str) -> bool:
-    model = field.model
-    for using in connections:
-        if not router.allow_migrate_model(using, model):
-            continue
-        # The table of an unmanaged model may not exist.
-        if not model._meta.managed and model._meta.db_table not in _tables(using):
-            continue
-        # Not the project's manager, which may hide rows.
-        if models.QuerySet(model, using=using).filter(**{field.name: name}).exists():
-            return True
-    return False
-
-
-def _tables(using: str) -> list[str]:
-    return connections[using].introspection.table_names(include_views=True)

@@ -106,6 +106,16 @@ def _has_table(using: str, model: type[models.Model], listed: set[str]) -> bool:
     return True
 
 
+def names_of_field(field: models.FileField) -> Iterator[str]:
+    """Yield the files that `field` itself names: its default and its placeholder."""
+    default = getattr(field, "get_default", str)()
+    if isinstance(default, str) and default:
+        yield default
+    placeholder = getattr(field, "placeholder_image_name", None)
+    if placeholder:
+        yield placeholder
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """One picture that rows show: an original, as one field plans its renditions."""
@@ -140,6 +150,15 @@ class Rows:
                 for (name,) in _look_up(column, using, by_name, [column.field.attname]):
                     found.add(by_name[str(name)])
         return found
+
+    def is_shown(self, name: str) -> bool:
+        """Whether a row names the file, or a field does."""
+        if self.named([name]):
+            return True
+        fields = ((column.field, shift) for column, shift, _ in self.naming)
+        return any(
+            name == shift.here(own) for field, shift in fields for own in names_of_field(field)
+        )
 
     def pictures(self, names: Collection[str]) -> Iterator[tuple[str, Shift, Picture]]:
         """Yield the pictures that rows show at `names`, with the name that was asked for.

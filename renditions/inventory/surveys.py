@@ -11,7 +11,6 @@ from datetime import timedelta
 from enum import StrEnum
 from itertools import islice
 
-from django.db import models
 from django.utils import timezone
 
 from renditions import conf
@@ -22,7 +21,7 @@ from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.storage.any import FileInfo
 
 from .recognition import Recognised, is_in_our_folders, names_are_ours, recognise
-from .rows import Picture, Rows, Shift
+from .rows import Picture, Rows, Shift, names_of_field
 from .scopes import Scope
 
 BATCH_FILES = 2_000
@@ -184,10 +183,10 @@ class Survey:
         names: dict[str, str] = {}
         needed: set[str] = set()
         for column, shift, _ in (*self.rows.naming, *self.rows.showing):
-            here = map(shift.here, _names_of_field(column.field))
+            here = map(shift.here, names_of_field(column.field))
             names |= dict.fromkeys(filter(None, here), column.label)
         for column, shift, _ in self.rows.showing:
-            for name in _names_of_field(column.field):
+            for name in names_of_field(column.field):
                 needed |= _paths(plans_of(Picture(column.field, name, CENTRE)), shift)
         return names, needed
 
@@ -217,16 +216,6 @@ def _paths(plans: Iterable[RenditionPlan], shift: Shift) -> set[str]:
     # A row can have a name like `./a.jpg`.
     paths = (shift.here(posixpath.normpath(plan.path).lstrip("/")) for plan in plans)
     return {path for path in paths if path is not None}
-
-
-def _names_of_field(field: models.FileField) -> Iterator[str]:
-    """Yield the files that `field` itself names: its default and its placeholder."""
-    default = getattr(field, "get_default", str)()
-    if isinstance(default, str) and default:
-        yield default
-    placeholder = getattr(field, "placeholder_image_name", None)
-    if placeholder:
-        yield placeholder
 
 
 def _originals(path: str) -> tuple[str, ...]:

@@ -225,22 +225,6 @@ def delete_files(storage: Storage, paths: Collection[str]) -> None:
         raise StorageRefused(f"{first}: the storage cannot delete files") from error
 
 
-def name_on(other: Storage, storage: Storage, name: str) -> str | None:
-    """Return the name on `other` of the file that is `name` on `storage`.
-
-    None: `other` does not have the file. Two storages may write to one folder or bucket.
-    """
-    if other is storage:
-        return name
-    (place, before), (other_place, other_before) = (
-        adapter_of(each).root() for each in (storage, other)
-    )
-    path = before + name
-    if place != other_place or not path.startswith(other_before):
-        return None
-    return path.removeprefix(other_before)
-
-
 def storage_label(storage: Storage) -> str:
     """Return a name for `storage`, the same in every process of the project."""
     if storage is default_storage:

@@ -19,9 +19,10 @@ from renditions.engine.status import Look, are_current
 from renditions.engine.warming import Result, Reuse, warm, warm_without_recheck
 from renditions.errors import SourceMissing, StorageFailed
 from renditions.imaging.geometry import CENTRE
+from renditions.inventory.rows import Shift
 from renditions.planning.keys import RenditionKeySet
 from renditions.planning.plans import Original, plan_key_set
-from renditions.storage import Storages, adapter_of, find_files, name_on, objects, publish
+from renditions.storage import Storages, adapter_of, find_files, objects, publish
 from renditions.storage.any import AnyStorage, Headers
 from renditions.storage.s3 import S3
 from tests.conftest import four_corners
@@ -407,7 +408,8 @@ def test_a_deletion_that_fails_is_told(bucket, photo, on_request):
 
 def test_a_bucket_and_a_folder_in_it_are_one_place(s3_server, bucket):
     inside = S3Storage(**s3_server, location=f"{bucket.location}/p".strip("/"))
+    shift = Shift.between(bucket, inside)
 
-    assert name_on(inside, bucket, "p/a.jpg") == "a.jpg"
-    assert name_on(bucket, inside, "a.jpg") == "p/a.jpg"
-    assert name_on(inside, bucket, "q/a.jpg") is None
+    assert shift.there("p/a.jpg") == "a.jpg"
+    assert shift.here("a.jpg") == "p/a.jpg"
+    assert shift.there("q/a.jpg") is None
