@@ -16,7 +16,7 @@ from tests.service.processes import PYTHON, Process
 from .run import FAULTS, Verdict
 
 COLUMNS = (
-    "fault", "database", "seed", "injected", "lost", "half_written", "duplicated", "wrong",
+    "fault", "database", "seed", "injected", "lost", "left", "half_written", "duplicated", "wrong",
     "recovery_s", "reads", "took_s",
 )  # fmt: skip
 TIMEOUT_S = 900

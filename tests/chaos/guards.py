@@ -243,6 +243,53 @@ def mended_times() -> None:
     replace(ledger, "clamp_times", lambda using, **more: 0)
 
 
+def still_shown() -> None:
+    """A removal does not ask whether a row shows the picture."""
+    from renditions.inventory.rows import Rows
+
+    replace(Rows, "is_shown", lambda rows, name: False)
+
+
+def put_off() -> None:
+    """An upload asks no removal for its name."""
+    from workers import removals
+
+    replace(removals, "put_off", lambda sender, name, **_: False)
+
+
+def owed_with_change() -> None:
+    """A removal is owed after the commit; until then only the process knows of it."""
+    from django.db import transaction
+
+    from workers import dispatch, removals
+
+    owe = removals.owe
+
+    def owe_later(target: Any, field: Any, former: Any) -> None:
+        def owe_now() -> None:
+            hint = owe(target, field, former)
+            if hint:
+                dispatch.send(hint)
+
+        transaction.on_commit(owe_now, using=target.using)
+
+    replace(removals, "owe", owe_later)
+
+
+def in_progress() -> None:
+    """A removal does not wait for the worker that makes renditions of the picture."""
+    from workers import ledger
+
+    replace(ledger, "is_in_progress", lambda target: False)
+
+
+def shared_name() -> None:
+    """A save does not let the removals of its name wait for its commit."""
+    from workers import statements
+
+    replace(statements, "share_name", lambda using, digest: None)
+
+
 GUARDS: dict[str, Callable[[], None]] = {
     "atomic-publish": atomic_publish,
     "failed-writes": failed_writes,
@@ -264,4 +311,9 @@ GUARDS: dict[str, Callable[[], None]] = {
     "path-check": path_check,
     "database-clock": database_clock,
     "mended-times": mended_times,
+    "still-shown": still_shown,
+    "put-off": put_off,
+    "owed-with-change": owed_with_change,
+    "in-progress": in_progress,
+    "shared-name": shared_name,
 }

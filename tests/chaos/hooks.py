@@ -83,10 +83,19 @@ def look_at_key_sets(**_: Any) -> None:
 
 _have_grown = False
 
+
+def short_waits() -> None:
+    """A removal that waits for a worker or a transaction looks again soon."""
+    from workers import removals
+
+    replace(removals, "LOOK_AGAIN_AFTER_S", 2)
+
+
 HOOKS: dict[str, Callable[[], None]] = {
     "slow-disk": slow_disk,
     "triple-delivery": triple_delivery,
     "skewed-clocks": skewed_clocks,
     "jumping-clock": jumping_clock,
     "growing-key-sets": growing_key_sets,
+    "short-waits": short_waits,
 }

@@ -34,7 +34,7 @@ def judge_renditions(chaos: Chaos, but_for: str = "no such path") -> None:
         for plan in picture.image.plans():
             fault = "lost" if job else _fault_of(picture, plan)
             if fault and but_for not in plan.path:
-                _count(chaos, fault, f"{plan.path} of {picture.pk}, job {_described(job)}")
+                count(chaos, fault, f"{plan.path} of {picture.pk}, job {_described(job)}")
     if jobs:
         chaos.broken(f"{len(jobs)} ledger rows are of deleted pictures", len(jobs))
 
@@ -47,7 +47,8 @@ def _fault_of(picture: Picture, plan: RenditionPlan) -> str | None:
         return "lost"
 
 
-def _count(chaos: Chaos, fault: str, what: str) -> None:
+def count(chaos: Chaos, fault: str, what: str) -> None:
+    """Add a fault, as `fault_of` names it, and note the first ones."""
     name = fault.replace("-", "_")
     count = getattr(chaos.verdict, name) + 1
     setattr(chaos.verdict, name, count)

@@ -20,10 +20,10 @@ from .service import Options, Service, prepared, report_of, seeded
 
 FAULTS = (
     "kills", "deploys", "poison", "broker", "cache", "storage", "s3", "database", "races",
-    "names", "clock", "receivers",
+    "names", "clock", "receivers", "deletions", "deletions_s3",
 )  # fmt: skip
 # In these, a process is stopped while it writes.
-INTERRUPTING = ("kills", "storage")
+INTERRUPTING = ("kills", "storage", "deletions")
 # The service must recover within this time. Leases, backoff and sweeps are short here.
 RECOVERY_S = 90
 # Without a guard it may never recover.
@@ -32,14 +32,15 @@ RECOVERY_WITHOUT_GUARD_S = 25
 
 @dataclass
 class Verdict:
-    """The result of a run. `lost`, `half_written`, `duplicated` and `wrong` must be 0."""
+    """The result of a run. `lost`, `left`, `half_written`, `duplicated`, `wrong` must be 0."""
 
     fault: str
     database: str
     seed: int
     injected: int = 0
     reads: int = 0
-    lost: int = 0  # renditions that are missing without a reason
+    lost: int = 0  # files that are missing without a reason
+    left: int = 0  # files that nothing needs any more
     half_written: int = 0  # seen by the reader, or there at the end
     duplicated: int = 0  # work that was done twice
     wrong: int = 0  # renditions with other content, and other broken promises
@@ -50,7 +51,7 @@ class Verdict:
     @property
     def is_clean(self) -> bool:
         """Whether every promise was kept."""
-        return not (self.lost or self.half_written or self.duplicated or self.wrong)
+        return not (self.lost or self.left or self.half_written or self.duplicated or self.wrong)
 
 
 class Chaos:

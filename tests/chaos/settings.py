@@ -91,6 +91,11 @@ _KEY_SETS = {
         ("small", "thumbnail__50x50"),
         ("negative", "filters__invert__crop__30x30"),
     ],
+    "three": [
+        ("square", "crop__100x100"),
+        ("small", "thumbnail__50x50"),
+        ("negative", "filters__invert__crop__30x30"),
+    ],
     "trap": [("trap", "trap__20x20"), ("small", "thumbnail__50x50")],
 }
 RENDITIONS = {

@@ -80,6 +80,7 @@ class Witness:
 
         @functools.wraps(write)
         def watched(adapter: Any, path: str, *args: Any) -> None:
+            suffer("write", path)
             write(adapter, path, *args)
             self.note("publish", path=path)
 

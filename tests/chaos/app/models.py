@@ -25,6 +25,42 @@ class Neighbour(models.Model):
     image = VersatileImageField(upload_to="p", storage=elsewhere, warm="eight", max_length=500)
 
 
+class Album(models.Model):
+    """Photographs that are deleted together with it."""
+
+
+class Photograph(models.Model):
+    """A picture that is taken away with its renditions when no row shows it any more."""
+
+    number = models.BigIntegerField()
+    album = models.ForeignKey(Album, null=True, on_delete=models.CASCADE)
+    image = VersatileImageField(
+        upload_to="photographs",
+        ppoi_field="ppoi",
+        warm="three",
+        cleanup="all",
+        blank=True,
+        max_length=500,
+    )
+    ppoi = PPOIField(max_length=50)
+
+
+class Print(models.Model):
+    """A picture whose renditions are taken away, and whose original stays."""
+
+    number = models.BigIntegerField()
+    image = VersatileImageField(
+        upload_to="prints", warm="three", cleanup="renditions", blank=True, max_length=500
+    )
+
+
+class Poster(models.Model):
+    """A row that shows the file of another model. It has no renditions."""
+
+    number = models.BigIntegerField()
+    image = models.ImageField(upload_to="posters", max_length=500)
+
+
 class Label(models.Model):
     """A row of the project that has nothing to do with pictures."""
 

@@ -13,6 +13,8 @@ from django.core.files.storage import FileSystemStorage
 
 from tests.chaos.environment import Environment
 
+from .apps import ROLE
+
 
 @functools.cache
 def _trouble() -> Path:
@@ -37,8 +39,15 @@ def suffer(operation: str, name: str) -> None:
             raise OSError(number, os.strerror(number), name)
 
 
+def _is_worker() -> bool:
+    return os.environ.get(ROLE) == "worker"
+
+
 class TroubledStorage(FileSystemStorage):
-    """A storage whose reads may fail. `witness` does the same to the writes of workers."""
+    """A storage whose reads may fail. In workers, it may also fail to delete and to list.
+
+    `witness` does the same to the writes of workers.
+    """
 
     def _open(self, name: str, mode: str = "rb") -> Any:
         suffer("open", name)
@@ -51,6 +60,16 @@ class TroubledStorage(FileSystemStorage):
     def exists(self, name: str) -> bool:
         suffer("exists", name)
         return super().exists(name)
+
+    def delete(self, name: str) -> None:
+        if _is_worker():
+            suffer("delete", name)
+        super().delete(name)
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        if _is_worker():
+            suffer("listdir", path)
+        return super().listdir(path)
 
 
 def __getattr__(name: str) -> Any:
@@ -65,7 +84,9 @@ def __getattr__(name: str) -> Any:
 
         def __init__(self, **settings: Any) -> None:
             patience = {"connect_timeout": 1, "read_timeout": 1, "retries": {"max_attempts": 0}}
-            config = Config(**patience, s3={"addressing_style": "path"})
+            # The proxy lets only the requests of workers fail.
+            role = os.environ.get(ROLE, "")
+            config = Config(**patience, s3={"addressing_style": "path"}, user_agent_extra=role)
             super().__init__(client_config=config, **settings)
 
     return ImpatientS3Storage

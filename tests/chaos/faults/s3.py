@@ -30,23 +30,13 @@ def options(*, short: bool, database: str) -> Options:
             "MAX_ATTEMPTS": 30,
             "BACKOFF_MAX_S": 1 if short else 2,
         },
-        storage={
-            "BACKEND": "tests.chaos.app.storages.ImpatientS3Storage",
-            "OPTIONS": {
-                "bucket_name": "media",
-                "endpoint_url": _proxy.start(),
-                "access_key": "a",
-                "secret_key": "b",
-                "region_name": "us-east-1",
-                "file_overwrite": True,
-            },
-        },
+        storage=_proxy.start(),
     )
 
 
 def run(chaos: Chaos) -> None:
     """Make one trouble after the other. Only requests of workers fail."""
-    _proxy.make_bucket("media")
+    _proxy.make_bucket()
     for mode in MODES:
         saved = [chaos.save(f"{mode}{number}.jpg") for number in range(chaos.size(12, 2))]
         _proxy.fail(mode, chaos.dice.uniform(0.1, 0.4))
