@@ -28,7 +28,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, connections, models, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
 from . import statements
@@ -612,7 +612,9 @@ def put_off_removals(using: str, name: str, *, delay_s: int) -> bool:
     After `delay_s` they find out whether a row shows the upload.
 
     Returns:
-        Whether one of them has begun to delete files, so that it cannot be put off.
+        Whether the upload needs another name: one of them has begun to delete files, so that it
+        cannot be put off. Or a worker still has the former picture, and may publish a rendition of
+        it over one of the upload.
     """
     removals = _removals(using, name)
     if not removals.exists():
@@ -626,7 +628,13 @@ def put_off_removals(using: str, name: str, *, delay_s: int) -> bool:
         hinted_at=None,
         changed_at=Now(),
     )
-    return removals.filter(is_begun=True).exists()
+    return removals.filter(Q(is_begun=True) | Exists(_leased_makers(using))).exists()
+
+
+def _leased_makers(using: str) -> models.QuerySet[WarmJob]:
+    """Return the jobs in progress that make renditions of the image of an outer removal."""
+    image = {name: OuterRef(name) for name in ("model_label", "object_pk", "field_name")}
+    return _makers(using).filter(**image, lease_until__gt=Now()).order_by()
 
 
 def begin_removal(claim: Claim) -> bool:

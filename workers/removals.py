@@ -5,8 +5,8 @@ it looks at all rows of the project. So a rollback, a copied row or an upload un
 loses nothing:
 
 - The row of a removal is locked while the worker looks. An upload puts off the removals of its
-  name before it writes the file (`put_off`). If files are being deleted already, it gets another
-  name.
+  name before it writes the file (`put_off`). If files are being deleted already, or a worker still
+  has the former picture, it gets another name.
 - On PostgreSQL, a save shares a lock on the name that it writes (`share`), and a removal waits for
   its commit. On SQLite, only one transaction writes at a time.
 - A removal waits while a worker has the job of the picture: more files may come.
@@ -151,7 +151,8 @@ def put_off(sender: VersatileImageField, name: str, **kwargs: Any) -> bool:
     """Put off the removals of `name`, because an upload is about to get it.
 
     Returns:
-        Whether its files are being deleted at this moment. Then the upload needs another name.
+        Whether the upload needs another name: its files are being deleted at this moment, or a
+        worker still has the former picture.
     """
     if not cleans_up():
         return False
