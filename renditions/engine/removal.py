@@ -100,32 +100,36 @@ def delete_all(storages: Storages, original: Original, *, written_until: datetim
         written_until: A younger original stays: other code has written a new file under the name.
     """
     delete_all_renditions(storages, original)
-    try:
-        modified = file_info(storages.originals, original.name).modified
-    except SourceMissing:
-        return
+    modified = uploaded_at(storages, original)
     if modified is not None and modified > written_until + CLOCKS_DIFFER_BY:
         logger.info("%s stays, because it is younger than its removal.", original.name)
         return
     delete_files(storages.originals, [original.name])
 
 
-def delete_stale(storages: Storages, original: Original, needed: Collection[str]) -> None:
+def uploaded_at(storages: Storages, original: Original) -> datetime | None:
+    """Return when the original was written; None: it is gone, or the storage has no dates."""
+    try:
+        return file_info(storages.originals, original.name).modified
+    except SourceMissing:
+        return None
+
+
+def delete_stale(
+    storages: Storages, original: Original, needed: Collection[str], uploaded: datetime
+) -> None:
     """Delete the renditions of a former picture whose name another upload has now.
 
     They are older than the upload. The others are those of a copied row, or will be written again.
 
     Args:
         needed: Paths that stay.
+        uploaded: When the original was written.
     """
-    try:
-        uploaded = file_info(storages.originals, original.name).modified
-    except SourceMissing:
-        return
     found = all_renditions(storages.renditions, original)
     infos = file_infos(storages.renditions, [path for path in found if path not in needed])
     modified = {path: info.modified for path, info in infos.items()}
-    stale = [path for path, at in modified.items() if at and uploaded and at < uploaded]
+    stale = [path for path, at in modified.items() if at and at < uploaded]
     delete_renditions(storages.renditions, stale)
 
 

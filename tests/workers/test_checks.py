@@ -192,7 +192,7 @@ def test_a_primary_key_that_does_not_fit_into_the_ledger_is_named(monkeypatch):
 
     assert [message.id for message in messages] == ["rendition_workers.E041"] * 2
     assert (
-        "app.Seat.image declares `warm`, but the primary key of its model has several"
+        "app.Seat.image declares `warm` or `cleanup`, but the primary key of its model has several"
         in messages[0].msg
     )
     assert "may be longer than 255 characters" in messages[1].msg
