@@ -19,13 +19,7 @@ from typing import Any
 
 from django.db import models, router, transaction
 
-from renditions.engine.removal import (
-    CLOCKS_DIFFER_BY,
-    delete_all,
-    delete_all_renditions,
-    delete_stale,
-    uploaded_at,
-)
+from renditions.engine.removal import delete_all, delete_all_renditions, delete_stale
 from renditions.errors import PermanentError, gettext_noop
 from renditions.fields import VersatileImageField
 from renditions.imaging.geometry import CENTRE, FocalPoint
@@ -38,14 +32,12 @@ from .conf import worker_settings
 from .models import Takes
 from .targets import (
     JobTarget,
-    all_warmed_fields,
     cleaned_fields,
     cleans_up,
     field_of,
     in_each_ledger,
     planned_paths,
     removal_of,
-    signature,
     target_of,
 )
 
@@ -211,7 +203,7 @@ def take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
         return ledger.wait(claim, delay_s=LOOK_AGAIN_AFTER_S)
     original = _original_of(claim.target, removal, field)
     if turn is _Turn.KEEP:
-        _leave_to_rows(claim.target.using, removal, field, original)
+        delete_stale(field.storages, original, planned_paths(original, claim.target.using))
     elif removal.takes is Takes.ALL:
         delete_all(field.storages, original, written_until=removal.owed_at)
     else:
@@ -232,32 +224,6 @@ def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn
             turn = _Turn.WAIT
         transaction.set_rollback(True, using=using)
     return turn
-
-
-def _leave_to_rows(
-    using: str, removal: ledger.Removal, field: VersatileImageField, original: Original
-) -> None:
-    """Leave the picture to the rows that show it, without what a former upload has left."""
-    uploaded = uploaded_at(field.storages, original)
-    if uploaded is None:
-        return
-    delete_stale(field.storages, original, planned_paths(original, using), uploaded)
-    if uploaded > removal.owed_at - CLOCKS_DIFFER_BY:
-        _make_again(using, original)
-
-
-def _make_again(using: str, original: Original) -> None:
-    """Make the renditions of a new upload once more.
-
-    A worker that was making those of the former upload may have written some of them last.
-    """
-    for field in all_warmed_fields():
-        if field.storages.labels[0] == original.storage:
-            rows: models.QuerySet[Any] = models.QuerySet(field.model, using=using)
-            for row in rows.filter(**{field.name: original.name}).order_by().iterator():
-                wanted = signature(field, getattr(row, field.name).plans())
-                hint = ledger.enqueue(target_of(row, field, using), wanted, force=True)
-                dispatch.send_after_commit(hint)
 
 
 def _original_of(

@@ -100,14 +100,14 @@ def delete_all(storages: Storages, original: Original, *, written_until: datetim
         written_until: A younger original stays: other code has written a new file under the name.
     """
     delete_all_renditions(storages, original)
-    modified = uploaded_at(storages, original)
+    modified = _written_at(storages, original)
     if modified is not None and modified > written_until + CLOCKS_DIFFER_BY:
         logger.info("%s stays, because it is younger than its removal.", original.name)
         return
     delete_files(storages.originals, [original.name])
 
 
-def uploaded_at(storages: Storages, original: Original) -> datetime | None:
+def _written_at(storages: Storages, original: Original) -> datetime | None:
     """Return when the original was written; None: it is gone, or the storage has no dates."""
     try:
         return file_info(storages.originals, original.name).modified
@@ -115,17 +115,17 @@ def uploaded_at(storages: Storages, original: Original) -> datetime | None:
         return None
 
 
-def delete_stale(
-    storages: Storages, original: Original, needed: Collection[str], uploaded: datetime
-) -> None:
+def delete_stale(storages: Storages, original: Original, needed: Collection[str]) -> None:
     """Delete the renditions of a former picture whose name another upload has now.
 
     They are older than the upload. The others are those of a copied row, or will be written again.
 
     Args:
         needed: Paths that stay.
-        uploaded: When the original was written.
     """
+    uploaded = _written_at(storages, original)
+    if uploaded is None:
+        return
     found = all_renditions(storages.renditions, original)
     infos = file_infos(storages.renditions, [path for path in found if path not in needed])
     modified = {path: info.modified for path, info in infos.items()}

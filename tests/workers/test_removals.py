@@ -49,10 +49,6 @@ def files(storage: Storage = default_storage) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
-def content(path: str) -> bytes:
-    return Path(default_storage.path(path)).read_bytes()
-
-
 def files_of(poster: Poster) -> set[str]:
     return {str(poster.image.name), *(plan.path for plan in poster.image.plans())}
 
@@ -371,24 +367,6 @@ def test_renditions_of_the_former_picture_do_not_stay_under_a_new_upload(
     work_owed()
 
     assert files() == files_of(again)
-
-
-def test_a_worker_of_the_former_picture_does_not_have_the_last_word(poster, picture, overwriting):
-    """It may write renditions after those of a new upload under the same name."""
-    poster.image = ""
-    poster.save()
-    again = Poster.objects.create(image=picture("a.jpg", 100, 300))
-    work_owed()
-    paths = [plan.path for plan in again.image.plans()]
-    made = {path: content(path) for path in paths}
-    for path in paths:
-        Path(default_storage.path(path)).write_bytes(b"of the former picture")
-    WarmJob.objects.update(due_at=now() - timedelta(seconds=1))
-    work_owed()
-
-    assert {path: content(path) for path in paths} == made
-    assert files() == files_of(again)
-    assert not WarmJob.objects.exists()
 
 
 def test_a_removal_that_was_put_off_for_nothing_is_made_later(poster, picture, overwriting):
