@@ -85,7 +85,7 @@ class FramedPoster(Poster):
     frame = VersatileImageField(upload_to="posters", blank=True, cleanup="renditions")
 
 
-class Leaflet(models.Model):
+class Flyer(models.Model):
     """A field of Django, on the same storage."""
 
     scan = models.ImageField(upload_to="posters", blank=True)

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from renditions.planning.keys import RenditionKey
-from tests.app.models import FramedPoster, Leaflet, Person, Poster
+from tests.app.models import Flyer, FramedPoster, Person, Poster
 from tests.workers.broker import drain
 from tests.workers.concurrency import PATIENCE_S, Call, dies_at
 from workers import ledger, runs
@@ -252,7 +252,7 @@ def test_a_picture_that_another_row_shows_is_kept(poster, copier):
 
 
 def test_a_picture_that_a_field_of_django_shows_is_kept(poster):
-    Leaflet.objects.create(scan="posters/a.jpg")
+    Flyer.objects.create(scan="posters/a.jpg")
     before = files()
     poster.delete()
     work_owed()
@@ -262,10 +262,10 @@ def test_a_picture_that_a_field_of_django_shows_is_kept(poster):
 
 def test_a_picture_that_another_storage_shows_is_kept(poster, monkeypatch, settings):
     """Two storages may write to one folder: the other one knows the picture by another name."""
-    field = Leaflet._meta.get_field("scan")
+    field = Flyer._meta.get_field("scan")
     inside = FileSystemStorage(location=Path(settings.MEDIA_ROOT) / "posters")
     monkeypatch.setattr(field, "storage", inside)
-    Leaflet.objects.create(scan="a.jpg")
+    Flyer.objects.create(scan="a.jpg")
     before = files()
     poster.delete()
     work_owed()
@@ -274,8 +274,8 @@ def test_a_picture_that_another_storage_shows_is_kept(poster, monkeypatch, setti
 
 
 def test_the_file_that_a_field_shows_by_default_is_kept(poster, monkeypatch):
-    monkeypatch.setattr(Leaflet._meta.get_field("scan"), "default", "posters/a.jpg")
-    monkeypatch.delitem(vars(Leaflet._meta.get_field("scan")), "_get_default", raising=False)
+    monkeypatch.setattr(Flyer._meta.get_field("scan"), "default", "posters/a.jpg")
+    monkeypatch.delitem(vars(Flyer._meta.get_field("scan")), "_get_default", raising=False)
     before = files()
     poster.delete()
     work_owed()
