@@ -181,8 +181,20 @@ class _Replaced:
             )
         for field in self._fields:
             image = getattr(self._instance, field.name)
-            if image and image.was_assigned:
+            if image and self._may_be_new_to_row(field, image, is_update):
                 removals.share(self._using, image.name)
+
+    def _may_be_new_to_row(
+        self, field: VersatileImageField, image: VersatileImageFieldFile, is_update: bool
+    ) -> bool:
+        """Whether the row may not show the picture yet.
+
+        An instance whose key was cleared writes a loaded name to a new row. An older instance
+        writes a name that its row no longer has.
+        """
+        if field in self._before:
+            return image.name != self._before[field].name
+        return image.was_assigned or not is_update or field.cleanup is not None
 
     def owe(self) -> list[ledger.Hint | None]:
         """Owe the removal of the pictures that the row no longer shows."""

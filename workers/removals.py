@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 
 from renditions.engine.removal import delete_all, delete_all_renditions, delete_stale
 from renditions.errors import PermanentError, gettext_noop
@@ -77,7 +77,10 @@ def shown_by(
     columns = [*(field.attname for field in fields), *filter(None, map(_own_ppoi, fields))]
     # Not the project's manager, which may hide rows.
     rows: models.QuerySet[Any] = models.QuerySet(fields[0].model, using=using).order_by()
-    row = rows.filter(pk=pk).select_for_update().values(*columns).first()
+    # The lock of an UPDATE. That of SELECT FOR UPDATE waits for transactions that insert rows which
+    # point to this one, and two of them would wait for each other (deadlock).
+    no_key = connections[using].features.has_select_for_no_key_update
+    row = rows.filter(pk=pk).select_for_update(no_key=no_key).values(*columns).first()
     if row is None:
         return {}
     return {
@@ -214,6 +217,7 @@ def take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
 def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn:
     using = claim.target.using
     with transaction.atomic(using=using):
+        statements.read_committed(using)
         if not ledger.begin_removal(claim):
             return _Turn.LEAVE
         if statements.try_name(using, claim.target.removal):

@@ -123,6 +123,19 @@ def take_write_lock(using: str) -> None:
             cursor.execute(f"UPDATE {table} SET attempts = attempts WHERE 0")  # noqa: S608
 
 
+def read_committed(using: str) -> None:
+    """Let this transaction see what others commit meanwhile. Call it before its first query.
+
+    A project may have set REPEATABLE READ. A save that commits between the first query and the lock
+    on its name would be invisible (stale read). Inside a transaction of the caller it does nothing.
+    """
+    connection = connections[using]
+    # One entry is the block of the caller of this function.
+    if connection.vendor == "postgresql" and len(connection.atomic_blocks) == 1:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
 def share_name(using: str, digest: str) -> None:
     """Share the lock on a name until the end of this transaction, which writes it to a row."""
     if connections[using].vendor == "postgresql":

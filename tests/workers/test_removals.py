@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils.timezone import now
+from psycopg import IsolationLevel
 
 from renditions.planning.keys import RenditionKey
 from tests.app.models import Flyer, FramedPoster, Person, Poster
@@ -403,9 +404,20 @@ def test_a_file_that_is_written_after_the_change_is_kept(poster):
     assert files() == {"posters/a.jpg"}
 
 
+def copy_of_name(poster: Poster) -> Poster:
+    return Poster(image=poster.image.name)
+
+
+def copy_of_instance(poster: Poster) -> Poster:
+    copied = Poster.objects.using(poster._state.db).get()
+    copied.pk = None
+    return copied
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
-def test_a_copy_that_is_not_committed_yet_is_waited_for(ledger_db, picture):
+@pytest.mark.parametrize("copied", [copy_of_name, copy_of_instance])
+def test_a_copy_that_is_not_committed_yet_is_waited_for(ledger_db, picture, copied):
     poster = Poster(image=picture("a.jpg"))
     poster.save(using=ledger_db)
     work_owed(ledger_db)
@@ -414,7 +426,7 @@ def test_a_copy_that_is_not_committed_yet_is_waited_for(ledger_db, picture):
 
     def copy() -> None:
         with transaction.atomic(using=ledger_db):
-            Poster(image=poster.image.name).save(using=ledger_db)
+            copied(poster).save(using=ledger_db)
             is_copied.set()
             may_commit.wait(PATIENCE_S)
 
@@ -432,6 +444,76 @@ def test_a_copy_that_is_not_committed_yet_is_waited_for(ledger_db, picture):
     work_owed(ledger_db)
     assert files() == before
     assert not jobs.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_an_older_instance_whose_save_is_not_committed_yet_is_waited_for(ledger_db, picture):
+    """It shows the former picture again."""
+    poster = Poster(image=picture("a.jpg"))
+    poster.save(using=ledger_db)
+    older = Poster.objects.using(ledger_db).get()
+    poster.image = ""
+    poster.save()
+    is_saved, may_commit = Event(), Event()
+
+    def save() -> None:
+        with transaction.atomic(using=ledger_db):
+            older.save()
+            is_saved.set()
+            may_commit.wait(PATIENCE_S)
+
+    saving = Call(save)
+    assert is_saved.wait(PATIENCE_S)
+    work_owed(ledger_db)
+    may_commit.set()
+    saving.result()
+
+    assert "posters/a.jpg" in files()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+@pytest.mark.parametrize(
+    "change", [lambda poster: poster.save(), lambda poster: poster.image.delete()]
+)
+def test_a_save_does_not_wait_for_a_row_that_points_to_its_row(ledger_db, picture, change):
+    """A row that is inserted locks the key of the row that it points to."""
+    poster = Poster(image=picture("a.jpg"))
+    poster.save(using=ledger_db)
+    with transaction.atomic(using=ledger_db):
+        with connections[ledger_db].cursor() as cursor:
+            cursor.execute("SELECT 1 FROM app_poster FOR KEY SHARE")
+        saving = Call(lambda: change(poster))
+        is_waiting = saving.is_waiting()
+    saving.result()
+
+    assert not is_waiting
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("ledger_db", ["postgres"], indirect=True)
+def test_a_copy_is_seen_whatever_the_isolation_level(ledger_db, picture, monkeypatch):
+    poster = Poster(image=picture("a.jpg"))
+    poster.save(using=ledger_db)
+    work_owed(ledger_db)
+    before, name, begin = files(), poster.image.name, ledger.begin_removal
+    poster.delete()
+
+    def begin_while_another_process_copies(claim: ledger.Claim) -> bool:
+        is_begun = begin(claim)
+        Call(lambda: Poster(image=name).save(using=ledger_db)).result()
+        return is_begun
+
+    monkeypatch.setattr(ledger, "begin_removal", begin_while_another_process_copies)
+    raw = connections[ledger_db].connection
+    raw.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        work_owed(ledger_db)
+    finally:
+        raw.isolation_level = None
+
+    assert files() == before
 
 
 # ---- trouble -------------------------------------------------------------------------------------
