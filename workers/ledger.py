@@ -35,6 +35,7 @@ from . import statements
 from .failures import Failure, WorkerDied
 from .models import JobState, RunState, SupersededJob, Takes, WarmJob, WarmRun
 from .prepared import Param, Prepared, Row, can_insert_or_update
+from .statements import aware
 from .targets import STARTED_AT, JobTarget, Tried, removal_of, tried_now
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Removal:
 
     takes: Takes
     ppoi: str  # the focal point of the picture, as text; empty: its field has none
-    owed_at: datetime
+    owed_at: datetime  # always aware
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +324,7 @@ def claim(
         is_new_upload=is_new,
         run_id=run_id,
         token=token,
-        removal=Removal(Takes(takes), ppoi, queued_at) if takes else None,
+        removal=Removal(Takes(takes), ppoi, aware(hint.using, queued_at)) if takes else None,
     )
 
 

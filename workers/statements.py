@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from json import dumps
 from typing import Any
 
 from django.db import OperationalError, connections, models, transaction
+from django.utils.timezone import is_naive, make_aware
 
 from .models import WarmJob
 
@@ -121,6 +123,14 @@ def take_write_lock(using: str) -> None:
         table = connection.ops.quote_name(WarmJob._meta.db_table)
         with connection.cursor() as cursor:
             cursor.execute(f"UPDATE {table} SET attempts = attempts WHERE 0")  # noqa: S608
+
+
+def aware(using: str, time: datetime) -> datetime:
+    """Return a time of the clock of a database as an aware one; with USE_TZ off it is naive."""
+    if not is_naive(time):
+        return time
+    # SQLite has no time zone: `Now()` is UTC there.
+    return make_aware(time, UTC if connections[using].vendor == "sqlite" else None)
 
 
 def read_committed(using: str) -> None:

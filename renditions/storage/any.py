@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
+from django.utils.timezone import is_naive, make_aware
 
 from renditions.errors import StorageFailed, StorageRefused
 
@@ -22,7 +23,7 @@ class FileInfo:
     """The facts that a storage knows about a file."""
 
     version: str  # changes when the file is replaced
-    modified: datetime | None  # None: the storage has no dates
+    modified: datetime | None  # always aware; None: the storage has no dates
     size: int | None = None  # in bytes; None: the storage does not tell it
 
 
@@ -102,6 +103,8 @@ class AnyStorage:
             parts.append(str(size))
         with suppress(NotImplementedError):
             modified = self.storage.get_modified_time(name)
+            if is_naive(modified):  # with USE_TZ off
+                modified = make_aware(modified)
             parts.append(f"{modified.timestamp():.6f}")
         return FileInfo("-".join(parts) or UNVERSIONED, modified, size)
 

@@ -17,7 +17,7 @@ from renditions.planning.keys import RenditionKey
 from tests.app.models import Flyer, FramedPoster, Person, Poster
 from tests.workers.broker import drain
 from tests.workers.concurrency import PATIENCE_S, Call, dies_at
-from workers import ledger, runs
+from workers import ledger, runs, targets
 from workers.conf import BULK_QUEUE
 from workers.ledger import Work
 from workers.models import JobState, Takes, WarmJob, WarmRun
@@ -633,6 +633,29 @@ def test_a_removal_hides_no_job_of_the_picture(poster, picture):
     work_owed()
     assert files() == files_of(poster)
     assert WarmRun.objects.get(pk=run.pk).created == 1
+
+
+class OwnDates(FileSystemStorage):
+    """Has a method of its own for dates, so it is asked instead of the folder."""
+
+    def get_modified_time(self, name: str) -> Any:
+        return super().get_modified_time(name)
+
+
+@pytest.mark.parametrize("storage", [default_storage, OwnDates()], ids=["folder", "own dates"])
+def test_naive_times_are_compared_with_the_dates_of_files(
+    picture, settings, monkeypatch, db, storage
+):
+    monkeypatch.setattr(POSTER, "storage", storage)
+    settings.USE_TZ, settings.TIME_ZONE = False, "Asia/Tokyo"
+    for module in (ledger, targets):
+        monkeypatch.setattr(module, "STARTED_AT", now())
+    poster = Poster.objects.create(image=picture("a.jpg"))
+    work_owed()
+    poster.delete()
+    work_owed()
+
+    assert files() == set()
 
 
 def test_a_field_that_is_gone_fails_with_a_reason(poster):
