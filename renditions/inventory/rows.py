@@ -11,7 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.files.storage import Storage
-from django.db import DatabaseError, connections, models, router, transaction
+from django.db import ProgrammingError, connections, models, router, transaction
 
 from renditions.fields import VersatileImageField
 from renditions.imaging.geometry import CENTRE, FocalPoint
@@ -97,11 +97,15 @@ def tables(model: type[models.Model], listed: dict[str, set[str]] | None = None)
 def _has_table(using: str, model: type[models.Model], listed: set[str]) -> bool:
     if model._meta.db_table in listed:
         return True
+    if connections[using].vendor == "sqlite":
+        return False
     # The name may hold a schema, and then it is not in the list.
     try:
         with transaction.atomic(using):
             Column(model, None).rows(using).exists()
-    except DatabaseError:
+    # Not every DatabaseError: a lost connection or a timeout does not mean that there is no table,
+    # and files that its rows show would be deleted.
+    except ProgrammingError:
         return False
     return True
 
