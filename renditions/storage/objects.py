@@ -8,7 +8,7 @@ import sys
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from itertools import islice
 from posixpath import commonprefix, join
@@ -128,7 +128,10 @@ class ObjectStore(AnyStorage):
 
     def delete(self, paths: Collection[str]) -> None:
         keys = self._keys(paths)
-        for deleted in [side_by_side(self._delete, key) for key in keys]:
+        started = [side_by_side(self._delete, key) for key in keys]
+        # All of them first: a deletion that goes on after an error could hit a new file.
+        wait(started)
+        for deleted in started:
             with suppress(FileNotFoundError):
                 deleted.result()
 
