@@ -172,14 +172,14 @@ class VersatileImageField(models.ImageField):
         # takes time, only a save of such a picture asks.
         is_asked = not extension or is_folder(self.storage)
         collides = other is not None and is_asked and self.storage.exists(other)
-        if collides or self._is_being_deleted(instance, name):
+        if collides or self._needs_other_name(instance, name):
             # Not the method of a storage that overwrites files: it returns the same name.
             return Storage.get_alternative_name(self.storage, stem, extension)
         return name
 
-    def _is_being_deleted(self, instance: models.Model, name: str) -> bool:
+    def _needs_other_name(self, instance: models.Model, name: str) -> bool:
         answers = name_chosen.send(sender=self, name=name, instance=instance)
-        return any(is_being_deleted for _, is_being_deleted in answers)
+        return any(needs_other_name for _, needs_other_name in answers)
 
     def update_dimension_fields(
         self, instance: models.Model, force: bool = False, *args: Any, **kwargs: Any

@@ -6,7 +6,8 @@ from django.dispatch import Signal
 field_added = Signal()
 
 # An upload is about to be written to the storage of a field. `sender`: the field. `name`: its path.
-# A receiver returns True if a file of this name is being deleted at this moment.
+# A receiver returns True if the upload needs another name: files of a former picture of this name
+# are being deleted or made.
 name_chosen = Signal()
 
 # The project has called `delete()` of a picture that its field takes away with its original.

@@ -2,7 +2,8 @@
 
 The ledger is the one metaphor of this package: a saved image is owed its renditions, and the row
 is the debt. The row is written in the transaction of the save and deleted when everything is made,
-so no loss of broker, cache or worker can lose the work.
+so no loss of broker, cache or worker can lose the work. Taking away is owed in the same way: a
+removal is a row that names a former picture, and it has the same transitions.
 
           enqueue                                    claim (lease free)
   (no row) ─────► queued ──────────────────────────────────────────► warming
@@ -75,6 +76,15 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """What a job takes away. Its target names the picture."""
+
+    takes: Takes
+    ppoi: str  # the focal point of the picture, as text; empty: its field has none
+    owed_at: datetime  # always aware
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The right to work on a job until its lease expires."""
 
@@ -88,16 +98,7 @@ class Claim:
     is_new_upload: bool
     run_id: int | None
     token: str = field(repr=False)
-    removal: "Removal | None" = None  # None: the job makes renditions
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """What a job takes away. Its target names the picture."""
-
-    takes: Takes
-    ppoi: str  # the focal point of the picture, as text; empty: its field has none
-    owed_at: datetime  # always aware
+    removal: Removal | None = None  # None: the job makes renditions
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,10 +269,10 @@ def declares_the_same(signature_of_job: str, field: VersatileImageField) -> bool
 
 def digest(texts: Iterable[str]) -> str:
     """Return a digest of `texts`, with 24 characters."""
-    digest = hashlib.blake2b(digest_size=12)
+    hashed = hashlib.blake2b(digest_size=12)
     for text in texts:
-        digest.update(text.encode())
-    return digest.hexdigest()
+        hashed.update(text.encode())
+    return hashed.hexdigest()
 
 
 # ---- databases ---------------------------------------------------------------------------------

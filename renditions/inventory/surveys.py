@@ -173,10 +173,7 @@ class Survey:
         if info.modified is None:
             # Only the age tells that the file belongs to no upload in progress.
             return True
-        modified = info.modified
-        if timezone.is_naive(modified):
-            modified = timezone.make_aware(modified)
-        return modified > self.changed_before
+        return info.modified > self.changed_before
 
     def _fixed(self) -> tuple[dict[str, str], set[str]]:
         """Return the files that fields name by these, and the renditions that they need."""

@@ -32,7 +32,7 @@ class Proxy:
         self._must_fail = False
 
     def start(self) -> dict[str, Any]:
-        """Start both servers; return the storage behind the proxy, as in STORAGES."""
+        """Start both servers; return the settings of the storage, as `STORAGES` has them."""
         self._upstream = start_s3()
         proxy = self
 

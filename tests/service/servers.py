@@ -133,6 +133,17 @@ def _accepts(folder: Path) -> bool:
     return True
 
 
+def s3_options(bucket: str) -> dict[str, str]:
+    """Start an S3 server; return the options of a storage for `bucket` on it."""
+    return {
+        "endpoint_url": f"http://127.0.0.1:{start_s3()}",
+        "access_key": "a",
+        "secret_key": "b",
+        "region_name": "us-east-1",
+        "bucket_name": bucket,
+    }
+
+
 def start_s3() -> int:
     """Start an S3 server in threads of this process; return its port on 127.0.0.1."""
     from moto.server import ThreadedMotoServer

@@ -109,11 +109,13 @@ class Prune:
         for scope in scopes(self.fields, orphans=self.orphans, folders=self.folders):
             self._prune(scope)
         if self.errors:
-            raise CommandError(f"{self.errors} errors. Other files were pruned.", returncode=1)
+            raise CommandError(f"Errors: {self.errors}. Other files were pruned.", returncode=1)
 
     def _start_runs(self) -> None:
-        if self.folders or self.dry_run or self.errors:
+        if self.folders or self.dry_run:
             raise CommandError("--in-workers takes neither --folder nor --dry-run.")
+        if self.errors:
+            raise CommandError("No run was started. Leave those fields out.", returncode=1)
         answers = prune_requested.send(
             None,
             fields=self.fields or all_image_fields(),

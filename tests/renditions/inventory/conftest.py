@@ -5,18 +5,12 @@ from django.core.files.storage import default_storage
 from storages.backends.s3 import S3Storage
 
 from renditions.storage import walk_files
-from tests.service.servers import start_s3
+from tests.service import servers
 
 
 @pytest.fixture(scope="session")
 def s3_options():
-    return {
-        "endpoint_url": f"http://127.0.0.1:{start_s3()}",
-        "access_key": "a",
-        "secret_key": "b",
-        "region_name": "us-east-1",
-        "bucket_name": "inventory",
-    }
+    return servers.s3_options("inventory")
 
 
 @pytest.fixture(params=["disk", "bucket"])

@@ -26,7 +26,7 @@ from renditions.storage import Storages, adapter_of, find_files, objects, publis
 from renditions.storage.any import AnyStorage, Headers
 from renditions.storage.s3 import S3
 from tests.conftest import four_corners
-from tests.service.servers import start_s3
+from tests.service import servers
 
 EIGHT = (
     *("thumbnail__200x200", "thumbnail__120x120", "thumbnail__20x20", "crop__120x60"),
@@ -53,13 +53,7 @@ class Bucket(S3Storage):
 
 @pytest.fixture(scope="module")
 def s3_server():
-    return {
-        "endpoint_url": f"http://127.0.0.1:{start_s3()}",
-        "access_key": "a",
-        "secret_key": "b",
-        "region_name": "us-east-1",
-        "bucket_name": "pictures",
-    }
+    return servers.s3_options("pictures")
 
 
 @pytest.fixture(

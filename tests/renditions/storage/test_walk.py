@@ -10,7 +10,7 @@ from storages.backends.s3 import S3Storage
 from renditions.errors import StorageRefused
 from renditions.storage import adapter_of, disk, root_of, walk_files
 from renditions.storage.s3 import S3
-from tests.service.servers import start_s3
+from tests.service import servers
 
 NAMES = [
     "a-b/x.jpg", "a/b.jpg", "a/b/c.jpg", "a/ü.jpg", "a.jpg", "b/" + "n" * 100, "z", "B.jpg",
@@ -19,13 +19,7 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def s3_server():
-    return {
-        "endpoint_url": f"http://127.0.0.1:{start_s3()}",
-        "access_key": "a",
-        "secret_key": "b",
-        "region_name": "us-east-1",
-        "bucket_name": "walked",
-    }
+    return servers.s3_options("walked")
 
 
 @pytest.fixture(params=["folder", "memory", "bucket", "folder of a bucket"])
