@@ -7,6 +7,7 @@ reports all faults.
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from typing import Any
@@ -24,7 +25,7 @@ from PIL import ImageColor
 from .imaging.formats import Encoding, format_named
 from .imaging.headers import format_of
 from .imaging.sources import Limits
-from .planning.keys import RenditionKey, RenditionKeySet
+from .planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey, RenditionKeySet
 from .planning.paths import Layout
 from .planning.plans import Style, validated
 from .planning.registry import registry
@@ -34,6 +35,7 @@ from .settings_table import (
     OLD,
     OLD_KEY_SETS,
     OLD_PLACEHOLDIT,
+    QUALITY_SETTINGS,
     SETTINGS,
     OldPlace,
     RenditionSettings,
@@ -56,7 +58,15 @@ def rendition_settings() -> RenditionSettings:
 @receiver(setting_changed)
 def _drop_cached_values(**_: Any) -> None:
     """Read again: `override_settings` or the `settings` fixture of pytest-django was used."""
-    for cached in (rendition_settings, style, layout, encoding, _key_set, _declared_key_set):
+    for cached in (
+        rendition_settings,
+        style,
+        layout,
+        encoding,
+        _overrides,
+        _key_set,
+        _declared_key_set,
+    ):
         cached.cache_clear()
 
 
@@ -138,9 +148,7 @@ def encoding(key: RenditionKey | None = None) -> Encoding:
     """Return how the rendition of `key` is written. Without a key, ENCODINGS is ignored."""
     values = rendition_settings()
     base = Encoding(**_encoding_values({n: getattr(values, n.lower()) for n in ENCODING_SETTINGS}))
-    if key is None or not values.encodings:
-        return base
-    return replace(base, **_encoding_values(_overrides(key)))
+    return replace(base, **_encoding_values(_overrides().get(key, {}))) if key else base
 
 
 def _encoding_values(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,12 +158,30 @@ def _encoding_values(given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _overrides(key: RenditionKey) -> Mapping[str, Any]:
-    """Return the values in ENCODINGS for the key set that contains `key`."""
-    for name, given in rendition_settings().encodings.items():
-        if key in key_set(name).keys:
-            return given
-    return {}
+@functools.cache
+def _overrides() -> Mapping[RenditionKey, Mapping[str, Any]]:
+    """Return the values for single keys: those in ENCODINGS, then the quality of pictures."""
+    found: dict[RenditionKey, Mapping[str, Any]] = {}
+    for name in (*rendition_settings().encodings, *key_set_names()):
+        # A wrong key set must not break the others. `checks` reports it.
+        with suppress(ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey):
+            given = encodings_of(name)
+            for key in key_set(name).keys if given else ():
+                found.setdefault(key, given)
+    return found
+
+
+def encodings_of(name: str) -> Mapping[str, Any]:
+    """Return how the renditions of a key set are written, as far as the set chooses it.
+
+    Raises:
+        ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey: as `key_set`.
+    """
+    given = rendition_settings().encodings.get(name)
+    if given is not None:
+        return given
+    picture = key_set(name).picture
+    return dict.fromkeys(QUALITY_SETTINGS, picture.quality) if picture and picture.quality else {}
 
 
 def headers(mime: str | None) -> Headers:
@@ -217,8 +243,7 @@ def declared_key_set(names: tuple[str, ...]) -> RenditionKeySet:
 
 @functools.lru_cache(maxsize=256)
 def _declared_key_set(names: tuple[str, ...], registry_version: int) -> RenditionKeySet:
-    keys = dict.fromkeys(key for name in names for key in key_set(name).keys)
-    return RenditionKeySet(tuple((str(key), key) for key in keys))
+    return RenditionKeySet.union(key_set(name) for name in names)
 
 
 def _key_sets() -> Mapping[str, Any]:

@@ -30,6 +30,16 @@ class Cleanup(StrEnum):
     ALL = "all"  # the original, too
 
 
+class UntilReady(StrEnum):
+    """What a tag shows instead of a rendition that is not made yet."""
+
+    URL = "url"  # the URL that it will have; whether it is made is not asked
+    ORIGINAL = "original"
+    NEAREST = "nearest"  # the rendition of the same picture that is made and most like it
+    PLACEHOLDER = "placeholder"  # a box of the same size, with the blurred picture if it is known
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class OldPlace:
     """Where a project of django-versatileimagefield sets a setting."""
@@ -173,7 +183,15 @@ class RenditionSettings:
     # Any value counts as valid here: `checks.check_key_sets` reports faults under ids of its own.
     key_sets: Mapping[str, Any] = declare({}, lambda v: True, "a dict", OldPlace(OLD_KEY_SETS))
     on_demand: bool = _switch(True, _old("create_images_on_demand"))
+    until_ready: str = declare(
+        UntilReady.URL.value,
+        lambda v: v in tuple(each.value for each in UntilReady),
+        f"one of {', '.join(repr(each.value) for each in UntilReady)}",
+    )
     placeholdit: bool = _switch(False, OldPlace(OLD_PLACEHOLDIT))
+    # What the view behind a 404 of the media path does.
+    on_request_at_once: int = declare(2, _whole(1, 1000), "a whole number from 1 to 1000")
+    on_request_wait_s: int = declare(10, _whole(0, 600), "a whole number of seconds, 0 to 600")
     # How their files are named.
     sized_dirname: str = _folder("__sized__", _old("sized_directory_name"))
     filtered_dirname: str = _folder("__filtered__", _old("filtered_directory_name"))
@@ -254,3 +272,5 @@ class RenditionSettings:
 
 SETTINGS = table_of(RenditionSettings)
 ENCODING_SETTINGS = {each.name.upper(): SETTINGS[each.name.upper()] for each in fields(Encoding)}
+# The `quality` of a picture sets all of them.
+QUALITY_SETTINGS = tuple(name for name in ENCODING_SETTINGS if name.endswith("_QUALITY"))

@@ -136,7 +136,7 @@ class RecordStoreContract:
         recorder = Recorder(self.make_store())
 
         for plan in plans:
-            recorder.record_created([plan], source_version=f"of {plan.path}")
+            recorder.record_created({plan: None}, source_version=f"of {plan.path}")
 
         versions = {path: record.source_version for path, record in recorder.recall(plans).items()}
         assert versions == {plan.path: f"of {plan.path}" for plan in plans}
@@ -161,7 +161,7 @@ class RecordStoreContract:
         plan, recorder = _plan("a.jpg"), Recorder(self.make_store())
         recorder.record_failed({plan: SourceUnreadable("truncated")}, "v1")
 
-        recorder.record_created([plan], "v2")
+        recorder.record_created({plan: None}, "v2")
 
         record = recorder.recall([plan])[plan.path]
         assert record.is_current(plan, "v2")
@@ -169,7 +169,7 @@ class RecordStoreContract:
 
     def test_a_deleted_record_is_absent(self) -> None:
         plan, recorder = _plan("a.jpg"), Recorder(self.make_store())
-        recorder.record_created([plan], "v1")
+        recorder.record_created({plan: None}, "v1")
 
         recorder.delete(plan.storage, [plan.path])
 

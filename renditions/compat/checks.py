@@ -50,7 +50,7 @@ def _fault(key: RenditionKey) -> str | None:
     first, second = (plan_key(_SAMPLE, key, conf.style(key)) for _ in range(2))
     adapter = first.recipe.sizer or first.recipe.filter
     if isinstance(adapter, LegacySizer) and key.size:
-        fault = adapter.fault(key.size, CENTRE)
+        fault = adapter.fault(key.size.pixels, CENTRE)
     elif isinstance(adapter, LegacyFilter):
         fault = adapter.fault()
     else:

@@ -7,9 +7,8 @@ from django.http import HttpRequest
 from renditions import conf
 from renditions.files import VersatileImageMixIn
 from renditions.imaging.formats import FORMATS, format_named
-from renditions.imaging.geometry import Size
 from renditions.imaging.sources import probe
-from renditions.planning.keys import RenditionKey
+from renditions.planning.keys import KeySize, RenditionKey
 from renditions.planning.paths import filtered_filename, filtered_path, sized_filename, sized_path
 from renditions.planning.plans import validated
 
@@ -35,14 +34,14 @@ def get_resized_filename(filename: str, width: int, height: int, filename_key: s
     Args:
         filename_key: Names the sizer and the focal point: `crop-c0-5__0-5`, `thumbnail`.
     """
-    return sized_filename(filename, Size(int(width), int(height)), filename_key, conf.layout())
+    return sized_filename(filename, KeySize(int(width), int(height)), filename_key, conf.layout())
 
 
 def get_resized_path(
     path_to_image: str, width: int, height: int, filename_key: str, storage: object = None
 ) -> str:
     """Return the path of a sized rendition of the picture at `path_to_image`."""
-    return sized_path(path_to_image, Size(int(width), int(height)), filename_key, conf.layout())
+    return sized_path(path_to_image, KeySize(int(width), int(height)), filename_key, conf.layout())
 
 
 def get_filtered_filename(filename: str, filename_key: str) -> str:

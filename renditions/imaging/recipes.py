@@ -37,6 +37,14 @@ class Recipe:
             return Cut(Box.of(source), source)
         return self.sizer.cut(source, self.size, self.ppoi)
 
-    def size_of(self, source: Size) -> Size | None:
-        """Return the size of the rendition; None: only its file tells."""
-        return self.cut(source).size if self.shares_decode else None
+    def size_of(self, source: Size | None) -> Size | None:
+        """Return the size of the rendition, px; None: only its file tells.
+
+        Args:
+            source: Upright size of the original, px; None: it is unknown.
+        """
+        if not self.shares_decode:
+            return None
+        if not isinstance(self.sizer, Sizer) or self.size is None:
+            return source
+        return self.sizer.size_of(source, self.size)

@@ -18,9 +18,10 @@ from PIL import Image
 
 from renditions.errors import OutOfMemory, RenderFailed, RenditionTooLarge
 
-from .animation import Animation, frame_bytes, read_animation
+from .animation import Animation, frame_bytes, has_frames, read_animation
 from .colour import to_srgb
 from .encoding import encode, encode_frames
+from .facts import SAMPLE, PictureFacts, facts_from
 from .filters import FileFilter, Filter
 from .formats import FORMATS, Format, format_named
 from .full_size import FullSizePicture, upright_for_files
@@ -73,7 +74,8 @@ class OpenPicture:
     """An original that was opened and decoded once; renditions are cut from it."""
 
     def __init__(self, file: BinaryIO, recipes: Sequence[Recipe], limits: Limits) -> None:
-        source = open_source(file, limits)
+        self._source: Source | None = open_source(file, limits)
+        source = self._source
         self.info: SourceInfo = source.info
         self.decoded_size = self.info.stored_size
         self._limits = limits
@@ -113,7 +115,30 @@ class OpenPicture:
 
     def close(self) -> None:
         """Free the pixels."""
-        self._pyramid = self._full_size = self._animation = None
+        self._pyramid = self._full_size = self._animation = self._source = None
+
+    def facts(self) -> PictureFacts:
+        """Return what a page wants to know.
+
+        The picture was opened with the recipe `SAMPLE`, or another one that shares the decode.
+
+        Raises:
+            RenderFailed: or a subclass.
+            OutOfMemory: another attempt may help.
+        """
+        with _rendering():
+            if self._pyramid is None or self._source is None:
+                raise RenderFailed("The picture was opened without the recipe of its facts.")
+            context = StepContext(
+                self.info,
+                SAMPLE,
+                format_named("PNG"),
+                self._stored(SAMPLE.cut(self.info.size)),
+                self._profile,
+                pyramid=self._pyramid,
+            )
+            sample = run(STEPS, self._pyramid.base, context)
+            return facts_from(sample, self.info.size, is_animated=has_frames(self._source))
 
     def render(self, recipe: Recipe) -> RenderedImage:
         """Return the rendition that `recipe` asks for; the picture stays as it was.

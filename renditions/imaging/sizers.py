@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from PIL import Image
 
 from .formats import Encoding, Format
-from .geometry import Box, FocalPoint, Size, cover_box, fit_size
+from .geometry import CENTRE, Box, FocalPoint, Size, cover_box, fit_size
 from .own_file import OwnFile
 
 
@@ -33,6 +33,8 @@ class AnySizer(ABC):
     uses_ppoi: ClassVar[bool] = True
     # False: it gets the full-size picture for itself, and makes the whole file.
     shares_decode: ClassVar[bool]
+    # Whether a key may have only one side: `800x`. The other side of the target is then 10**6 px.
+    accepts_open_size: ClassVar[bool] = False
 
     @property
     def filename_pattern(self) -> str:
@@ -90,6 +92,15 @@ class Sizer(AnySizer):
             ppoi: 0-1 from the top left.
         """
 
+    def size_of(self, source: Size | None, target: Size) -> Size | None:
+        """Return the size of the rendition, px; None: it depends on the original.
+
+        Args:
+            source: Upright size of the original, px; None: it is unknown.
+            target: The size in the rendition key, px.
+        """
+        return self.cut(source, target, CENTRE).size if source else None
+
 
 class FileSizer(AnySizer):
     """Makes the whole file of a rendition itself; only this file tells its size."""
@@ -129,11 +140,32 @@ class Crop(Sizer):
     def cut(self, source: Size, target: Size, ppoi: FocalPoint) -> Cut:
         return Cut(cover_box(source, target, ppoi), target)
 
+    def size_of(self, source: Size | None, target: Size) -> Size | None:
+        return target
+
+
+class CropDown(Crop):
+    """Like a crop, but never larger than the original: then it only has the same shape."""
+
+    filename_key = "crop-down"
+    filename_key_regex = r"crop-down-c[0-9e-]+__[0-9e-]+"
+
+    def key_in_filename(self, ppoi: FocalPoint) -> str:
+        return _crop_key(ppoi.x, ppoi.y, self.filename_key)
+
+    def cut(self, source: Size, target: Size, ppoi: FocalPoint) -> Cut:
+        box = cover_box(source, target, ppoi)
+        is_smaller = box.size.width < target.width or box.size.height < target.height
+        return Cut(box, box.size if is_smaller else target)
+
+    def size_of(self, source: Size | None, target: Size) -> Size | None:
+        return Sizer.size_of(self, source, target)
+
 
 # Most pictures have the same focal point, the centre.
 @functools.lru_cache(maxsize=1024, typed=True)
-def _crop_key(x: float, y: float) -> str:
-    return f"crop-c{x!s}__{y!s}".replace(".", "-")
+def _crop_key(x: float, y: float, name: str = "crop") -> str:
+    return f"{name}-c{x!s}__{y!s}".replace(".", "-")
 
 
 class Thumbnail(Sizer):
@@ -142,6 +174,7 @@ class Thumbnail(Sizer):
     filename_key = "thumbnail"
     filename_key_regex = "thumbnail"
     uses_ppoi = False
+    accepts_open_size = True
 
     def cut(self, source: Size, target: Size, ppoi: FocalPoint) -> Cut:
         return Cut(Box.of(source), fit_size(source, target))

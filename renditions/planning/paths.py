@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from renditions.imaging.geometry import Size
+from .keys import KeySize
 
 # django-versatileimagefield treats a name without an extension as a JPEG.
 DEFAULT_EXTENSION = "jpg"
@@ -59,7 +59,7 @@ def shortened(name: str) -> str:
 
 
 def sized_filename(
-    filename: str, size: Size, sizer_key: str, layout: Layout, output: str | None = None
+    filename: str, size: KeySize, sizer_key: str, layout: Layout, output: str | None = None
 ) -> str:
     """Return the file name of a sized rendition of `filename`.
 
@@ -81,7 +81,7 @@ def sized_filename(
 # Cached: it is the same for each original, and a FILENAME_PROCESSOR may make a digest.
 @functools.lru_cache(maxsize=1024)
 def _described(
-    sizer_key: str, size: Size, quality: int | None, process_key: Callable[[str], str]
+    sizer_key: str, size: KeySize, quality: int | None, process_key: Callable[[str], str]
 ) -> str:
     """Return the part of a file name that describes the rendition."""
     key = f"{sizer_key}-{size}"
@@ -89,7 +89,7 @@ def _described(
 
 
 def sized_path(
-    name: str, size: Size, sizer_key: str, layout: Layout, output: str | None = None
+    name: str, size: KeySize, sizer_key: str, layout: Layout, output: str | None = None
 ) -> str:
     """Return the path of a sized rendition of the original at `name`."""
     head, filename = _split(name)

@@ -7,13 +7,14 @@ key, so no list of renditions is stored anywhere.
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import NamedTuple
 
 from renditions.errors import UnknownFormat
 from renditions.imaging.filters import AnyFilter
 from renditions.imaging.formats import Encoding, Format, format_for_extension, format_named
-from renditions.imaging.geometry import FocalPoint
+from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.own_file import OwnFile
 from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import AnySizer
@@ -33,6 +34,8 @@ class Original:
     ppoi: FocalPoint
     object_pk: str = ""  # primary key of its instance, as text; empty: of no instance
     renditions: str = ""  # label of the storage of its renditions; empty: the same one
+    # Upright, px; None: the row does not tell it. Two originals that differ only in it are equal.
+    size: Size | None = dataclass_field(default=None, compare=False)
 
     @property
     def rendition_storage(self) -> str:
@@ -49,7 +52,7 @@ class RenditionPlan:
     recipe: Recipe
     path: str  # on the storage of the renditions
     # Set if the sizer or filter names its files itself. The URL in it may change at each planning.
-    own: OwnFile | None = field(default=None, compare=False)
+    own: OwnFile | None = dataclass_field(default=None, compare=False)
 
     @property
     def storage(self) -> str:
@@ -141,7 +144,7 @@ class Place(NamedTuple):
         sizer, chosen_filter, output = self.parts
         recipe = Recipe(
             sizer=sizer,
-            size=key.size,
+            size=key.size.pixels if key.size else None,
             ppoi=original.ppoi,
             filter=chosen_filter,
             format=output.name if output else None,
@@ -183,7 +186,7 @@ def place_of(original: Original, key: RenditionKey, layout: Layout) -> Place:
         path = filtered_path(path, key.filter, layout)
     if sizer and key.size:
         sizer = sizer.bind(path, original.storage)
-        own = sizer.own_file(key.size, original.ppoi)
+        own = sizer.own_file(key.size.pixels, original.ppoi)
         extension = output.extensions[0] if output else None
         if own is None:
             in_filename = sizer.key_in_filename(original.ppoi)
@@ -196,8 +199,12 @@ def place_of(original: Original, key: RenditionKey, layout: Layout) -> Place:
 def plan_key_set(
     original: Original, key_set: RenditionKeySet, style: Callable[[RenditionKey], Style]
 ) -> tuple[RenditionPlan, ...]:
-    """Return a plan for each rendition of `key_set`, in its order, without repeated paths."""
-    plans = (plan_key(original, key, style(key)) for key in key_set.keys if not key.is_original)
+    """Return a plan for each rendition of `key_set`, in its order, without repeated paths.
+
+    Keys that an original of this size does not need are left out: see `RenditionKeySet.for_size`.
+    """
+    keys = key_set.for_size(original.size).renditions
+    plans = (plan_key(original, key, style(key)) for key in keys)
     return tuple({plan.path: plan for plan in plans}.values())
 
 
@@ -219,7 +226,7 @@ def check_names(keys: Iterable[RenditionKey]) -> None:
 
 
 def unknown_names(key: RenditionKey) -> Iterator[InvalidSizeKey]:
-    """Return an error for each sizer, filter and format of `key` that is unknown."""
+    """Return an error for each part of `key` that is unknown or does not fit the others."""
     for look_up in (_sizer, _filter, _format):
         try:
             look_up(key)
@@ -239,12 +246,23 @@ def _parts(key: RenditionKey, registry_version: int) -> Parts:
 
 
 def _sizer(key: RenditionKey) -> AnySizer | None:
-    if key.sizer is None:
+    if key.sizer is None or key.size is None:
         return None
     try:
-        return registry.sizer(key.sizer)
+        sizer = registry.sizer(key.sizer)
     except NotRegistered as error:
         raise InvalidSizeKey(f"{str(key)!r}: {error}") from None
+    if key.size.is_open and not sizer.accepts_open_size:
+        raise InvalidSizeKey(
+            f"{str(key)!r}: the sizer {key.sizer!r} needs a width and a height. Give both, or use "
+            "'thumbnail', which keeps the shape of the picture."
+        )
+    if key.size.density != 1 and sizer.names_own_files:
+        raise InvalidSizeKey(
+            f"{str(key)!r}: the sizer {key.sizer!r} names its files itself, and two densities "
+            "would have one file. Multiply the size instead."
+        )
+    return sizer
 
 
 def _filter(key: RenditionKey) -> AnyFilter | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from renditions.imaging.filters import AnyFilter, Invert
-from renditions.imaging.sizers import AnySizer, Crop, Thumbnail
+from renditions.imaging.sizers import AnySizer, Crop, CropDown, Thumbnail
 
 T = TypeVar("T")
 
@@ -55,12 +55,13 @@ class Registry:
         "delete_filtered_sized_images", "delete_matching_files_from_storage",
         "delete_sized_images", "encoding", "field", "file", "fileno", "filters", "flush",
         "get_filtered_root_folder", "get_filtered_sized_root_folder", "get_sized_root_folder",
-        "has_new_content", "height", "instance", "isatty", "multiple_chunks", "name", "newlines",
-        "note_committed", "open", "original", "path", "picture", "placeholder", "plan", "plans",
-        "ppoi", "read", "readable", "readinto", "readline", "readlines", "rendition", "save",
-        "seek", "seekable", "size", "softspace", "storage", "storages", "tell", "truncate", "url",
-        "url_of", "urls", "use_prefetched", "validate_ppoi", "was_assigned", "width", "writable",
-        "write", "writelines", "xreadlines",
+        "has_new_content", "height", "instance", "isatty", "known_size", "lacks_meta", "meta",
+        "multiple_chunks", "name", "newlines", "note_committed", "open", "original", "path",
+        "picture", "placeholder", "plan", "plans", "ppoi", "read", "readable", "readinto",
+        "readline", "readlines", "rendition", "save", "seek", "seekable", "signed_url", "size",
+        "softspace", "storage", "storages", "tell", "truncate", "url", "url_of", "urls",
+        "use_prefetched", "validate_ppoi", "was_assigned", "width", "writable", "write",
+        "writelines", "xreadlines",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -229,5 +230,6 @@ def _look_up(entries: dict[str, _Entry[T]], name: str, what: str) -> _Entry[T]:
 
 registry = Registry()
 registry.register_sizer("crop", Crop)
+registry.register_sizer("crop-down", CropDown)
 registry.register_sizer("thumbnail", Thumbnail)
 registry.register_filter("invert", Invert)

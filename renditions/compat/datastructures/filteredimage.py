@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.files.storage import Storage
 from PIL import Image
 
-from renditions.accessors import Filters, InvalidFilter, Picture
+from renditions.accessors import Filters, InvalidFilter, PictureAccess
 from renditions.compat.adapters import adapt_filter
 from renditions.compat.functions import get_filtered_path
 from renditions.compat.live import reader
@@ -50,7 +50,7 @@ class FilterLibrary(Filters):
         Args:
             registry: Not used, because there is only one registry.
         """
-        super().__init__(Picture.at(original_file_location, storage, create_on_demand, ppoi))
+        super().__init__(PictureAccess.at(original_file_location, storage, create_on_demand, ppoi))
 
     def __setitem__(self, name: str, value: object) -> None:
         """Drop the value: a pickle of the old package has the filters that were asked for."""

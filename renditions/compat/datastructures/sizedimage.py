@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.files.storage import Storage
 from PIL import Image
 
-from renditions.accessors import MalformedSizedImageKey, Picture, RenditionFile, Sizes
+from renditions.accessors import MalformedSizedImageKey, PictureAccess, RenditionFile, Sizes
 from renditions.compat.adapters import adapt_sizer
 from renditions.compat.functions import get_resized_path
 from renditions.compat.live import reader
@@ -145,29 +145,32 @@ class SizedImage(ProcessedImage, dict[str, Any]):
                 name = registry.name_of(type(self), vars(type(self)).get("same_as"))
             except NotRegistered:
                 return None
-            picture = Picture.at(self.path_to_image, self.storage, self.create_on_demand, self.ppoi)
+            picture = PictureAccess.at(
+                self.path_to_image, self.storage, self.create_on_demand, self.ppoi
+            )
             self._sizes = Sizes(picture, name)
         return self._sizes
 
     def _answer(self, key: str) -> SizedImageInstance:
         """Do what the old package did: name the file, and make it if it is missing."""
         size = parse_size(str(key))
-        if size is None:
+        if size is None or size.is_open:
             raise MalformedSizedImageKey(
                 f"{key!r} is not a size for {type(self).__name__}. Write 'WIDTHxHEIGHT' in whole "
                 "pixels, for example '400x300'."
             )
         if not self.path_to_image:
             return SizedImageInstance("", "", self.storage)
+        width, height = size.pixels.as_tuple
         name = get_resized_path(
-            self.path_to_image, size.width, size.height, self.get_filename_key(), self.storage
+            self.path_to_image, width, height, self.get_filename_key(), self.storage
         )
         if self.create_on_demand and not self.storage.exists(name):
             self.create_resized_image(
                 path_to_image=self.path_to_image,
                 save_path_on_storage=name,
-                width=size.width,
-                height=size.height,
+                width=width,
+                height=height,
             )
         return SizedImageInstance(name, _url_of(self.storage, name), self.storage)
 

@@ -24,8 +24,8 @@ class Grey(Filter):
         return image.convert("L")
 
 
-def test_crop_thumbnail_and_invert_are_built_in(registry):
-    assert list(registry.sizer_classes) == ["crop", "thumbnail"]
+def test_three_sizers_and_invert_are_built_in(registry):
+    assert list(registry.sizer_classes) == ["crop", "crop-down", "thumbnail"]
     assert list(registry.filter_classes) == ["invert"]
 
 
@@ -68,7 +68,7 @@ def test_a_wrong_registration_is_refused(registry, method, args, error):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(registry):
-    with pytest.raises(NotRegistered, match="crop, thumbnail"):
+    with pytest.raises(NotRegistered, match="crop, crop-down, thumbnail"):
         registry.sizer("corp")
 
 
