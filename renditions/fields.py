@@ -27,19 +27,20 @@ from .forms import (
     VersatileImageFormField,
 )
 from .imaging.geometry import CENTRE
+from .meta import PictureMetaField
 from .placeholder import PlaceholderImage, publish_once
 from .planning.keys import RenditionKeySet
 from .planning.paths import colliding_name, placeholder_path, shortened
 from .planning.plans import Original, plan_key_set
 from .ppoi import CENTRE_PPOI, CENTRE_TEXT, PPOI, parse_ppoi, ppoi_text
-from .settings_table import Cleanup
+from .settings_table import Cleanup, UntilReady
 from .signals import field_added, name_chosen
 from .storage import Storages
 from .storage.disk import is_folder
 from .validators import validate_ppoi
 from .widgets import VersatileImagePPOIClickWidget
 
-__all__ = ["PPOIField", "VersatileImageField"]
+__all__ = ["PPOIField", "PictureMetaField", "VersatileImageField"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,12 @@ class VersatileImageField(models.ImageField):
         cleanup: What a worker takes away when a picture was replaced, cleared or deleted:
             `"renditions"`, or `"all"` for the original, too; None: nothing. The default is the
             setting `CLEANUP`.
+        meta_field: Name of a PictureMetaField of the same model: a worker writes the size, the
+            dominant colour and a ThumbHash of the picture to it, for pages.
+        until_ready: What tags show until a rendition is made: `"url"`, `"original"`, `"nearest"`,
+            `"placeholder"` or `"nothing"`. None: the setting `UNTIL_READY`.
 
-    `warm`, `rendition_storage` and `cleanup` change no column, so a change needs no migration.
+    The arguments that Django does not have change no column, so a change needs no migration.
     """
 
     attr_class = VersatileImageFieldFile
@@ -75,9 +80,13 @@ class VersatileImageField(models.ImageField):
         warm: str | Iterable[str] = (),
         rendition_storage: "str | Storage | Callable[[], Storage] | None" = None,
         cleanup: Any = models.NOT_PROVIDED,
+        meta_field: str | None = None,
+        until_ready: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.ppoi_field = ppoi_field
+        self.meta_field = meta_field
+        self.chosen_until_ready = until_ready
         self.placeholder_image = placeholder_image
         self.warm = (warm,) if isinstance(warm, str) else tuple(warm)
         self.chosen_rendition_storage = rendition_storage
@@ -120,6 +129,13 @@ class VersatileImageField(models.ImageField):
             chosen = conf.rendition_settings().cleanup
         # `checks` reports any other value.
         return next((each for each in Cleanup if each == chosen), None)
+
+    @property
+    def until_ready(self) -> UntilReady:
+        """What tags show until a rendition is made."""
+        chosen = self.chosen_until_ready or conf.rendition_settings().until_ready
+        # `checks` reports any other value.
+        return next((each for each in UntilReady if each == chosen), UntilReady.URL)
 
     def declared_key_set(self, names: Iterable[str] | None = None) -> RenditionKeySet:
         """Return the union of the key sets `names`; None: the sets in `warm`.

@@ -2,8 +2,9 @@
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -14,19 +15,22 @@ from django.db import models
 from django.db.models.fields.files import FieldFile, ImageFieldFile, ImageFileDescriptor
 
 from . import conf
-from .accessors import Filters, Picture, RenditionFile, is_of_class, sizes_of
+from .accessors import Filters, PictureAccess, RenditionFile, is_of_class, sizes_of
 from .engine import removal
 from .engine.warming import WarmReport
 from .errors import RenditionError
-from .imaging.geometry import FocalPoint
+from .imaging.facts import PictureFacts
+from .imaging.geometry import FocalPoint, Size
 from .imaging.sources import upright_size_of
+from .meta import facts_in, size_in
 from .planning.keys import RenditionKey, RenditionKeySet
 from .planning.plans import Original, RenditionPlan, check_names, plan_key, plan_key_set
 from .planning.registry import registry
 from .ppoi import CENTRE_PPOI, PPOI, parse_ppoi
 from .records.prefetched import PrefetchedRecords
-from .settings_table import Cleanup
+from .settings_table import Cleanup, UntilReady
 from .signals import original_dropped
+from .signing import signed_url
 from .storage import Storages
 
 # Old code combines the mix-in with its own field file, so the mix-in has no base class at run time.
@@ -55,6 +59,9 @@ class PictureField(Protocol):
     attname: str
     model: type[models.Model]
     ppoi_field: str | None
+    meta_field: str | None
+    width_field: str | None
+    height_field: str | None
 
     @property
     def label(self) -> str: ...
@@ -70,6 +77,9 @@ class PictureField(Protocol):
 
     @property
     def cleanup(self) -> Cleanup | None: ...
+
+    @property
+    def until_ready(self) -> UntilReady: ...
 
     def publish_placeholder(self) -> bool: ...
 
@@ -93,7 +103,9 @@ class VersatileImageMixIn(Base):
     was_assigned = False  # the name did not come from the column
     _ppoi_value: PPOI = CENTRE_PPOI
     _create_on_demand: bool | None = None  # None: the setting ON_DEMAND decides
-    _picture: tuple[object, Picture] | None = None  # what it was computed from, and the picture
+    _picture: tuple[object, PictureAccess] | None = (
+        None  # what it was computed from, and the picture
+    )
     _prefetched: PrefetchedRecords | None = None
 
     def __init__(self, instance: models.Model, field: Any, name: str | None) -> None:
@@ -139,6 +151,32 @@ class VersatileImageMixIn(Base):
         self._ppoi_value = point
 
     @property
+    def meta(self) -> PictureFacts | None:
+        """Size, colour and ThumbHash, from the `meta_field`; None: they are not known yet.
+
+        It costs no query, so a deferred column is not known.
+        """
+        if not self.name or not self.field.meta_field:
+            return None
+        return facts_in(self._row.get(self.field.meta_field), self.name)
+
+    @property
+    def lacks_meta(self) -> bool:
+        """Whether the field has a `meta_field` that is to be filled in."""
+        column = self.field.meta_field
+        return bool(self.name and column and column in self._row) and self.meta is None
+
+    @property
+    def known_size(self) -> Size | None:
+        """Upright size, px, from the row; None: the row does not tell it."""
+        return size_in(self.field, self._row, self.name) if self.name else None
+
+    @property
+    def _row(self) -> Mapping[str, Any]:
+        """The loaded values of the instance, which may be a stand-in."""
+        return getattr(self.instance, "__dict__", {})
+
+    @property
     def create_on_demand(self) -> bool:
         """Whether an access to a URL makes the rendition. The default is the setting ON_DEMAND."""
         if self._create_on_demand is None:
@@ -164,7 +202,9 @@ class VersatileImageMixIn(Base):
     def _get_image_dimensions(self) -> tuple[int | None, int | None]:
         """Return the width and the height of the upright picture; None: it is no picture."""
         if not hasattr(self, "_dimensions_cache"):
-            self._dimensions_cache = self._read_dimensions()
+            facts = self.meta
+            known = facts.size.as_tuple if facts and not self.has_new_content else None
+            self._dimensions_cache = known or self._read_dimensions()
         return self._dimensions_cache
 
     def _read_dimensions(self) -> tuple[int | None, int | None]:
@@ -193,6 +233,8 @@ class VersatileImageMixIn(Base):
     def urls(self, key_set: RenditionKeySet | str) -> dict[str, str]:
         """Return the URLs of a key set by name, in its order; `{}` if there is no picture.
 
+        Of a responsive picture, the widths that are larger than the original are left out.
+
         Args:
             key_set: A key set, or its name in the settings.
         """
@@ -200,6 +242,7 @@ class VersatileImageMixIn(Base):
         picture = self.picture
         if not picture.original:
             return {}
+        keys = keys.for_size(picture.original.size)
         if picture.create_on_demand:
             # One call to the cache for all of them.
             records = picture.prefetched or PrefetchedRecords(picture.original)
@@ -214,6 +257,29 @@ class VersatileImageMixIn(Base):
         """Return the URL of one rendition, or of the original for the key `url`."""
         return str(self.url if key.is_original else self.rendition(key).url)
 
+    def signed_url(self, key: str, expires_in: float | timedelta | None = None) -> str:
+        """Return an URL that makes any rendition when it is requested; empty: there is no picture.
+
+        It needs no key set, no worker and no call to the storage, the cache or the database.
+
+        Args:
+            expires_in: Seconds. The URL is valid for at least this long, and at most twice as long.
+                None: without limit.
+
+        Raises:
+            InvalidSizeKey: the key is malformed, or its sizer, filter or format is unknown.
+            ImproperlyConfigured: the URLconf does not have `renditions.urls`.
+            ValueError: `expires_in` is less than a second.
+        """
+        wanted = RenditionKey.parse(key)
+        if wanted.is_original:
+            return str(self.url)
+        picture = self.picture
+        if picture.original is None:
+            return ""
+        plan = plan_key(picture.original, wanted, conf.style(wanted))
+        return signed_url(picture.storages.renditions, plan, expires_in)
+
     @property
     def original(self) -> Original:
         """This picture, as a value for plans."""
@@ -225,6 +291,7 @@ class VersatileImageMixIn(Base):
             ppoi=FocalPoint(*self.ppoi),
             object_pk=self._object_pk,
             renditions=renditions,
+            size=self.known_size,
         )
 
     @property
@@ -248,7 +315,7 @@ class VersatileImageMixIn(Base):
         return self.field.placeholder
 
     @property
-    def picture(self) -> Picture:
+    def picture(self) -> PictureAccess:
         """The picture to show: this one, or the placeholder if the field is empty."""
         if not self.name:
             return self._placeholder_picture
@@ -259,30 +326,33 @@ class VersatileImageMixIn(Base):
 
     def _inputs_of_picture(self) -> tuple[object, ...]:
         """Return all that decides `picture`: each URL needs it, and computing it costs more."""
-        row = getattr(self.instance, "__dict__", {})
+        row, field = self._row, self.field
         return (
             self.name,
-            row.get(self.field.ppoi_field),
+            row.get(field.ppoi_field or ""),
             self._ppoi_value,
-            row.get(self.field.model._meta.pk.attname),
+            row.get(field.model._meta.pk.attname),
+            row.get(field.meta_field or ""),
+            row.get(field.width_field or ""),
+            row.get(field.height_field or ""),
             self.storage,
             self._create_on_demand,
             conf.rendition_settings(),
         )
 
     @property
-    def _placeholder_picture(self) -> Picture:
+    def _placeholder_picture(self) -> PictureAccess:
         shown = self.placeholder
         if shown and self.create_on_demand:
             self.field.publish_placeholder()
         return self._picture_of(shown)
 
-    def _picture_of(self, original: Original | None) -> Picture:
+    def _picture_of(self, original: Original | None) -> PictureAccess:
         records = self._prefetched
         if records and records.original != original:
             # Another name or focal point was assigned.
             records = None
-        return Picture(self.storages, original, self.create_on_demand, records)
+        return PictureAccess(self.storages, original, self.create_on_demand, records)
 
     def use_prefetched(self, records: PrefetchedRecords | None) -> None:
         """Take records from `records`; None: from the cache. `prefetch_renditions` calls it."""
@@ -295,18 +365,22 @@ class VersatileImageMixIn(Base):
         """Return the plan of one rendition, without a call to the storage or the cache."""
         return plan_key(self.original, key, conf.style(key))
 
-    def plans(self, key_set: RenditionKeySet | None = None) -> tuple[RenditionPlan, ...]:
+    def plans(
+        self, key_set: RenditionKeySet | None = None, *, size: Size | None = None
+    ) -> tuple[RenditionPlan, ...]:
         """Return the plans of a key set, without a call to the storage or the cache.
 
         An empty field has no plans.
 
         Args:
             key_set: None: all key sets in `warm`.
+            size: Upright size of the picture, px; None: that in the row, if it is known.
         """
         if not self.name:
             return ()
         wanted = self.field.declared_key_set() if key_set is None else key_set
-        return plan_key_set(self.original, wanted, conf.style)
+        original = replace(self.original, size=size) if size else self.original
+        return plan_key_set(original, wanted, conf.style)
 
     def save(self, name: str, content: "File[Any]", save: bool = True) -> None:
         """Write `content` to the storage, and note that existing renditions are stale now."""

@@ -7,10 +7,12 @@ from typing import TextIO
 from django.db.models import Model, QuerySet
 
 from . import conf
-from .engine.warming import WarmReport, warm
+from .engine.warming import WarmReport
+from .facts import warm_image
 from .files import VersatileImageMixIn, image_at
 from .planning.keys import RenditionKeySet
 from .planning.plans import Original, validated
+from .responsive import PictureData, picture_data, picture_keys
 
 CHUNK_ROWS = 500
 
@@ -93,16 +95,41 @@ class VersatileImageFieldWarmer:
         total = entries * self._count()
         warmed_placeholders: set[Original | None] = {None}
         for done, image in enumerate(self._images(), start=1):
-            # Many empty pictures share one placeholder. A null relation has no picture at all.
-            if image and image.name:
-                yield warm(image.storages, image.plans(self.key_set), force=self.force)
-            elif image is not None and image.placeholder not in warmed_placeholders:
-                warmed_placeholders.add(image.placeholder)
-                yield image.field.warm_placeholder(self.key_set, force=self.force)
+            # A null relation has no picture at all.
+            report = None if image is None else self._warm(image, warmed_placeholders)
+            if report:
+                yield report
             if self.verbose:
                 cli_progress_bar(done * entries, total)
         if self.verbose and total:
             sys.stdout.write("\n")
+
+    def pictures(self) -> Iterator[PictureData]:
+        """Make the missing renditions, and yield what a page or an API shows of each picture.
+
+        A picture that cannot be made has `ready` False; a null relation is left out.
+
+        Raises:
+            ImproperlyConfigured: the key set is neither a responsive picture nor one key.
+        """
+        key_set = picture_keys(self.key_set)
+        warmed_placeholders: set[Original | None] = {None}
+        for image in self._images():
+            if image is not None:
+                self._warm(image, warmed_placeholders)
+                yield picture_data(image, key_set)
+
+    def _warm(
+        self, image: VersatileImageMixIn, warmed_placeholders: set[Original | None]
+    ) -> WarmReport | None:
+        """Make the renditions of a picture; of its placeholder if it is empty."""
+        if image.name:
+            return warm_image(image, self.key_set, force=self.force)
+        # Many empty pictures share one placeholder.
+        if image.placeholder in warmed_placeholders:
+            return None
+        warmed_placeholders.add(image.placeholder)
+        return image.field.warm_placeholder(self.key_set, force=self.force)
 
     def _count(self) -> int:
         rows = self.instance_or_queryset

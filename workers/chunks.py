@@ -125,7 +125,12 @@ def _look(
     images: list[VersatileImageFieldFile] = [getattr(each, field.name) for each in instances]
     are_current = [False] * len(images) if run.force else _are_current(field, images)
     return [
-        Seen(instance, image, target_of(instance, field, run.using), bool(image) and is_current)
+        Seen(
+            instance,
+            image,
+            target_of(instance, field, run.using),
+            bool(image) and is_current and not image.lacks_meta,
+        )
         for instance, image, is_current in zip(instances, images, are_current, strict=False)
     ]
 

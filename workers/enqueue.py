@@ -59,6 +59,22 @@ def enqueue_all(queryset: models.QuerySet[models.Model]) -> int:
 owe_all = enqueue_all
 
 
+def retry(instance: models.Model, field: VersatileImageField) -> bool:
+    """Queue what the picture of `field` still lacks; return whether a job was queued.
+
+    A failed job starts again, with all its attempts. Without a job, what is missing is enqueued. A
+    job that waits or is in progress stays as it is.
+    """
+    using = router.db_for_write(type(instance), instance=instance)
+    target = target_of(instance, field, using)
+    hint = ledger.retry_target(target)
+    if hint is None and ledger.job_of(target) is None:
+        hint = _enqueue(target, field, image_of(target), is_unchanged=False)
+    if hint:
+        dispatch.send_after_commit(hint)
+    return hint is not None
+
+
 # ---- models that are watched --------------------------------------------------------------------
 
 
@@ -272,12 +288,16 @@ def enqueue_saved(
     if image.has_new_content or image.was_assigned:
         transaction.on_commit(image.note_committed, using=using, robust=True)
     is_all_written = written is None or field.ppoi_field in (None, *written)
+    is_unchanged = not (is_new or image.was_assigned)
+    # An instance that was loaded before the worker wrote the facts of its picture does not know
+    # them, and its row does.
+    is_older = image.lacks_meta and is_unchanged and not image.has_new_content
     return _enqueue(
         target,
         field,
-        image if is_all_written else image_of(target),
+        image if is_all_written and not is_older else image_of(target),
         was_replaced=image.has_new_content,
-        is_unchanged=not (is_new or image.was_assigned),
+        is_unchanged=is_unchanged,
     )
 
 
@@ -324,6 +344,9 @@ def _is_enqueued_or_made(
     # A job that only a bulk run has enqueued does not count: the run may be cancelled.
     if job and job.run_id is None and not _may_have_read_older(job, is_unchanged):
         return job.tried.signature == wanted and not can_be_retried(job, image)
+    if image.lacks_meta and not is_unchanged:
+        # An instance that is saved again may only be older than what the worker has written.
+        return False
     look = Look.RECORDS if is_unchanged else Look.ORIGINAL
     return are_current(image.storages, plans, look)
 

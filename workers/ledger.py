@@ -495,6 +495,18 @@ def retry(jobs: models.QuerySet[WarmJob]) -> int:
     return retried
 
 
+def retry_target(target: JobTarget) -> Hint | None:
+    """Queue the failed job of `target` again; return its hint, or None if no job has failed."""
+    if not retry(_of(target)):
+        return None
+    found = _of(target).values_list("pk", "generation").first()
+    if found is None:
+        return None
+    hint = Hint(target.using, *found)
+    mark_hinted(target.using, [hint])
+    return hint
+
+
 def due(using: str, limit: int, work: Work, *, resend_after_s: int) -> list[Hint]:
     """Return hints for at most `limit` jobs that are due and not leased, oldest first.
 

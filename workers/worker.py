@@ -7,23 +7,26 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
+from django.db import transaction
 
+from renditions.engine.originals import OpenedOriginal
 from renditions.engine.removal import delete_renditions
 from renditions.engine.warming import Result, Reuse, WarmReport, warm_without_recheck
 from renditions.errors import OutOfMemory, PermanentError, RenditionError
+from renditions.facts import size_to_plan_with, write_facts
+from renditions.files import VersatileImageFieldFile
 from renditions.planning.plans import RenditionPlan
 from renditions.storage.objects import start_threads
 
 from . import dispatch, ledger, removals, runs
 from .conf import worker_settings
 from .failures import Failure, JobTimedOut, WorkerOutdated
-from .targets import Tried, field_of, image_of, is_outdated, planned_paths, tried_now
+from .targets import Tried, field_of, image_of, is_outdated, planned_paths, signature
 
 logger = logging.getLogger(__name__)
 
@@ -93,15 +96,32 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
         # settle the job.
         return _end(claim, counted="blank")
 
-    report = warm_without_recheck(
-        image.storages,
-        image.plans(),
-        reuse=_reuse(claim),
-        still_wanted=_StillWanted(claim, maybe_published),
-        interrupts=(SoftTimeLimitExceeded, DatabaseError),
-    )
+    with OpenedOriginal(image.storages.originals, str(image.name)) as original:
+        report = warm_without_recheck(
+            image.storages,
+            image.plans(size=size_to_plan_with(image, original)),
+            reuse=_reuse(claim),
+            still_wanted=_StillWanted(claim, maybe_published),
+            interrupts=(SoftTimeLimitExceeded, DatabaseError),
+            original=original,
+            wants_facts=image.lacks_meta,
+        )
+    using = claim.target.using
+    with transaction.atomic(using=using) if report.facts else nullcontext():
+        if report.facts:
+            # The row before the ledger, as in a save: otherwise the two could wait for each other.
+            write_facts(image, report.facts, using)
+        was_still_ours = _end_attempt(claim, image, report)
+        if report.facts and not was_still_ours:
+            transaction.set_rollback(True, using=using)
+    return was_still_ours
+
+
+def _end_attempt(claim: ledger.Claim, image: VersatileImageFieldFile, report: WarmReport) -> bool:
     if report.failures:
-        tried = replace(tried_now(claim.target), original_version=report.source_version)
+        field = field_of(claim.target)
+        wanted = signature(field, image.plans()) if field else ""
+        tried = Tried(wanted, report.source_version)
         return _fail(claim, _failures(report), final=_is_final(report), tried=tried)
     return _end(claim, counted="created" if report.of(Result.CREATED) else "current")
 

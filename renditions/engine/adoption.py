@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from renditions import conf
 from renditions.errors import PermanentError, RenditionError
+from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import open_picture
 from renditions.imaging.sources import SourceInfo, check_integrity, difference, probe
 from renditions.planning.plans import RenditionPlan
@@ -57,7 +58,8 @@ def adopt(
     verdicts = existing.safe_verdicts(plans, dry_run=dry_run)
     adopted = [plan for plan, verdict in verdicts.items() if verdict is Verdict.ADOPTED]
     if adopted and not dry_run:
-        project_recorder().record_created(adopted, existing.source_version)
+        sizes = {plan: existing.size_of(plan) for plan in adopted}
+        project_recorder().record_created(sizes, existing.source_version)
         renditions_made.send_robust(sender=None, original=plans[0].original)
     return verdicts
 
@@ -75,6 +77,7 @@ class ExistingFiles:
         self.original = original
         self.require_dates = require_dates
         self._adapter = adapter_of(storages.renditions)
+        self._sizes: dict[RenditionPlan, Size] = {}
         self._found: dict[str, FileInfo | None] = {}
 
     def look(self, plans: Iterable[RenditionPlan]) -> None:
@@ -115,7 +118,12 @@ class ExistingFiles:
                 found = check_integrity(file, limits)
         except PermanentError:
             return Verdict.BROKEN
+        self._sizes[plan] = found.size
         return _compare(found, plan, original)
+
+    def size_of(self, plan: RenditionPlan) -> Size | None:
+        """Return the size of the file that the last verdict was about, px; None: it is unknown."""
+        return self._sizes.get(plan)
 
     def adopt(self, plan: RenditionPlan) -> Verdict:
         """Inspect the file at the path of the plan; copy it there first from its old path.

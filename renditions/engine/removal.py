@@ -16,6 +16,7 @@ from renditions import conf
 from renditions.errors import SourceMissing
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.sizers import AnySizer
+from renditions.planning.keys import SIZE_PATTERN
 from renditions.planning.paths import filtered_path, split_extension
 from renditions.planning.plans import Original, plan_key_set
 from renditions.planning.registry import registry
@@ -203,7 +204,7 @@ def described_pattern() -> str | None:
     process = conf.layout().process_key
     if process is str:
         sizers = "|".join(registry.filename_patterns())
-        return rf"(?:{sizers})-\d+x\d+(?:-\d+)?"
+        return rf"(?:{sizers})-{SIZE_PATTERN}(?:-\d+)?"
     results = [process(sample) for sample in _SAMPLES]
     if len({len(text) for text in results}) == 1 and not any("-" in text for text in results):
         return rf"[^-.]{{{len(results[0])}}}"

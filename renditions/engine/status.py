@@ -76,9 +76,71 @@ def survey(
         verdicts = existing.safe_verdicts(unknown, dry_run=True)
         found = [plan for plan in unknown if verdicts[plan] is Verdict.ADOPTED]
         if found:
-            known |= project_recorder().record_created(found, existing.source_version)
+            sizes = {plan: existing.size_of(plan) for plan in found}
+            known |= project_recorder().record_created(sizes, existing.source_version)
             renditions_made.send_robust(sender=None, original=found[0].original)
     return [RenditionStatus(plan, known.get(plan.path)) for plan in plans]
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The plans of one original, and what `recall_each` has returned for them."""
+
+    storages: Storages
+    plans: Sequence[RenditionPlan]
+    records: Mapping[str, RenditionRecord]
+    is_looked_up: bool = True  # False: a rendition without a record counts as not made
+
+    @property
+    def unknown(self) -> list[str]:
+        """Paths that the storage is asked about."""
+        paths = [plan.path for plan in self.plans if plan.path not in self.records]
+        return paths if self.is_looked_up else []
+
+    @property
+    def recorded(self) -> list[RenditionStatus]:
+        """The status of each plan as the records have it."""
+        return [RenditionStatus(plan, self.records.get(plan.path)) for plan in self.plans]
+
+
+def survey_each(pictures: Sequence[Recalled]) -> list[list[RenditionStatus]]:
+    """Return what `survey` returns, for several originals.
+
+    A storage is asked once about all renditions without a record, in as few calls as it allows.
+    Only an original that has such a file is surveyed alone.
+    """
+    surveyed = _with_files(pictures)
+    return [
+        survey(picture.storages, picture.plans, picture.records)
+        if number in surveyed
+        else picture.recorded
+        for number, picture in enumerate(pictures)
+    ]
+
+
+def _with_files(pictures: Sequence[Recalled]) -> set[int]:
+    """Return the positions of the pictures that may have a file without a record."""
+    asked = {number: picture.unknown for number, picture in enumerate(pictures)}
+    asked = {number: paths for number, paths in asked.items() if paths}
+    if len(asked) < 2:
+        return set(asked)
+    # By id: a storage of a project may not be hashable.
+    storages = {id(pictures[n].storages.renditions): pictures[n].storages.renditions for n in asked}
+    found: set[int] = set()
+    for key, storage in storages.items():
+        groups = {n: asked[n] for n in asked if id(pictures[n].storages.renditions) == key}
+        found |= _groups_with_files(storage, groups)
+    return found
+
+
+def _groups_with_files(storage: Storage, groups: Mapping[int, Sequence[str]]) -> set[int]:
+    """Return the groups of which a file exists; all of them if the storage did not answer."""
+    try:
+        existing = find_files(storage, groups.values())
+    # As in `version_now`. One bad path may be the reason, and must not hide the others.
+    except Exception:  # noqa: BLE001
+        return set(groups)
+    return {number for number, paths in groups.items() if any(path in existing for path in paths)}
 
 
 def are_current(
@@ -159,6 +221,15 @@ def recall(plans: Iterable[RenditionPlan]) -> dict[str, RenditionRecord]:
     return project_recorder().recall(plans)
 
 
+def recall_each(groups: Iterable[Iterable[RenditionPlan]]) -> list[dict[str, RenditionRecord]]:
+    """Return the existing records of each group by path, in one round trip for all groups.
+
+    Args:
+        groups: The plans of one group are on one storage.
+    """
+    return project_recorder().recall_each(groups)
+
+
 def may_try_now(plan: RenditionPlan) -> bool:
     """Whether a page should make the rendition: it is not made, and did not fail just now."""
     return may_try_after(plan, recall([plan]).get(plan.path))
@@ -170,8 +241,13 @@ def may_try_after(plan: RenditionPlan, record: RenditionRecord | None) -> bool:
         return True
     if record.state is not RecordState.FAILED:
         return False
+    return datetime.now(UTC) > next_attempt_at(record)
+
+
+def next_attempt_at(record: RenditionRecord) -> datetime:
+    """Return when a request may make the rendition again that failed as `record` says."""
     wait_s = min(RETRY_AFTER_S * 2 ** min(record.attempts - 1, 20), RETRY_AFTER_MAX_S)
-    return datetime.now(UTC) - record.recorded_at > timedelta(seconds=wait_s)
+    return record.recorded_at + timedelta(seconds=wait_s)
 
 
 def version_now(storage: Storage, name: str) -> str | None:

@@ -22,6 +22,8 @@ from renditions.errors import (
     RenditionError,
     StorageFailed,
 )
+from renditions.imaging.facts import SAMPLE, PictureFacts
+from renditions.imaging.geometry import Size
 from renditions.imaging.rendering import OpenPicture, open_picture
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RenditionRecord, project_recorder
@@ -29,13 +31,13 @@ from renditions.signals import renditions_made
 from renditions.storage import (
     Storages,
     adapter_of,
-    open_original,
     publish,
     source_version,
     start_write,
 )
 
 from .adoption import ExistingFiles, Verdict
+from .originals import OpenedOriginal
 from .status import version_now
 
 logger = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class WarmReport:
 
     outcomes: tuple[Outcome, ...] = ()
     source_version: str = ""  # of the original that was used; empty: it was not found
+    facts: PictureFacts | None = None  # set if they were wanted and the original can be read
 
     def of(self, *results: Result) -> tuple[RenditionPlan, ...]:
         """Return the plans with one of `results`."""
@@ -96,7 +99,14 @@ class WarmReport:
         return {outcome.plan: outcome.error for outcome in self.outcomes if outcome.error}
 
 
-def warm(storages: Storages, plans: Sequence[RenditionPlan], *, force: bool = False) -> WarmReport:
+def warm(
+    storages: Storages,
+    plans: Sequence[RenditionPlan],
+    *,
+    force: bool = False,
+    original: OpenedOriginal | None = None,
+    wants_facts: bool = False,
+) -> WarmReport:
     """Make every missing rendition of one original, and record the result of each.
 
     If the original is replaced meanwhile, all renditions are rendered once more: this call may
@@ -107,11 +117,19 @@ def warm(storages: Storages, plans: Sequence[RenditionPlan], *, force: bool = Fa
         storages: Of the original and the renditions.
         plans: Of one original.
         force: Render existing renditions again.
+        original: The original, if the caller has looked into it.
+        wants_facts: Return the facts of the original, too.
     """
-    report = warm_without_recheck(storages, plans, reuse=Reuse.NOTHING if force else Reuse.GOOD)
+    report = warm_without_recheck(
+        storages,
+        plans,
+        reuse=Reuse.NOTHING if force else Reuse.GOOD,
+        original=original,
+        wants_facts=wants_facts,
+    )
     has_rendered = bool(report.of(Result.CREATED, Result.FAILED))
     if has_rendered and report.existing and _was_replaced(storages, plans, report):
-        report = warm_without_recheck(storages, plans, reuse=Reuse.NOTHING)
+        report = warm_without_recheck(storages, plans, reuse=Reuse.NOTHING, wants_facts=wants_facts)
     if report.of(Result.CREATED, Result.ADOPTED):
         renditions_made.send_robust(sender=None, original=plans[0].original)
     return report
@@ -124,6 +142,8 @@ def warm_without_recheck(
     reuse: Reuse = Reuse.GOOD,
     still_wanted: StillWanted | None = None,
     interrupts: tuple[type[Exception], ...] = (),
+    original: OpenedOriginal | None = None,
+    wants_facts: bool = False,
 ) -> WarmReport:
     """Like `warm`, but the original is not checked again at the end.
 
@@ -137,6 +157,8 @@ def warm_without_recheck(
         reuse: Which existing files may stay as they are.
         still_wanted: Called immediately before each rendition is published. False: skip it.
         interrupts: Exceptions that end the call. Any other one only fails a rendition.
+        original: The original, if the caller has looked into it.
+        wants_facts: Return the facts of the original, too. It is opened for them, if need be.
 
     Raises:
         one of `interrupts`: the files published so far are complete and recorded, and no file is
@@ -144,7 +166,10 @@ def warm_without_recheck(
     """
     if not plans:
         return WarmReport()
-    return _Attempt(storages, plans, still_wanted, interrupts).run(reuse)
+    name = plans[0].original.name
+    with original or OpenedOriginal(storages.originals, name) as opened:
+        attempt = _Attempt(storages, plans, opened, still_wanted, interrupts)
+        return attempt.run(reuse, wants_facts=wants_facts)
 
 
 def _was_replaced(storages: Storages, plans: Sequence[RenditionPlan], report: WarmReport) -> bool:
@@ -159,37 +184,43 @@ class _Attempt:
         self,
         storages: Storages,
         plans: Sequence[RenditionPlan],
+        opened: OpenedOriginal,
         still_wanted: StillWanted | None,
         interrupts: tuple[type[Exception], ...],
     ) -> None:
         self.storages = storages
         self.plans = plans
+        self.opened = opened
         self.still_wanted = still_wanted
         self.interrupts = interrupts
         self.recorder = project_recorder()
         self.target = adapter_of(storages.renditions)
         self.source_version = ""
+        self.facts: PictureFacts | None = None
         self.outcomes: dict[RenditionPlan, Outcome] = {}
         self.recipes = {plan: plan.recipe.on(storages.originals) for plan in plans}
-        self.writes: dict[Future[None], RenditionPlan] = {}
-        self.unrecorded: list[RenditionPlan] = []
+        self.writes: dict[Future[None], tuple[RenditionPlan, Size]] = {}
+        self.unrecorded: dict[RenditionPlan, Size | None] = {}  # with the sizes of their files, px
         self.recorded_at = time.monotonic()
 
-    def run(self, reuse: Reuse) -> WarmReport:
+    def run(self, reuse: Reuse, *, wants_facts: bool) -> WarmReport:
         try:
             if reuse is not Reuse.NOTHING:
                 with self._failing(self.plans, StorageFailed):
                     self._reuse_existing(reuse)
             outstanding = [plan for plan in self.plans if plan not in self.outcomes]
             if outstanding:
-                self._render(outstanding)
+                self._render(outstanding, wants_facts=wants_facts)
+            elif wants_facts:
+                self._look_for_facts()
         finally:
             self._record_made()
         failures = {done.plan: done.error for done in self.outcomes.values() if done.error}
         for plan, error in failures.items():
             logger.warning("%s could not be made: %s", plan.path, error)
         self.recorder.record_failed(failures, self.source_version)
-        return WarmReport(tuple(self.outcomes[plan] for plan in self.plans), self.source_version)
+        outcomes = tuple(self.outcomes[plan] for plan in self.plans)
+        return WarmReport(outcomes, self.source_version, self.facts)
 
     # ---- existing files ----
 
@@ -218,29 +249,39 @@ class _Attempt:
     ) -> None:
         if record is None:
             if existing.adopt(plan) is Verdict.ADOPTED:
-                self._set_made(plan, Result.ADOPTED)
+                self._set_made(plan, Result.ADOPTED, existing.size_of(plan))
         elif record.is_current(plan, self.source_version) and existing.has(plan.path):
-            self._set_made(plan, Result.CURRENT)
+            self._set_made(plan, Result.CURRENT, record.size)
 
     # ---- new files ----
 
-    def _render(self, plans: Collection[RenditionPlan]) -> None:
+    def _render(self, plans: Collection[RenditionPlan], *, wants_facts: bool) -> None:
         recipes = [self.recipes[plan] for plan in plans]
+        if wants_facts and not any(recipe.shares_decode for recipe in recipes):
+            recipes.append(SAMPLE)
         with (
             self._failing(plans, RenderFailed),
-            self._opened() as file,
-            open_picture(file, recipes, conf.limits()) as picture,
+            open_picture(self._open(), recipes, conf.limits()) as picture,
             self._all_written(),
         ):
             for plan in plans:
                 with self._failing([plan], RenderFailed):
                     self._make(plan, picture)
+            if wants_facts:
+                # The last: what is made counts more. Without facts, a page shows less.
+                with self._failing((), RenderFailed):
+                    self.facts = picture.facts()
 
-    @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
+    def _look_for_facts(self) -> None:
+        with (
+            self._failing((), RenderFailed),
+            open_picture(self._open(), [SAMPLE], conf.limits()) as picture,
+        ):
+            self.facts = picture.facts()
+
+    def _open(self) -> BinaryIO:
         try:
-            limit = conf.rendition_settings().max_file_bytes
-            file, info = open_original(self.storages.originals, self._original, limit)
+            file, info = self.opened.open()
         except self.interrupts:
             raise
         except (RenditionError, MemoryError):
@@ -249,8 +290,7 @@ class _Attempt:
         except Exception as error:
             raise StorageFailed(f"{self._original}: {type(error).__name__}: {error}") from error
         self.source_version = info.version
-        with file:
-            yield file
+        return file
 
     def _make(self, plan: RenditionPlan, picture: OpenPicture) -> None:
         rendered = picture.render(self.recipes[plan])
@@ -260,7 +300,8 @@ class _Attempt:
         # The bytes of this many renditions are in memory, and no more.
         self._collect_writes(self.target.writes_at_once - 1)
         headers = conf.headers(rendered.mime)
-        self.writes[start_write(self.target, plan.path, rendered.data, headers)] = plan
+        write = start_write(self.target, plan.path, rendered.data, headers)
+        self.writes[write] = plan, rendered.size
 
     @contextmanager
     def _all_written(self) -> Iterator[None]:
@@ -281,12 +322,12 @@ class _Attempt:
         """Wait until at most `leave` writes are in progress, and note the results of the others."""
         while len(self.writes) > leave:
             for future in wait(self.writes, return_when=FIRST_COMPLETED).done:
-                plan = self.writes.pop(future)
+                plan, size = self.writes.pop(future)
                 if future.cancelled():
                     continue
                 with self._failing([plan], StorageFailed):
                     future.result()
-                    self._set_made(plan, Result.CREATED)
+                    self._set_made(plan, Result.CREATED, size)
 
     # ---- results ----
 
@@ -294,14 +335,14 @@ class _Attempt:
     def _original(self) -> str:
         return self.plans[0].original.name
 
-    def _set_made(self, plan: RenditionPlan, result: Result) -> None:
+    def _set_made(self, plan: RenditionPlan, result: Result, size: Size | None) -> None:
         self.outcomes[plan] = Outcome(plan, result)
-        self.unrecorded.append(plan)
+        self.unrecorded[plan] = size
         if time.monotonic() - self.recorded_at > RECORD_AFTER_S:
             self._record_made()
 
     def _record_made(self) -> None:
-        made, self.unrecorded = self.unrecorded, []
+        made, self.unrecorded = self.unrecorded, {}
         self.recorder.record_created(made, self.source_version)
         self.recorded_at = time.monotonic()
 

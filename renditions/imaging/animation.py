@@ -16,6 +16,7 @@ from renditions.errors import DecodeTooLarge, SourceUnreadable
 
 from .formats import Format, format_named
 from .geometry import Size
+from .headers import survey_frames
 from .modes import GREYSCALE_MODES, is_opaque
 from .sources import Limits, Source, check_frames, open_source, reading_pixels
 
@@ -28,6 +29,9 @@ _MAX_GIF_TICKS, _TICK_MS, _MIN_TICKS = 65_535, 10, 2
 _MAX_WEBP_MS, _MAX_LOOPS = 0xFFFFFF, 65_535
 
 Frames = Iterator[Image.Image]
+
+# The pages of a TIFF and the pictures of an MPO, which is a JPEG, are no frames.
+_WITH_FRAMES = ("GIF", "WEBP", "AVIF", "PNG")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,18 @@ def read_animation(source: Source, limits: Limits) -> Animation | None:
     if needed > limits.max_decode_bytes:
         raise DecodeTooLarge(needed, limits.max_decode_bytes)
     return _scan(source, limits)
+
+
+def has_frames(source: Source) -> bool:
+    """Whether there is more than one frame. Nothing is decoded."""
+    canvas = source.info.stored_size
+    if source.info.format not in _WITH_FRAMES:
+        return False
+    # Counting ends at the second frame.
+    frames = survey_frames(source.file, source.info.format, canvas, canvas.pixels)
+    if frames is None:
+        return bool(getattr(source.image, "is_animated", False))
+    return frames.count > 1
 
 
 def frame_bytes(source: Size) -> int:

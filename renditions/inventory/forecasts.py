@@ -16,13 +16,12 @@ from renditions import conf
 from renditions.engine.status import recall
 from renditions.errors import RenditionError, StorageFailed
 from renditions.fields import VersatileImageField
-from renditions.imaging.geometry import CENTRE, FocalPoint
 from renditions.imaging.rendering import open_picture
 from renditions.planning.plans import RenditionPlan
 from renditions.storage import adapter_of, open_original
 from renditions.storage.any import FileInfo
 
-from .rows import Column, Picture, tables
+from .rows import Column, ShownPicture, tables
 from .scopes import all_image_fields, scopes
 from .surveys import Survey, declared_keys, plans_of
 
@@ -176,15 +175,14 @@ def _pictures(image_field: VersatileImageField) -> Iterator[list[RenditionPlan]]
             yield list({plan.path: plan for plan in plans}.values())
 
 
-def _shown(image_field: VersatileImageField, using: str) -> Iterator[Picture]:
+def _shown(image_field: VersatileImageField, using: str) -> Iterator[ShownPicture]:
     """Yield what rows show, sorted by name. The database removes repetitions."""
-    wanted = [image_field.attname, *filter(None, [image_field.ppoi_field])]
+    wanted = ShownPicture.columns(image_field)
     rows = Column(image_field.model, image_field).rows(using)
     rows = rows.exclude(**{image_field.attname: ""}).exclude(**{image_field.attname: None})
-    values = rows.order_by(*wanted).values_list(*wanted).distinct()
-    for name, *point in values.iterator(chunk_size=PICTURES_AT_ONCE):
-        ppoi = FocalPoint(*point[0]) if point else CENTRE
-        yield Picture(image_field, str(name), ppoi)
+    values = rows.order_by(*wanted[:2]).values(*wanted).distinct()
+    for row in values.iterator(chunk_size=PICTURES_AT_ONCE):
+        yield ShownPicture.in_row(image_field, row)
 
 
 def _existing(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from renditions import conf
 from renditions.engine.removal import described_pattern
+from renditions.planning.keys import SIZE_PATTERN
 from renditions.planning.paths import DEFAULT_EXTENSION
 from renditions.planning.registry import registry
 
@@ -155,7 +156,7 @@ def _patterns(registry_version: int, described: str | None) -> _Patterns:
 
 
 # `crop-c0-5__0-5-400x300-70`: the focal point and the quality are no part of the key.
-_SIZE = re.compile(r"-(\d+x\d+)(-\d+)?$")
+_SIZE = re.compile(rf"-({SIZE_PATTERN})(-\d+)?$")
 
 
 def _key(match: re.Match[str], beginning: str = "") -> str:

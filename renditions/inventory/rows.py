@@ -5,7 +5,7 @@ only if no row of the whole project needs it. Two storages may share a folder or
 may be inside the other. So a path is compared by the place of its file, not by its storage.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from django.core.files.storage import Storage
 from django.db import ProgrammingError, connections, models, router, transaction
 
 from renditions.fields import VersatileImageField
-from renditions.imaging.geometry import CENTRE, FocalPoint
+from renditions.imaging.geometry import CENTRE, FocalPoint, Size
+from renditions.meta import columns_of, size_in
 from renditions.storage import root_of
 
 # Names in one query, for databases without a limit of their own.
@@ -121,12 +122,25 @@ def names_of_field(field: models.FileField) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ShownPicture:
     """One picture that rows show: an original, as one field plans its renditions."""
 
     field: VersatileImageField
     name: str  # as the rows have it
     ppoi: FocalPoint
+    size: Size | None = None  # upright, px; None: the rows do not tell it
+
+    @staticmethod
+    def columns(field: VersatileImageField) -> list[str]:
+        """Return the names of the columns that tell of a picture, its name first."""
+        return [field.attname, *filter(None, [field.ppoi_field]), *columns_of(field)]
+
+    @classmethod
+    def in_row(cls, field: VersatileImageField, row: Mapping[str, Any]) -> "ShownPicture":
+        """Return the picture of a row with these columns."""
+        name = str(row[field.attname])
+        ppoi = FocalPoint(*row[field.ppoi_field]) if field.ppoi_field else CENTRE
+        return cls(field, name, ppoi, size_in(field, row, name))
 
 
 class Rows:
@@ -164,7 +178,7 @@ class Rows:
             name == shift.here(own) for field, shift in fields for own in names_of_field(field)
         )
 
-    def pictures(self, names: Collection[str]) -> Iterator[tuple[str, Shift, Picture]]:
+    def pictures(self, names: Collection[str]) -> Iterator[tuple[str, Shift, ShownPicture]]:
         """Yield the pictures that rows show at `names`, with the name that was asked for.
 
         Args:
@@ -172,11 +186,12 @@ class Rows:
         """
         for column, shift, databases in self.showing:
             by_name = _by_name(names, shift)
-            wanted = [column.field.attname, *filter(None, [column.field.ppoi_field])]
+            wanted = ShownPicture.columns(column.field)
             for using in databases:
-                for name, *point in _look_up(column, using, by_name, wanted):
-                    ppoi = FocalPoint(*point[0]) if point else CENTRE
-                    yield by_name[str(name)], shift, Picture(column.field, str(name), ppoi)
+                for values in _look_up(column, using, by_name, wanted):
+                    row = dict(zip(wanted, values, strict=True))
+                    picture = ShownPicture.in_row(column.field, row)
+                    yield by_name[picture.name], shift, picture
 
 
 def _by_name(paths: Iterable[str], shift: Shift) -> dict[str, str]:

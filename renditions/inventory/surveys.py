@@ -21,7 +21,7 @@ from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.storage.any import FileInfo
 
 from .recognition import Recognised, is_in_our_folders, names_are_ours, recognise
-from .rows import Picture, Rows, Shift, names_of_field
+from .rows import Rows, Shift, ShownPicture, names_of_field
 from .scopes import Scope
 
 BATCH_FILES = 2_000
@@ -137,7 +137,7 @@ class Survey:
         is_certain = info.modified is not None and not is_in_our_folders(path)
         return Verdict.ORPHAN if is_certain else Verdict.UNKNOWN
 
-    def needed_by(self, paths: Collection[str]) -> dict[str, tuple[Picture, RenditionPlan]]:
+    def needed_by(self, paths: Collection[str]) -> dict[str, tuple[ShownPicture, RenditionPlan]]:
         """Return which of `paths` are renditions that a row needs now, with their plans."""
         names = {name for path in paths for name in _originals(path)}
         found = {}
@@ -184,7 +184,7 @@ class Survey:
             names |= dict.fromkeys(filter(None, here), column.label)
         for column, shift, _ in self.rows.showing:
             for name in names_of_field(column.field):
-                needed |= _paths(plans_of(Picture(column.field, name, CENTRE)), shift)
+                needed |= _paths(plans_of(ShownPicture(column.field, name, CENTRE)), shift)
         return names, needed
 
 
@@ -196,11 +196,18 @@ def _told(rendition: Recognised | None, shown: Mapping[str, str]) -> tuple[str, 
     return rendition.key, next(labels, "")
 
 
-def plans_of(picture: Picture) -> tuple[RenditionPlan, ...]:
+def plans_of(picture: ShownPicture) -> tuple[RenditionPlan, ...]:
     """Return the plans of all declared keys: those in `warm`, and those of every named set."""
     field = picture.field
     originals, renditions = field.storages.labels
-    original = Original(field.label, originals, picture.name, picture.ppoi, renditions=renditions)
+    original = Original(
+        field.label,
+        originals,
+        picture.name,
+        picture.ppoi,
+        renditions=renditions,
+        size=picture.size,
+    )
     return plan_key_set(original, declared_keys(field), conf.style)
 
 

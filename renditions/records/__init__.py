@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from base64 import urlsafe_b64encode
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from renditions import conf
 from renditions.errors import RenditionError, StoreUnavailable
+from renditions.imaging.geometry import Size
 from renditions.planning.plans import RenditionPlan
 
 logger = logging.getLogger(__name__)
@@ -51,9 +52,16 @@ class RenditionRecord:
     source_version: str  # of the original
     attempts: int  # consecutive failures; 0 if created
     recorded_at: datetime  # aware, UTC
+    width: int = 0  # of the file, px; 0: unknown
+    height: int = 0
     kind: str = ""  # these three are those of the `RenditionError`; empty if created
     headline: str = ""
     detail: str = ""
+
+    @property
+    def size(self) -> Size | None:
+        """Size of the file, px; None: it is unknown."""
+        return Size(self.width, self.height) if self.width and self.height else None
 
     def is_made_by(self, plan: RenditionPlan) -> bool:
         """Whether the rendition was made by this plan, perhaps from an older original."""
@@ -74,6 +82,8 @@ class RenditionRecord:
             "attempts": self.attempts,
             "recorded_at": self.recorded_at.isoformat(),
         }
+        if self.width and self.height:
+            values |= {"width": self.width, "height": self.height}
         if self.kind or self.headline or self.detail:
             values |= {"kind": self.kind, "headline": self.headline, "detail": self.detail}
         return _encode(values)
@@ -144,10 +154,18 @@ class Recorder:
 
     def recall(self, plans: Iterable[RenditionPlan]) -> dict[str, RenditionRecord]:
         """Return the existing records of `plans`, by path, in one round trip."""
-        keys = {record_key(plan.storage, plan.path): plan.path for plan in plans}
-        texts = self.texts(keys)
-        records = {keys[key]: RenditionRecord.from_text(text) for key, text in texts.items()}
-        return {path: record for path, record in records.items() if record and record.path == path}
+        return self.recall_each([plans])[0]
+
+    def recall_each(
+        self, groups: Iterable[Iterable[RenditionPlan]]
+    ) -> list[dict[str, RenditionRecord]]:
+        """Return the existing records of each group, by path, in one round trip for all.
+
+        A path names a rendition of one storage. The plans of a group must share a storage.
+        """
+        keys = [{record_key(plan.storage, plan.path): plan.path for plan in g} for g in groups]
+        texts = self.texts({key for paths in keys for key in paths})
+        return [_parsed(texts, paths) for paths in keys]
 
     def texts(self, keys: Collection[str]) -> Mapping[str, str]:
         """Return the texts of the existing records with one of `keys`, in one round trip."""
@@ -160,9 +178,13 @@ class Recorder:
             return {}
 
     def record_created(
-        self, plans: Sequence[RenditionPlan], source_version: str
+        self, sizes: Mapping[RenditionPlan, Size | None], source_version: str
     ) -> dict[str, RenditionRecord]:
-        """Record that the file of each plan exists; return the records by path."""
+        """Record that the file of each plan exists; return the records by path.
+
+        Args:
+            sizes: Of the files, px; None: it is unknown.
+        """
         records = {
             plan: RenditionRecord(
                 path=plan.path,
@@ -171,8 +193,10 @@ class Recorder:
                 source_version=source_version,
                 attempts=0,
                 recorded_at=datetime.now(UTC),
+                width=size.width if size else 0,
+                height=size.height if size else 0,
             )
-            for plan in plans
+            for plan, size in sizes.items()
         }
         self._write(records)
         return {plan.path: record for plan, record in records.items()}
@@ -216,3 +240,14 @@ class Recorder:
             self._store.set_many(texts)
         except StoreUnavailable as error:
             logger.warning("Records cannot be written: %s", error)
+
+
+def _parsed(texts: Mapping[str, str], paths: Mapping[str, str]) -> dict[str, RenditionRecord]:
+    """Return the records among `texts` that are of `paths`, by path.
+
+    Args:
+        paths: The path of each key.
+    """
+    known = ((path, texts[key]) for key, path in paths.items() if key in texts)
+    records = {path: RenditionRecord.from_text(text) for path, text in known}
+    return {path: record for path, record in records.items() if record and record.path == path}

@@ -26,21 +26,26 @@ class CacheStore:
     """Keeps each record as JSON text under its own key, with an explicit timeout."""
 
     def get_many(self, keys: Iterable[str]) -> Mapping[str, str]:
-        found: Mapping[str, str] = _call(lambda cache: cache.get_many(list(keys)))
+        found: Mapping[str, str] = call_cache(lambda cache: cache.get_many(list(keys)))
         return found
 
     def set_many(self, texts: Mapping[str, str]) -> None:
         # Written without reading first, so concurrent writers lose no update.
         lifetime_s = conf.rendition_settings().record_lifetime_s
-        refused = _call(lambda cache: cache.set_many(dict(texts), timeout=lifetime_s))
+        refused = call_cache(lambda cache: cache.set_many(dict(texts), timeout=lifetime_s))
         if refused:
             raise StoreUnavailable(f"The cache refused {len(refused)} of {len(texts)} records.")
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        _call(lambda cache: cache.delete_many(list(keys)))
+        call_cache(lambda cache: cache.delete_many(list(keys)))
 
 
-def _call(method: Callable[[BaseCache], T]) -> T:
+def call_cache(method: Callable[[BaseCache], T]) -> T:
+    """Return what `method` returns for the cache of the records.
+
+    Raises:
+        StoreUnavailable: the cache did not answer, now or just before.
+    """
     cache = conf.cache()
     if time.monotonic() < _open_until.get(cache, 0):
         raise StoreUnavailable(f"The cache failed less than {CIRCUIT_OPEN_S:g} s ago.")

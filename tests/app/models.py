@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.db import models
 
-from renditions.fields import PPOIField, VersatileImageField
+from renditions.fields import PictureMetaField, PPOIField, VersatileImageField
 from renditions.placeholder import OnDiscPlaceholderImage, OnStoragePlaceholderImage
 
 
@@ -19,6 +19,20 @@ class Person(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Story(models.Model):
+    """Shows a responsive picture, and keeps the facts of it."""
+
+    title = models.CharField(max_length=80, blank=True)
+    lead = VersatileImageField(
+        upload_to="stories", blank=True, ppoi_field="lead_ppoi", warm="lead", meta_field="lead_meta"
+    )
+    lead_ppoi = PPOIField()
+    lead_meta = PictureMetaField()
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class Editor(Person):

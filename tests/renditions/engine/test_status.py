@@ -5,7 +5,16 @@ from django.core.files.base import ContentFile
 from django.test import override_settings
 
 from renditions import conf
-from renditions.engine.status import Look, are_current, current_ones, recall, survey
+from renditions.engine.status import (
+    Look,
+    Recalled,
+    are_current,
+    current_ones,
+    recall,
+    recall_each,
+    survey,
+    survey_each,
+)
 from renditions.engine.warming import warm
 from renditions.records import RecordState
 from renditions.storage import Storages
@@ -103,3 +112,63 @@ def test_an_error_of_one_picture_hides_no_other(disk, photo, monkeypatch):
 
     records = recall(plan for each in of_each for plan in each)
     assert current_ones(Storages.both_on(disk), of_each, records) == {1}
+
+
+def recalled(disk, *names: str, is_looked_up: bool = True) -> list[Recalled]:
+    of_each = [plans(name) for name in names]
+    storages = Storages.both_on(disk)
+    return [
+        Recalled(storages, each, records, is_looked_up)
+        for each, records in zip(of_each, recall_each(of_each), strict=True)
+    ]
+
+
+def test_several_originals_are_surveyed_together(disk, photo):
+    """Files of one are found and recorded; one without files costs no look of its own."""
+    made = plans(photo)
+    warm(Storages.both_on(disk), made)
+    conf.cache().clear()
+    names = [photo, *(f"p/new-{number}.jpg" for number in range(20))]
+
+    found = survey_each(recalled(disk, *names))
+
+    assert [[status.is_made for status in each] for each in found] == [[True] * 3] + [
+        [False] * 3
+    ] * 20
+    assert len(recall(made)) == 3
+    disk.calls.clear()
+    survey_each(recalled(disk, *names))
+    # Once for each path: this storage cannot list.
+    assert disk.calls.total() <= 60
+
+
+def test_what_is_not_looked_up_counts_as_not_made(disk, photo):
+    """The storage is not asked, although the files are there."""
+    warm(Storages.both_on(disk), plans(photo))
+    conf.cache().clear()
+    disk.calls.clear()
+
+    [found] = survey_each(recalled(disk, photo, is_looked_up=False))
+
+    assert not any(status.is_made for status in found)
+    assert not disk.calls
+
+
+def test_a_survey_of_several_survives_a_storage_that_is_away(disk, photo, monkeypatch):
+    """What is recorded is still known."""
+    disk.save("p/b.jpg", ContentFile(four_corners(320, 200)))
+    warm(Storages.both_on(disk), plans(photo)[:1])
+
+    def fail(*_):
+        raise RuntimeError("throttled")
+
+    pictures = recalled(disk, photo, "p/b.jpg")
+    monkeypatch.setattr(disk, "exists", fail)
+    monkeypatch.setattr(disk, "path", fail)
+
+    found = survey_each(pictures)
+
+    assert [[status.is_made for status in each] for each in found] == [
+        [True, False, False],
+        [False, False, False],
+    ]

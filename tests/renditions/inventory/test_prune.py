@@ -17,7 +17,7 @@ from renditions.compat.versatileimagefield import CroppedImage
 from renditions.engine.warming import warm
 from renditions.imaging.geometry import CENTRE
 from renditions.inventory import pruning, surveys
-from renditions.inventory.rows import Picture
+from renditions.inventory.rows import ShownPicture
 from renditions.inventory.scopes import scopes
 from renditions.inventory.surveys import Survey, Verdict
 from renditions.planning.keys import RenditionKey
@@ -202,7 +202,7 @@ def test_a_field_that_is_not_chosen_keeps_everything(person, picture, files):
 def test_placeholders_and_their_renditions_stay(media, files):
     field = Card._meta.get_field("back")
     field.publish_placeholder()
-    picture = Picture(field, field.placeholder_image_name, CENTRE)
+    picture = ShownPicture(field, field.placeholder_image_name, CENTRE)
     warm(field.storages, surveys.plans_of(picture))
     before = files()
     assert len(before) > 5

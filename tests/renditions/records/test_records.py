@@ -141,7 +141,7 @@ def test_no_plans_take_no_call():
     recorder = Recorder(store)
 
     assert recorder.recall([]) == {}
-    recorder.record_created([], "v")
+    recorder.record_created({}, "v")
     recorder.record_failed({}, "v")
 
     assert store.calls == 0
@@ -162,7 +162,7 @@ def test_a_store_that_does_not_answer_breaks_nothing(caplog):
     recorder = Recorder(store)
 
     assert recorder.recall([plan]) == {}
-    recorder.record_created([plan], "v")
+    recorder.record_created({plan: None}, "v")
     recorder.record_failed({plan: SourceMissing("gone")}, "v")
     recorder.delete(plan.storage, [plan.path])
 
@@ -172,7 +172,7 @@ def test_a_store_that_does_not_answer_breaks_nothing(caplog):
 def test_the_time_of_a_record_is_aware():
     """It is the same moment in every time zone."""
     store, plan = Memory(), _plan("a.jpg")
-    Recorder(store).record_created([plan], "v")
+    Recorder(store).record_created({plan: None}, "v")
 
     record = Recorder(store).recall([plan])[plan.path]
 
