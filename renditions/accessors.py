@@ -7,10 +7,10 @@ from typing import Any, NoReturn, Self
 from django.core.files.storage import Storage
 
 from . import conf
-from .engine.status import may_try_after, may_try_now
+from .engine.status import may_try_after, may_try_now, recall
 from .engine.warming import warm
 from .imaging.geometry import FocalPoint, Size
-from .planning.keys import SEPARATOR, RenditionKey, parse_size
+from .planning.keys import SEPARATOR, KeySize, RenditionKey, parse_size
 from .planning.paths import filtered_path
 from .planning.plans import Original, Place, RenditionPlan, check_names, place_of
 from .planning.registry import registry
@@ -30,8 +30,8 @@ class InvalidFilter(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """The picture that an accessor works on."""
+class PictureAccess:
+    """What an accessor needs to know of its picture."""
 
     storages: Storages
     original: Original | None  # None: the field is empty and has no placeholder
@@ -52,9 +52,11 @@ class RenditionFile:
     failure is recorded and never breaks a page.
     """
 
-    _place: Place | None = None  # computed when it is needed
+    # Both are computed when they are needed.
+    _place: Place | None = None
+    _size: Size | None = None
 
-    def __init__(self, picture: Picture, key: RenditionKey) -> None:
+    def __init__(self, picture: PictureAccess, key: RenditionKey) -> None:
         self.storage = picture.storages.renditions
         self._picture = picture
         self._key = key
@@ -75,6 +77,42 @@ class RenditionFile:
         if place.own is None or place.own.url is None:
             return url_of(self.storage, place.path)
         return place.own.url
+
+    @property
+    def width(self) -> int | None:
+        """Width in px; None if it is not known. See `size`."""
+        return self.size.width if self.size else None
+
+    @property
+    def height(self) -> int | None:
+        """Height in px; None if it is not known. See `size`."""
+        return self.size.height if self.size else None
+
+    @property
+    def size(self) -> Size | None:
+        """Size of the rendition, px; None if it is not known.
+
+        Mostly the key and the row of the picture tell it. Otherwise the record of the rendition
+        does, which costs a call to the cache. The storage is never asked.
+        """
+        if self._size is None:
+            self._size = self.planned_size or self._recorded_size()
+        return self._size
+
+    @property
+    def planned_size(self) -> Size | None:
+        """Size of the rendition, px, as key and row tell it; None: only its file tells it."""
+        plan = self.plan
+        return plan.recipe.size_of(plan.original.size) if plan else None
+
+    def _recorded_size(self) -> Size | None:
+        plan = self.plan
+        if plan is None:
+            return None
+        prefetched = self._picture.prefetched
+        record = prefetched.find(self._key).record if prefetched else recall([plan]).get(plan.path)
+        # Another plan may have made the file.
+        return record.size if record and record.is_made_by(plan) else None
 
     @property
     def plan(self) -> RenditionPlan | None:
@@ -144,7 +182,7 @@ class Sizes:
     A size may end in an output format: `image.crop["400x400__webp"]`.
     """
 
-    def __init__(self, picture: Picture, sizer: str, filter_name: str | None = None) -> None:
+    def __init__(self, picture: PictureAccess, sizer: str, filter_name: str | None = None) -> None:
         self.picture = picture
         self._sizer = sizer
         self._filter = filter_name
@@ -172,7 +210,8 @@ class Sizes:
 def _key(sizer: str, filter_name: str | None, text: str, registry_version: int) -> RenditionKey:
     size_text, separator, output = text.partition(SEPARATOR)
     size = parse_size(size_text)
-    if not size or bool(separator) != bool(output):
+    is_complete = size and (not size.is_open or registry.sizer(sizer).accepts_open_size)
+    if not size or not is_complete or bool(separator) != bool(output):
         raise MalformedSizedImageKey(
             f"{text!r} is not a size for {sizer!r}. Write the width and height in whole "
             "pixels, such as '400x300', or '400x300__webp' for another format."
@@ -185,7 +224,7 @@ def _key(sizer: str, filter_name: str | None, text: str, registry_version: int) 
 class FilteredFile(RenditionFile):
     """A filtered picture at full size. Its sizers give smaller ones: `.crop["400x400"]`."""
 
-    def __init__(self, picture: Picture, filter_name: str) -> None:
+    def __init__(self, picture: PictureAccess, filter_name: str) -> None:
         super().__init__(picture, RenditionKey(filter=filter_name))
         self._filter = filter_name
 
@@ -203,7 +242,7 @@ class FilteredFile(RenditionFile):
 class Filters:
     """The filters of one picture: `image.filters.invert` or `image.filters["invert"]`."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: PictureAccess) -> None:
         self._picture = picture
 
     # As of `Sizes`.
@@ -232,7 +271,7 @@ def is_of_class(thing: object, name: str) -> bool:
     return hasattr(cls, name) and any(name in vars(each) for each in cls.__mro__)
 
 
-def sizes_of(picture: Picture, sizer: str, filter_name: str | None = None) -> Any:
+def sizes_of(picture: PictureAccess, sizer: str, filter_name: str | None = None) -> Any:
     """Return the value of `image.<sizer>`.
 
     Raises:
@@ -241,5 +280,5 @@ def sizes_of(picture: Picture, sizer: str, filter_name: str | None = None) -> An
     return registry.sizer(sizer).accessor(Sizes(picture, sizer, filter_name))
 
 
-def _placeholder_url(size: Size | None) -> str:
+def _placeholder_url(size: KeySize | None) -> str:
     return f"http://placehold.it/{size}" if size and conf.rendition_settings().placeholdit else ""

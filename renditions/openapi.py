@@ -18,6 +18,44 @@ class FocalPoint(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
         return {"type": "string", "pattern": TEXT_PATTERN, "example": EXAMPLE}
 
 
+class Responsive(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Describes a picture that a client can show in several widths and formats."""
+
+    target_class = "renditions.serializers.ResponsivePictureField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        side = {"type": "integer", "nullable": True, "description": "CSS pixels"}
+        placeholder = {
+            "color": {"type": "string", "pattern": "^#[0-9a-f]{6}$"},
+            "thumbhash": {"type": "string", "format": "byte"},
+        }
+        properties = {
+            "src": {"type": "string"},
+            "srcset": {
+                "type": "object",
+                "description": "By content type, the best first",
+                "additionalProperties": {"type": "string"},
+            },
+            "sizes": {"type": "string"},
+            "width": side,
+            "height": side,
+            "placeholder": {
+                "type": "object",
+                "nullable": True,
+                "properties": placeholder,
+                "required": list(placeholder),
+            },
+            "ready": {"type": "boolean", "description": "Whether all files are made"},
+        }
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "readOnly": True,
+        }
+
+
 class RenditionUrls(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Describes requests as a file, and responses as an object with a URL for each name.
 

@@ -57,7 +57,8 @@ def share_records(images: Iterable[VersatileImageMixIn], key_set: object = None)
         original = image.picture.original if image.name else image.placeholder
         if original and original not in page:
             wanted = image.field.declared_key_set() if named is None else named
-            page[original] = PrefetchedRecords(original, wanted.renditions)
+            needed = wanted.for_size(original.size).renditions
+            page[original] = PrefetchedRecords(original, needed)
         if original:
             image.use_prefetched(page[original])
     PrefetchedRecords.share_calls(page.values())

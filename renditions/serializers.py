@@ -1,6 +1,7 @@
 """A serializer field for Django REST framework; needs `pip install django-renditions[drf]`."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -20,6 +21,7 @@ from .planning.keys import RenditionKeySet
 from .planning.plans import validated
 from .ppoi import PPOI, parse_json_ppoi
 from .prefetch import share_records
+from .responsive import picture_data, picture_keys
 
 
 class PPOISerializerField(serializers.Field[PPOI, Any, str, Any]):
@@ -61,7 +63,50 @@ serializers.ModelSerializer.serializer_field_mapping.update(
 )
 
 
-class VersatileImageFieldSerializer(PictureSerializerField):
+class _SharingField(serializers.Field[Any, Any, Any, Any]):
+    """A field whose pictures share one call to the cache of records, in a list with many=True."""
+
+    _listed: object = None  # the list whose pictures share their records
+
+    def _share_records(self, key_set: RenditionKeySet) -> None:
+        steps: list[Any] = [self]
+        serializer: Any = self.parent
+        while serializer is not None and not isinstance(serializer.parent, ListSerializer):
+            steps.insert(0, serializer)
+            serializer = serializer.parent
+        listed = serializer.parent.instance if serializer else None
+        if listed is self._listed:
+            return
+        self._listed, values = listed, _loaded(listed)
+        for step in steps:
+            values = [found for value in values for found in _attribute(step, value)]
+        share_records((v for v in values if isinstance(v, VersatileImageMixIn)), key_set)
+
+
+class ResponsivePictureField(_SharingField):
+    """Reads as a `PictureData`, such as `{"src": ..., "srcset": {...}, "width": 800, ...}`.
+
+    URLs are absolute if the context of the serializer has the request. The pictures of a list ask
+    the cache of records once.
+
+    Args:
+        key_set: The name of a responsive picture in the settings, a `Picture`, or a rendition key.
+    """
+
+    def __init__(self, key_set: object, **kwargs: Any) -> None:
+        self.key_set = key_set
+        super().__init__(**{"read_only": True, **kwargs})
+
+    def to_representation(self, value: VersatileImageMixIn) -> dict[str, Any]:
+        key_set = picture_keys(self.key_set)
+        if value.picture.prefetched is None:
+            self._share_records(key_set)
+        request = self.context.get("request")
+        absolute = request.build_absolute_uri if request else str
+        return asdict(picture_data(value, key_set, absolute))
+
+
+class VersatileImageFieldSerializer(PictureSerializerField, _SharingField):
     """Reads as `{name: url}` in the order of a rendition key set. Its input is an upload.
 
     An empty picture gives the URLs of the field's placeholder, or `{}`. URLs are absolute if the
@@ -71,8 +116,6 @@ class VersatileImageFieldSerializer(PictureSerializerField):
     Args:
         sizes: The name of a key set in the settings, or (name, rendition key) pairs.
     """
-
-    _listed: object = None  # the list whose pictures share their records
 
     def __init__(self, sizes: object, **kwargs: Any) -> None:
         self.sizes = sizes
@@ -98,7 +141,7 @@ class VersatileImageFieldSerializer(PictureSerializerField):
     def to_native(self, value: VersatileImageMixIn) -> dict[str, str]:
         """Return the URLs by name. Subclasses written for the old package override it."""
         if value.create_on_demand and value.picture.prefetched is None:
-            self._share_records()
+            self._share_records(self.key_set())
         urls, request = value.urls(self.key_set()), self.context.get("request")
         if request is None:
             return urls
@@ -106,21 +149,6 @@ class VersatileImageFieldSerializer(PictureSerializerField):
 
     def to_representation(self, value: VersatileImageMixIn) -> dict[str, str]:  # type: ignore[override]
         return self.to_native(value)
-
-    def _share_records(self) -> None:
-        """Let the pictures of `many=True` share one call to the cache of records."""
-        steps: list[Any] = [self]
-        serializer: Any = self.parent
-        while serializer is not None and not isinstance(serializer.parent, ListSerializer):
-            steps.insert(0, serializer)
-            serializer = serializer.parent
-        listed = serializer.parent.instance if serializer else None
-        if listed is self._listed:
-            return
-        self._listed, values = listed, _loaded(listed)
-        for step in steps:
-            values = [found for value in values for found in _attribute(step, value)]
-        share_records((v for v in values if isinstance(v, VersatileImageMixIn)), self.key_set())
 
 
 def _loaded(listed: object) -> list[Any]:

@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from .accessors import RenditionFile
 from .files import VersatileImageMixIn
 from .imaging.geometry import Size
-from .planning.keys import RenditionKey, RenditionKeySet
+from .planning.keys import KeySize, RenditionKey, RenditionKeySet
 from .ppoi import CENTRE_PPOI, CENTRE_TEXT, ppoi_text
 
 logger = logging.getLogger(__name__)
 
-PREVIEW = RenditionKey("thumbnail", Size(300, 300))
+PREVIEW = RenditionKey("thumbnail", KeySize(300, 300))
 # Crops to show for a field that has none in its `warm` key sets.
 DEFAULT_CROPS = (Size(100, 100), Size(200, 100), Size(100, 200))
 MAX_CROPS = 6
@@ -131,7 +131,7 @@ class VersatileImagePPOIClickWidget(SizedImageCenterpointWidgetMixIn, MultiWidge
 
     def show_crops_of(self, key_set: RenditionKeySet) -> None:
         """Show previews of the crops in `key_set`; if it has none, of DEFAULT_CROPS."""
-        sizes = dict.fromkeys(key.size for key in key_set.keys if key.size and _is_crop(key))
+        sizes = dict.fromkeys(key.size.pixels for key in key_set.keys if key.size and _is_crop(key))
         self.crops = tuple(sizes)[:MAX_CROPS] or DEFAULT_CROPS
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
@@ -194,4 +194,4 @@ def _url_of(value: Any) -> str:
 
 
 def _is_crop(key: RenditionKey) -> bool:
-    return key.sizer == "crop"
+    return key.sizer in ("crop", "crop-down")

@@ -87,5 +87,7 @@ ROWS = (
     _row("pages", "off_ms", "400 URLs, on-demand off, CPU ms", MOST, 3, 10, 1),
     _row("pages", "on_ms", "400 URLs, on-demand on, all made, CPU ms", MOST, 8, 85, 1),
     _row("pages", "on_cache_calls", "the same, cache calls", MOST, 1, 400),
+    _row("pages", "tags_ms", "100 `{% picture %}` of 7 files each, CPU ms", MOST, 30, 30, 1),
+    _row("pages", "blurred_tags_ms", "the same with a blur that is new, CPU ms", MOST, 60, 60, 1),
 )  # fmt: skip
 GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.utils.safestring import SafeString
 
+from renditions import html, responsive
 from renditions.prefetch import prefetch_renditions as prefetch
 
 register = template.Library()
@@ -15,6 +17,34 @@ class _Objects(list[Any]):
 
     def __str__(self) -> str:
         return ""
+
+
+@register.simple_tag
+def picture(image: Any, key_set: object, *art: object, **options: Any) -> SafeString:
+    """Call `renditions.html.picture`.
+
+    {% picture person.headshot "hero" alt=person.name sizes="(min-width: 60em) 50vw, 100vw" %}
+    {% picture person.headshot "hero" "(max-width: 40em)" "square" alt="" placeholder="blur" %}
+    """
+    return html.picture(image, key_set, *art, **options)
+
+
+@register.simple_tag
+def preload(image: Any, key_set: object, **options: Any) -> SafeString:
+    """Call `renditions.html.preload`: {% preload person.headshot "hero" %}."""
+    return html.preload(image, key_set, **options)
+
+
+@register.simple_tag
+def rendition_url(image: Any, key: str, until_ready: str | None = None) -> str:
+    """Call `renditions.responsive.rendition_url`: {% rendition_url image "crop__400x300" %}."""
+    return responsive.rendition_url(image, key, until_ready)
+
+
+@register.simple_tag
+def signed_url(image: Any, key: str, expires_in: float | None = None) -> str:
+    """Call `image.signed_url`: {% signed_url person.headshot "crop__311x207__webp" %}."""
+    return str(image.signed_url(key, expires_in))
 
 
 @register.simple_tag

@@ -85,6 +85,33 @@ def assert_an_inline_is_edited(client: Client) -> None:
     assert "photos/a-thumbnail-300x300-70.jpg" in page.content.decode()
 
 
+def assert_renditions_are_shown(client: Client) -> None:
+    """Check thumbnail and state in the list, and the panel with its button on the form."""
+    photos = apps.get_model("project.Photo").objects
+    sent(
+        client,
+        reverse("admin:project_photo_add"),
+        {"title": "one", "image_0": upload(), "image_1": "0.2x0.8"},
+    )
+    photo = photos.get()
+    change = reverse("admin:project_photo_change", args=[photo.pk])
+    panel = reverse("admin:project_photo_renditions", args=[photo.pk])
+    assert 'id="renditions-panel"' in client.get(change).content.decode()
+    work_owed()
+
+    listed = client.get(reverse("admin:project_photo_changelist")).content.decode()
+    assert 'class="rendition-thumbnail"' in listed
+    assert 'class="rendition-state done"' in listed
+    photos.filter(pk=photo.pk).update(image="photos/missing.jpg")
+    page = client.get(change).content.decode()
+    assert 'form="renditions-retry"' in page
+    assert '<form id="renditions-retry"' in page
+    assert "rendition_workers/panel.js" in page
+    answer = client.post(panel, {"renditions_field": "image"})
+    assert answer.headers["Location"] == change
+    assert WarmJob.objects.get().state == "queued"
+
+
 def assert_the_pages_of_jobs_open(client: Client) -> None:
     """Check the admin of the ledger and of the bulk runs, with a job on it."""
     apps.get_model("project.Photo").objects.create(title="one", image="photos/missing.jpg")

@@ -636,7 +636,7 @@ def test_a_new_record_is_seen_by_the_next_page(people):
     key = RenditionKey.parse("crop__7x7")
     [before] = prefetch_renditions([people[0]], "headshot", key_set=[("a", "crop__7x7")])
     assert before.headshot.picture.prefetched.find(key).text is None
-    project_recorder().record_created([before.headshot.plan(key)], "v")
+    project_recorder().record_created({before.headshot.plan(key): None}, "v")
 
     [after] = prefetch_renditions([people[0]], "headshot", key_set=[("a", "crop__7x7")])
 

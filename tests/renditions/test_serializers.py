@@ -1,9 +1,10 @@
+import jsonschema
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.urls import path
 from rest_framework import serializers
-from rest_framework.generics import ListCreateAPIView
+from rest_framework.generics import ListAPIView, ListCreateAPIView
 from rest_framework.test import APIRequestFactory
 
 from renditions.compat.utils import (
@@ -12,9 +13,10 @@ from renditions.compat.utils import (
     get_url_from_image_key,
     validate_versatileimagefield_sizekey_list,
 )
+from renditions.image_warmer import VersatileImageFieldWarmer
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
-from renditions.serializers import VersatileImageFieldSerializer
-from tests.app.models import Card
+from renditions.serializers import ResponsivePictureField, VersatileImageFieldSerializer
+from tests.app.models import Card, Story
 
 pytestmark = pytest.mark.django_db
 
@@ -173,6 +175,19 @@ def test_the_old_functions_keep_the_order(configure):
     assert get_rendition_key_set("many") == pairs
 
 
+class StorySerializer(serializers.ModelSerializer):
+    lead = ResponsivePictureField("lead")
+
+    class Meta:
+        model = Story
+        fields = ["lead"]
+
+
+class StoryList(ListAPIView):
+    queryset = Story.objects.all()
+    serializer_class = StorySerializer
+
+
 class CardList(ListCreateAPIView):
     serializer_class = CardSerializer
     queryset = Card.objects.all()
@@ -194,12 +209,12 @@ def test_the_browsable_api_shows_urls_and_asks_for_files(card, client, settings)
     assert 'name="note"' not in page
 
 
-def schemas_of_cards():
-    """Return the schemas of the list of cards, by name."""
+def schemas_of_cards(view_class=CardList):
+    """Return the schemas of a list, by name."""
     from drf_spectacular.generators import SchemaGenerator
     from drf_spectacular.openapi import AutoSchema
 
-    view = type("View", (CardList,), {"schema": AutoSchema()})
+    view = type("View", (view_class,), {"schema": AutoSchema()})
     schema = SchemaGenerator(patterns=[path("cards/", view.as_view())]).get_schema(public=True)
     return schema["components"]["schemas"]
 
@@ -226,6 +241,29 @@ def test_the_schema_names_every_url():
     assert card["image"]["properties"]["small"]["description"] == "crop__60x30"
     assert card["note"]["readOnly"] is True
     assert card["note"]["description"] == "A note."
+
+
+@pytest.mark.usefixtures("spectacular")
+def test_the_schema_of_a_responsive_picture_is_that_of_its_answers(picture):
+    """Each answer is valid by it, whether the facts are known or not."""
+    story = Story.objects.create(lead=picture("a.jpg", 100, 80))
+
+    schema = schemas_of_cards(StoryList)["Story"]["properties"]["lead"]
+
+    assert schema["readOnly"]
+    for _ in range(2):
+        answer = StorySerializer(story).data["lead"]
+        assert set(answer) == set(schema["required"]) == set(schema["properties"])
+        jsonschema.validate(answer, _without_null(schema))
+        list(VersatileImageFieldWarmer(story, "lead", "lead").reports())
+
+
+def _without_null(schema):
+    """Return the schema with null as a type, because `nullable` is of OpenAPI 3.0 only."""
+    if isinstance(schema, dict):
+        known = {name: _without_null(value) for name, value in schema.items()}
+        return {"anyOf": [known, {"type": "null"}]} if known.pop("nullable", False) else known
+    return schema
 
 
 def test_the_schema_of_a_request_asks_for_a_file(spectacular):

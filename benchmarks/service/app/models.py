@@ -3,7 +3,7 @@
 from django.core.files.storage import InMemoryStorage
 from django.db import models
 
-from renditions.fields import VersatileImageField
+from renditions.fields import PictureMetaField, VersatileImageField
 
 from ..environment import Environment
 
@@ -21,6 +21,19 @@ class Photo(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Story(models.Model):
+    """Shown as a responsive picture. Nothing warms it."""
+
+    lead = VersatileImageField(upload_to="stories", meta_field="lead_meta")
+    lead_meta = PictureMetaField()
+
+    class Meta:
+        app_label = "app"
+
+    def __str__(self) -> str:
+        return str(self.lead)
 
 
 class MemoryPhoto(models.Model):

@@ -1,9 +1,11 @@
 """django-import-export writes rows as texts and reads them back."""
 
 import pytest
+from django.urls import reverse
 from import_export.resources import ModelResource
 from tablib import Dataset
 
+from tests.neighbours.admin_pages import assert_renditions_are_shown
 from workers.models import WarmJob
 from workers.testing import work_owed
 
@@ -70,3 +72,18 @@ def test_a_wrong_point_is_an_error_of_its_row(picture):
 
     assert result.has_validation_errors() or result.has_errors()
     assert not Photo.objects.exists()
+
+
+def test_the_admin_shows_the_renditions(admin_client):
+    assert_renditions_are_shown(admin_client)
+
+
+def test_an_export_of_a_list_is_whole(admin_client, picture):
+    """The columns of the list are no columns of the export."""
+    photo = Photo.objects.create(title="one", image=picture("a.jpg"))
+    url = reverse("admin:project_photo_export")
+    form = {"format": "0", "resource": "0", "photoresource_id": "on", "photoresource_image": "on"}
+
+    answer = admin_client.post(url, form)
+
+    assert answer.content.decode().splitlines() == ["id,image", f"{photo.pk},photos/a.jpg"]

@@ -1,5 +1,7 @@
 from django.contrib import admin
 
+from workers.admin_mixin import RenditionsAdminMixin
+
 from .models import Album, Photo
 
 
@@ -14,5 +16,5 @@ class AlbumAdmin(admin.ModelAdmin):
 
 
 @admin.register(Photo)
-class PhotoAdmin(admin.ModelAdmin):
-    pass
+class PhotoAdmin(RenditionsAdminMixin, admin.ModelAdmin):
+    list_display = ["title", "rendition_thumbnail", "rendition_state"]

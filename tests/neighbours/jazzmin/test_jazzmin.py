@@ -11,6 +11,7 @@ pytestmark = pytest.mark.django_db
     admin_pages.assert_a_photo_is_edited,
     admin_pages.assert_an_error_comes_back,
     admin_pages.assert_an_inline_is_edited,
+    admin_pages.assert_renditions_are_shown,
     admin_pages.assert_the_pages_of_jobs_open,
 ])  # fmt: skip
 def test_the_admin(admin_client, check):

@@ -1,7 +1,11 @@
 from django.contrib import admin
 from modeltranslation.admin import TranslationAdmin
 
+from workers.admin_mixin import RenditionsAdminMixin
+
 from .models import Article, Page
 
-admin.site.register(Page, TranslationAdmin)
-admin.site.register(Article, TranslationAdmin)
+
+@admin.register(Page, Article)
+class PageAdmin(RenditionsAdminMixin, TranslationAdmin):
+    list_display = ["title", "rendition_thumbnail", "rendition_state"]

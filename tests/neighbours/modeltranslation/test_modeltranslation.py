@@ -133,3 +133,15 @@ def test_the_admin_saves_each_language(admin_client):
     page.refresh_from_db()
     assert page.image_de.name.startswith("pages/a_")
     assert page.ppoi == (0.2, 0.8)
+
+
+@pytest.mark.django_db
+def test_the_admin_shows_the_renditions_of_each_language(admin_client, picture):
+    """Each language has a thumbnail and a state of its own; the field of the model has none."""
+    page = Page.objects.create(title="one", image_en=picture("a.jpg"), image_de=picture("b.jpg"))
+    work_owed()
+
+    listed = admin_client.get(reverse("admin:project_page_changelist")).content.decode()
+    assert listed.count('class="rendition-thumbnail"') == 2
+    form = admin_client.get(reverse("admin:project_page_change", args=[page.pk])).content.decode()
+    assert form.count('class="rendition-field"') == 2

@@ -3,6 +3,7 @@
 The API is the example of the page "Works with".
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import jsonschema
@@ -10,6 +11,7 @@ import openapi_spec_validator
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from renditions.responsive import picture_data
 from tests.conftest import four_corners
 from workers.models import WarmJob
 from workers.testing import work_owed
@@ -36,12 +38,28 @@ def test_an_answer_has_the_picture_its_point_and_its_renditions(client, photo):
     assert answer.pop("sizes")["large"] == (
         "/media/__sized__/photos/a-crop-c0-2__0-8-120x60-70.jpg"
     )
+    assert answer.pop("picture") == asdict(picture_data(photo.image, "lead"))
     assert answer == {
         "id": photo.pk,
         "title": "one",
         "image": "/media/photos/a.jpg",
         "ppoi": "0.2x0.8",
     }
+
+
+def test_a_responsive_picture_has_a_schema_and_a_place_for_each_fact(client, photo):
+    """A client knows which file is for which width and format, and whether all are made."""
+    work_owed()
+
+    [answer] = client.get("/api/photos").json()
+
+    picture = answer["picture"]
+    assert list(picture["srcset"]) == ["image/webp", "image/jpeg"]
+    assert picture["srcset"]["image/webp"].endswith("160x80-70.jpg.webp 160w")
+    assert (picture["width"], picture["height"], picture["placeholder"]) == (160, 80, None)
+    assert picture["ready"] is False
+    schema = client.get("/api/openapi.json").json()["components"]["schemas"]["PictureData"]
+    assert set(schema["required"]) == set(picture)
 
 
 def test_an_empty_picture_is_null(client):
@@ -167,4 +185,6 @@ def test_an_answer_is_as_the_document_says(client, document, photo, point):
 
     [answer] = client.get("/api/photos").json()
 
-    jsonschema.validate(answer, document["components"]["schemas"]["PhotoOut"])
+    # The whole document, because one schema refers to another.
+    reference = {"$ref": "#/components/schemas/PhotoOut", "components": document["components"]}
+    jsonschema.validate(answer, reference)

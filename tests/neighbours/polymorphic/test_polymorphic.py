@@ -1,6 +1,7 @@
 """A queryset of a base model of django-polymorphic returns instances of its children."""
 
 import pytest
+from django.urls import reverse
 
 from tests.neighbours.saves import assert_whole_or_nothing
 from workers import runs
@@ -60,3 +61,22 @@ def test_a_base_instance_deletes_the_jobs_of_the_child(items):
         item.delete()
 
     assert not WarmJob.objects.exists()
+
+
+def test_the_admin_shows_the_renditions(admin_client, items):
+    """A list of several models shows the pictures of the base; each page has all of its own."""
+    work_owed()
+
+    listed = admin_client.get(reverse("admin:project_item_changelist")).content.decode()
+    assert listed.count('class="rendition-thumbnail"') == 2
+
+    photo = Photo.objects.get()
+    # The page of the base model, too, is made by the admin of the child.
+    for model in ("item", "photo"):
+        url = reverse(f"admin:project_{model}_change", args=[photo.pk])
+        page = admin_client.get(url).content.decode()
+        assert "<h3>Cover</h3>" in page
+        assert "<h3>Image</h3>" in page
+        panel = reverse("admin:project_photo_renditions", args=[photo.pk])
+        assert f'data-address="{panel}"' in page
+        assert admin_client.get(panel).status_code == 200

@@ -2,8 +2,10 @@
 
 import pytest
 import reversion
+from django.urls import reverse
 from reversion.models import Version
 
+from tests.neighbours.admin_pages import assert_renditions_are_shown
 from tests.neighbours.saves import assert_whole_or_nothing
 from workers.models import WarmJob
 from workers.testing import work_owed
@@ -53,3 +55,22 @@ def test_a_deleted_row_is_recovered_with_its_renditions(picture):
 
     assert Photo.objects.get().ppoi == (0.2, 0.8)
     assert work_owed() == 1
+
+
+@pytest.mark.django_db
+def test_the_admin_shows_the_renditions(admin_client):
+    assert_renditions_are_shown(admin_client)
+
+
+@pytest.mark.django_db
+def test_an_old_version_has_no_panel(admin_client, picture):
+    """Its page is made in a transaction that is rolled back: no job of it is real."""
+    with reversion.create_revision():
+        photo = Photo.objects.create(image=picture("a.jpg"))
+    version = Version.objects.get_for_object(photo).get()
+    url = reverse("admin:project_photo_revision", args=[photo.pk, version.pk])
+
+    page = admin_client.get(url)
+
+    assert page.status_code == 200
+    assert "renditions-panel" not in page.content.decode()

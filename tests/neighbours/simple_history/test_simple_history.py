@@ -6,6 +6,7 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.state import ModelState, ProjectState
 from django.urls import reverse
 
+from tests.neighbours.admin_pages import assert_renditions_are_shown
 from tests.neighbours.saves import assert_whole_or_nothing
 from workers.models import WarmJob
 from workers.targets import all_warmed_fields
@@ -86,3 +87,8 @@ def test_migrations_of_the_history_model_settle():
     changes = MigrationAutodetector(before, after)._detect_changes()
 
     assert "project" not in changes
+
+
+@pytest.mark.django_db
+def test_the_admin_shows_the_renditions(admin_client):
+    assert_renditions_are_shown(admin_client)

@@ -229,3 +229,20 @@ def test_an_upload_that_is_no_picture_is_an_error_of_its_field(
     assert (message["field"], message["code"]) == ("image", code)
     assert Photo.objects.get().image.name == "photos/a.jpg"
     assert not WarmJob.objects.exists()
+
+
+def test_a_responsive_picture_is_a_type(asked, client, picture):
+    """Its files are by content type, and it costs no query beyond that of its row."""
+    Photo.objects.create(title="one", image=picture("a.jpg", 100, 50), ppoi=(0.2, 0.8))
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = asked(
+            "{ photos { picture { src srcset sizes width height ready placeholder { color } } } }"
+        )
+
+    assert len(queries) == 1
+    [photo] = answer["data"]["photos"]
+    assert list(photo["picture"]["srcset"]) == ["image/webp", "image/jpeg"]
+    assert photo["picture"]["src"].endswith("a-crop-down-c0-2__0-8-80x40-70.jpg")
+    assert (photo["picture"]["width"], photo["picture"]["placeholder"]) == (160, None)
+    assert photo["picture"]["ready"] is False

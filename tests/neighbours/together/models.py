@@ -6,7 +6,7 @@ from model_utils import FieldTracker
 from polymorphic.models import PolymorphicModel
 from simple_history.models import HistoricalRecords
 
-from renditions.fields import PPOIField, VersatileImageField
+from renditions.fields import PictureMetaField, PPOIField, VersatileImageField
 
 
 class Item(LifecycleModelMixin, DirtyFieldsMixin, PolymorphicModel):
@@ -25,8 +25,15 @@ class Item(LifecycleModelMixin, DirtyFieldsMixin, PolymorphicModel):
 
 @reversion.register(follow=["item_ptr"])
 class Photo(Item):
-    image = VersatileImageField(upload_to="photos", blank=True, ppoi_field="ppoi", warm="headshot")
+    image = VersatileImageField(
+        upload_to="photos",
+        blank=True,
+        ppoi_field="ppoi",
+        meta_field="image_meta",
+        warm="headshot",
+    )
     ppoi = PPOIField()
+    image_meta = PictureMetaField()
 
     tracker = FieldTracker()
 

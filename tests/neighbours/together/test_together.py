@@ -41,3 +41,23 @@ def test_a_change_is_seen_by_all(picture):
     assert WarmJob.objects.count() == 1
     new, old = photo.history.all()
     assert [str(new.ppoi), str(old.ppoi)] == ["0.2x0.8", "0.5x0.5"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_facts_of_a_picture_are_no_change_of_the_project(picture):
+    """The worker writes them, and no save of an older instance takes them away."""
+    older = Photo.objects.create(image=picture("a.jpg"))
+    assert work_owed() == 1
+    photo = Photo.objects.get()
+    assert photo.image.meta is not None
+    assert not photo.is_dirty()
+
+    older.title = "new"
+    older.save()
+    with reversion.create_revision():
+        photo.title = "newer"
+        photo.save()
+
+    assert Photo.objects.get().image.meta == photo.image.meta
+    assert not WarmJob.objects.exists()
+    assert photo.history.count() == 3

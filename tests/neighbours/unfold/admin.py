@@ -1,6 +1,8 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 
+from workers.admin_mixin import RenditionsAdminMixin
+
 from .models import Album, Photo
 
 
@@ -20,5 +22,5 @@ class AlbumAdmin(ModelAdmin):
 
 
 @admin.register(Photo)
-class PhotoAdmin(ModelAdmin):
-    pass
+class PhotoAdmin(RenditionsAdminMixin, ModelAdmin):
+    list_display = ["title", "rendition_thumbnail", "rendition_state"]
