@@ -32,3 +32,4 @@ class RenditionsConfig(AppConfig):
         register(checks.check_workers)
         register(checks.check_cache, deploy=True)
         register(checks.check_indexes, deploy=True)
+        register(checks.check_on_request, deploy=True)

@@ -13,11 +13,15 @@ from django.db import models
 from django.utils.module_loading import import_string
 
 from . import conf
-from .fields import PPOIField, VersatileImageField
+from .fields import PictureMetaField, PPOIField, VersatileImageField
 from .imaging.sources import accepts_incomplete
+from .inventory.declared import image_fields_with_warm
+from .meta import columns_of
 from .planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey, RenditionKeySet
+from .planning.pictures import Picture
 from .planning.plans import unknown_names
-from .settings_table import ENCODING_SETTINGS, NATIVE, OLD, SETTINGS, Cleanup, Setting
+from .settings_table import ENCODING_SETTINGS, NATIVE, OLD, SETTINGS, Cleanup, Setting, UntilReady
+from .signing import makes_on_request
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -172,7 +176,6 @@ def _check_importable(name: str, path: str | None) -> Iterator[CheckMessage]:
 
 def _check_encodings() -> Iterator[CheckMessage]:
     """Check the encodings of single key sets: a rendition is one file, written in one way."""
-    seen: dict[RenditionKey, tuple[str, Mapping[str, Any]]] = {}
     for name, given in conf.rendition_settings().encodings.items():
         label = f"{NATIVE}['ENCODINGS'][{name!r}]"
         yield from check_table(label, ENCODING_SETTINGS, "renditions.E00", given)
@@ -183,24 +186,27 @@ def _check_encodings() -> Iterator[CheckMessage]:
                 hint=f"Correct its name, or remove it. Known: {known}.",
                 id="renditions.E009",
             )
+    yield from _check_encoded_twice()
+
+
+def _check_encoded_twice() -> Iterator[CheckMessage]:
+    seen: dict[RenditionKey, tuple[str, Mapping[str, Any]]] = {}
+    for name in conf.key_set_names():
+        try:
+            key_set, given = conf.key_set(name), conf.encodings_of(name)
+        except (InvalidSizeKey, InvalidSizeKeySet):
+            # check_key_sets reports it.
             continue
-        for key in _keys_of(name):
+        for key in key_set.keys if given else ():
             other, other_given = seen.setdefault(key, (name, given))
             if other_given != given:
                 yield Error(
-                    f"{label} and [{other!r}] differ, but both sets contain {str(key)!r}, which is "
-                    "one file.",
-                    hint="Change the size in one of the sets, or use the same encoding for both.",
+                    f"The key sets {other!r} and {name!r} have different encodings, but both "
+                    f"contain {str(key)!r}, which is one file.",
+                    hint="Change the size in one of the sets, or use the same encoding for both: "
+                    f"{NATIVE}['ENCODINGS'], or the quality of a picture.",
                     id="renditions.E010",
                 )
-
-
-def _keys_of(name: str) -> tuple[RenditionKey, ...]:
-    try:
-        return conf.key_set(name).keys
-    except (InvalidSizeKey, InvalidSizeKeySet):
-        # check_key_sets reports it.
-        return ()
 
 
 def check_key_sets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -222,6 +228,9 @@ def check_key_sets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 def _faults(entries: object) -> Iterator[str]:
     """Return the faults of a key set. Each entry is parsed alone, so no fault hides another."""
+    if isinstance(entries, Picture | Mapping):
+        yield from _faults_of_picture(entries)
+        return
     if isinstance(entries, str | bytes) or not isinstance(entries, Iterable):
         entries = [entries]
     sound: list[object] = []
@@ -234,6 +243,16 @@ def _faults(entries: object) -> Iterator[str]:
             continue
         sound.append(entry)
         yield from (str(error) for key in keys for error in unknown_names(key))
+
+
+def _faults_of_picture(picture: object) -> Iterator[str]:
+    try:
+        groups = RenditionKeySet.parse(picture).groups
+    except (InvalidSizeKey, InvalidSizeKeySet) as error:
+        yield str(error)
+        return
+    # A format that is unknown is so in each width.
+    yield from (str(error) for key, *_ in groups for error in unknown_names(key))
 
 
 def check_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -268,6 +287,8 @@ def check_fields(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
             *_check_ppoi_field(model, field),
             *_check_rendition_storage(field),
             *_check_cleanup(field),
+            *_check_until_ready(field),
+            *_check_meta_field(model, field),
         )
     ]
 
@@ -306,12 +327,14 @@ def check_storages(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 def check_workers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check that an app makes the renditions that fields declare, and takes files away."""
+    # With the view, requests make what no worker makes.
+    names = ("cleanup",) if makes_on_request() else ("warm", "cleanup")
     declaring = [
         f"{field.label} declares `{name}`"
         for model in apps.get_models()
         for field in model._meta.local_fields
         if isinstance(field, VersatileImageField)
-        for name in ("warm", "cleanup")
+        for name in names
         if getattr(field, name)
     ]
     # By its label, because a project may have a package of its own that is called `workers`.
@@ -367,6 +390,72 @@ def _check_cleanup(field: VersatileImageField) -> Iterator[CheckMessage]:
         )
 
 
+def _check_until_ready(field: VersatileImageField) -> Iterator[CheckMessage]:
+    known = [each.value for each in UntilReady]
+    if field.chosen_until_ready not in (None, *known):
+        yield Error(
+            f"{field.label}: until_ready={field.chosen_until_ready!r} is not one of "
+            f"{', '.join(map(repr, known))}.",
+            hint="Correct it, or leave it out: then the setting UNTIL_READY decides.",
+            obj=field,
+            id="renditions.E024",
+        )
+
+
+def _check_meta_field(
+    model: type[models.Model], field: VersatileImageField
+) -> Iterator[CheckMessage]:
+    if field.meta_field:
+        if not isinstance(_field_of(model, field.meta_field), PictureMetaField):
+            yield Error(
+                f"{field.label}: {model._meta.label} has no PictureMetaField {field.meta_field!r}.",
+                hint=f"Add {field.meta_field} = PictureMetaField() to the model, or correct "
+                "meta_field.",
+                obj=field,
+                id="renditions.E025",
+            )
+        others = [
+            other.name
+            for other in model._meta.local_fields
+            if getattr(other, "meta_field", None) == field.meta_field and other is not field
+        ]
+        if others:
+            yield Warning(
+                f"{field.label}: {others[0]!r} has the same meta_field, {field.meta_field!r}. It "
+                "holds the facts of one picture, so those of the other are not known.",
+                hint="Give each field a PictureMetaField of its own.",
+                obj=field,
+                id="renditions.W028",
+            )
+        return
+    pictures = [name for name in field.warm if _is_picture(name)]
+    if pictures and len(columns_of(field)) < 2:  # width and height
+        yield Warning(
+            f"{field.label}: warm={pictures[0]!r} is a responsive picture, and no column tells "
+            "the size of an original. So pages offer widths that an original does not have, and "
+            "the place of a picture without a ratio moves when it is loaded.",
+            hint="Add a PictureMetaField and name it in meta_field, or set width_field and "
+            "height_field.",
+            obj=field,
+            id="renditions.W026",
+        )
+
+
+def _is_picture(name: str) -> bool:
+    try:
+        return conf.key_set(name).picture is not None
+    except (ImproperlyConfigured, InvalidSizeKey, InvalidSizeKeySet):
+        # Other checks report it.
+        return False
+
+
+def _field_of(model: type[models.Model], name: str) -> Any:
+    try:
+        return model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+
+
 def check_indexes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check, with `--deploy`, that a worker finds the rows that show a picture by an index."""
     return [
@@ -383,6 +472,22 @@ def check_indexes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
     ]
 
 
+def check_on_request(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check, with `--deploy`, that a request for a missing rendition finds its row by an index."""
+    if not makes_on_request():
+        return []
+    return [
+        Warning(
+            f"{field.label}: each request for a missing rendition costs a look at all rows.",
+            hint="If the table is large, add db_index=True to the field, and migrate.",
+            obj=field,
+            id="renditions.W027",
+        )
+        for field in image_fields_with_warm()
+        if not _has_index(field.model, field)
+    ]
+
+
 def _has_index(model: type[models.Model], field: Any) -> bool:
     if field.db_index or field.unique:
         return True
@@ -394,11 +499,7 @@ def _check_ppoi_field(
 ) -> Iterator[CheckMessage]:
     if not field.ppoi_field:
         return
-    try:
-        ppoi_field = model._meta.get_field(field.ppoi_field)
-    except FieldDoesNotExist:
-        ppoi_field = None
-    if not isinstance(ppoi_field, PPOIField):
+    if not isinstance(_field_of(model, field.ppoi_field), PPOIField):
         yield Error(
             f"{field.label}: {model._meta.label} has no PPOIField {field.ppoi_field!r}.",
             hint=f"Add {field.ppoi_field} = PPOIField() to the model, or correct ppoi_field.",

@@ -11,7 +11,7 @@ Each error has a `kind`, a stable slug for records, filters and metrics, and two
                 of a decoder or of a storage
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 
@@ -40,6 +40,17 @@ class PermanentError(RenditionError):
 
 class TransientError(RenditionError):
     """A later attempt may succeed."""
+
+
+def is_transient(kind: str) -> bool:
+    """Whether a failure of this `kind` may end by itself. A kind that no class has is permanent."""
+    return any(error.kind == kind for error in _below(TransientError))
+
+
+def _below(error: type[RenditionError]) -> Iterator[type[RenditionError]]:
+    for each in error.__subclasses__():
+        yield each
+        yield from _below(each)
 
 
 class SourceUnreadable(PermanentError):

@@ -86,5 +86,6 @@ RENDITIONS = {
             ("inverted_small", "filters__invert__crop__30x30"),
         ],
         "hero": [("hero", "thumbnail__100x100")],
+        "lead": {"widths": [40, 80, 160], "ratio": "2/1", "formats": ["webp"]},
     },
 }

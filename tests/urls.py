@@ -1,6 +1,9 @@
-"""The admin, for tests of it."""
+"""The admin, and the view that makes missing renditions."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("media/", include("renditions.urls")),
+]

@@ -1,8 +1,8 @@
 import pytest
 from django.db import models
 
-from renditions import checks
-from renditions.fields import PPOIField, VersatileImageField
+from renditions import Picture, checks
+from renditions.fields import PictureMetaField, PPOIField, VersatileImageField
 from renditions.settings_table import SETTINGS
 
 ONE_SET = {"s": [("a", "crop__1x1"), ("b", "thumbnail__9x9")]}
@@ -285,6 +285,35 @@ def test_every_fault_of_a_key_set_is_reported(configure):
 
 
 @pytest.mark.parametrize(
+    ("picture", "told"),
+    [
+        ({"widths": [400], "width": 3}, ["'width'"]),
+        ({"widths": [0]}, ["'widths'"]),
+        ({"widths": [400, 800], "formats": ["webp", "foo"]}, ["'foo'"]),
+        (Picture(widths=[400], ratio="wide"), ["'ratio' is 'wide'"]),
+        (Picture(widths=[400], formats=["webp"]), []),
+    ],
+)
+def test_a_wrong_picture_is_one_fault(configure, picture, told):
+    """Not one for each of its keys."""
+    configure(KEY_SETS={"hero": picture})
+
+    faults = [message.msg for message in checks.check_key_sets(None)]
+
+    assert len(faults) == len(told)
+    assert all(name in fault for fault, name in zip(faults, told, strict=True))
+
+
+def test_the_qualities_of_two_pictures_with_one_key_must_agree(configure):
+    sizes = {"widths": [400], "ratio": 1}
+    configure(KEY_SETS={"a": {**sizes, "quality": 60}, "b": {**sizes, "quality": 70}})
+    assert ids(checks.check_settings(None)) == ["renditions.E010"]
+
+    configure(KEY_SETS={"a": {**sizes, "quality": 60}, "b": {**sizes, "quality": 60}})
+    assert checks.check_settings(None) == []
+
+
+@pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({}, []),
@@ -292,6 +321,14 @@ def test_every_fault_of_a_key_set_is_reported(configure):
         ({"warm": ["hero", "headshot"]}, []),
         ({"warm": "nope"}, ["renditions.E007"]),
         ({"warm": ["hero", "nope"]}, ["renditions.E007"]),
+        ({"until_ready": "nearest"}, []),
+        ({"until_ready": "never"}, ["renditions.E024"]),
+        ({"meta_field": "nope"}, ["renditions.E025"]),
+        ({"meta_field": "title"}, ["renditions.E025"]),
+        ({"meta_field": "facts", "warm": "lead"}, []),
+        ({"width_field": "w", "height_field": "h", "warm": "lead"}, []),
+        ({"width_field": "w", "warm": "lead"}, ["renditions.W026"]),
+        ({"warm": ["hero", "lead"]}, ["renditions.W026"]),
         ({"ppoi_field": "nope"}, ["renditions.E008"]),
         ({"ppoi_field": "title"}, ["renditions.E008"]),
     ],
@@ -299,12 +336,30 @@ def test_every_fault_of_a_key_set_is_reported(configure):
 def test_fields_are_checked(options, expected, isolated_model):
     """The key sets and the PPOI field that a field names must exist."""
     field = VersatileImageField(**options)
-    isolated_model(image=field, point=PPOIField(), title=models.CharField(max_length=9))
+    isolated_model(
+        image=field,
+        point=PPOIField(),
+        facts=PictureMetaField(),
+        title=models.CharField(max_length=9),
+        w=models.IntegerField(null=True),
+        h=models.IntegerField(null=True),
+    )
 
     found = [message for message in checks.check_fields(None) if message.obj is field]
 
     assert ids(found) == expected
     assert all(message.hint for message in found)
+
+
+def test_two_fields_with_one_column_for_facts_are_named(isolated_model):
+    """The column holds the facts of one picture."""
+    one, other = (VersatileImageField(meta_field="facts") for _ in range(2))
+    isolated_model(one=one, other=other, facts=PictureMetaField())
+
+    found = checks.check_fields(None)
+
+    assert ids(found) == ["renditions.W028"] * 2
+    assert [message.obj for message in found] == [one, other]
 
 
 @pytest.fixture
@@ -348,8 +403,9 @@ def test_a_store_of_the_projects_own_is_taken_to_be_shared(settings, configure):
     assert ids(checks.check_cache(None)) == []
 
 
-def test_a_field_that_no_app_warms_is_named(isolated_model, monkeypatch):
+def test_a_field_that_no_app_warms_is_named(isolated_model, monkeypatch, settings):
     """Without the app of the workers nothing is made after a save."""
+    settings.ROOT_URLCONF = "tests.workers.foreign_urls"
     isolated_model(image=VersatileImageField(warm="hero"))
     assert ids(checks.check_workers(None)) == []
 
@@ -359,6 +415,14 @@ def test_a_field_that_no_app_warms_is_named(isolated_model, monkeypatch):
     assert message.id == "renditions.W012"
     assert "isolated.Isolated.image" in message.msg
     assert "workers/__init__.py" in message.hint
+
+
+def test_a_field_whose_renditions_are_made_by_requests_needs_no_app(isolated_model, monkeypatch):
+    """A project can do without workers if the view makes what is missing."""
+    isolated_model(image=VersatileImageField(warm="hero"))
+    monkeypatch.setattr("renditions.checks.apps.get_app_configs", list)
+
+    assert ids(checks.check_workers(None)) == []
 
 
 def test_a_field_that_no_app_cleans_up_is_named(isolated_model, monkeypatch):
@@ -399,6 +463,24 @@ def test_a_field_without_an_index_is_named(isolated_model, options, found):
     isolated_model(image=VersatileImageField(cleanup="all", **options))
 
     assert ids(checks.check_indexes(None)) == found
+
+
+@pytest.mark.parametrize(
+    ("urls", "options", "found"),
+    [
+        ("tests.urls", {}, ["renditions.W027"]),
+        ("tests.urls", {"db_index": True}, []),
+        ("tests.workers.foreign_urls", {}, []),
+    ],
+)
+def test_a_field_that_requests_look_for_needs_an_index(
+    isolated_model, settings, urls, options, found
+):
+    """Without the view, no request looks for a row by its file."""
+    settings.ROOT_URLCONF = urls
+    isolated_model(image=VersatileImageField(warm="hero", **options))
+
+    assert ids(checks.check_on_request(None)) == found
 
 
 @pytest.mark.parametrize(
