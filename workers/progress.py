@@ -3,6 +3,8 @@
 The ledger knows what is outstanding, the records know what is made. Asking makes no rendition.
 """
 
+import functools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,14 +13,14 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from renditions import conf as library
-from renditions.engine.status import RenditionStatus, recall, survey
+from renditions.engine.status import Recalled, RenditionStatus, recall_each, survey_each
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.planning.keys import RenditionKey, RenditionKeySet
 from renditions.records import RenditionRecord
 
 from .models import JobState, WarmJob
-from .targets import target_of
+from .targets import JobTarget, target_of
 
 NO_JOB_WAITS = gettext_noop(
     "It is not made yet, and no job is waiting. The nightly run will make it."
@@ -108,19 +110,74 @@ def progress_of_all(
     It costs one query of the ledger and one call to the cache of records, and looks at the storage
     only for renditions of which nothing is known.
     """
-    if not instances:
-        return []
-    field = instances[0]._meta.get_field(field_name)
-    assert isinstance(field, VersatileImageField)
-    chosen = _key_set(field, key_set)
+    return [each[field_name] for each in progress_of_fields(instances, {field_name: key_set})]
+
+
+def progress_of_fields(
+    instances: Sequence[models.Model],
+    key_sets: Mapping[str, RenditionKeySet | str | None],
+    *,
+    trusts_jobs: bool = False,
+) -> list[dict[str, Progress]]:
+    """Return where each of `instances`, all of one model, stands in several fields, by field name.
+
+    It costs one query of the ledger and one call to the cache of records for all fields.
+
+    Args:
+        key_sets: For each field name what `key_set` is for `progress_of`.
+        trusts_jobs: While a job waits or is in progress, a rendition without a record counts as
+            not made, without a look at the storage. For lists: a page of new uploads asks nothing.
+    """
+    if not instances or not key_sets:
+        return [{} for _ in instances]
+    fields = [_image_field(instances[0], name) for name in key_sets]
+    chosen = [_key_set(field, key_sets[field.name]) for field in fields]
     # The ledger first: a job that ends in between leaves everything made, never the reverse.
-    jobs = _jobs_of(instances, field)
-    images: list[VersatileImageFieldFile] = [getattr(each, field_name) for each in instances]
-    records = recall(plan for image in images for plan in image.plans(chosen))
-    return [
-        _progress(image, chosen, jobs.get(_key_of(instance, field)), records)
-        for instance, image in zip(instances, images, strict=True)
+    targets = [[_target(each, field) for field in fields] for each in instances]
+    jobs = _jobs_of(target for row in targets for target in row)
+    pictures = [
+        _Picture(getattr(each, field.name), key_set, jobs.get(target))
+        for each, row in zip(instances, targets, strict=True)
+        for field, key_set, target in zip(fields, chosen, row, strict=True)
     ]
+    records = recall_each([picture.plans for picture in pictures])
+    recalled = [
+        picture.recalled(known, trusts_jobs=trusts_jobs)
+        for picture, known in zip(pictures, records, strict=True)
+    ]
+    found = map(_progress, pictures, survey_each(recalled))
+    return [{field.name: next(found) for field in fields} for _ in instances]
+
+
+class _Picture:
+    """One image, what is asked about it, and its job."""
+
+    def __init__(
+        self, image: VersatileImageFieldFile, key_set: RenditionKeySet, job: WarmJob | None
+    ) -> None:
+        self.image, self.job = image, job
+        needed = key_set.for_size(image.known_size) if image else ()
+        self.named = [(name, key) for name, key in needed if not key.is_original]
+        self.plans = [image.plan(key) for _, key in self.named]
+
+    def recalled(self, records: Mapping[str, RenditionRecord], *, trusts_jobs: bool) -> Recalled:
+        """Return what to ask the storage about; see `progress_of_fields`."""
+        is_in_work = self.job is not None and self.job.state != JobState.FAILED
+        is_looked_up = not (trusts_jobs and is_in_work)
+        return Recalled(self.image.storages, self.plans, records, is_looked_up)
+
+    def url(self, path: str) -> str:
+        """Return the URL of a rendition; empty if its storage gives no URLs."""
+        try:
+            return self.image.storages.renditions.url(path)
+        except (NotImplementedError, ValueError):
+            return ""
+
+
+def _image_field(instance: models.Model, name: str) -> VersatileImageField:
+    field = instance._meta.get_field(name)
+    assert isinstance(field, VersatileImageField)
+    return field
 
 
 def _key_set(field: VersatileImageField, key_set: RenditionKeySet | str | None) -> RenditionKeySet:
@@ -129,43 +186,52 @@ def _key_set(field: VersatileImageField, key_set: RenditionKeySet | str | None) 
     return library.key_set(key_set) if isinstance(key_set, str) else key_set
 
 
-def _key_of(instance: models.Model, field: VersatileImageField) -> str:
-    return target_of(instance, field, "").object_pk
+def _target(instance: models.Model, field: VersatileImageField) -> JobTarget:
+    # The job is in the database that a save writes to; the instance may be from a replica.
+    return target_of(instance, field, router.db_for_write(type(instance), instance=instance))
 
 
-def _jobs_of(instances: Iterable[models.Model], field: VersatileImageField) -> dict[str, WarmJob]:
-    jobs = WarmJob.objects.using(router.db_for_write(field.model)).filter(
-        model_label=field.model._meta.label,
-        field_name=field.name,
-        object_pk__in=[_key_of(instance, field) for instance in instances],
-        removal="",
+def _jobs_of(targets: Iterable[JobTarget]) -> dict[JobTarget, WarmJob]:
+    """Return the jobs that make renditions, in one query for each database."""
+    wanted: dict[str, dict[str, list[JobTarget]]] = {}
+    for target in targets:
+        wanted.setdefault(target.using, {}).setdefault(target.model_label, []).append(target)
+    return {
+        JobTarget(using, job.model_label, job.object_pk, job.field_name): job
+        for using, by_model in wanted.items()
+        for job in _jobs_in(using, by_model)
+    }
+
+
+def _jobs_in(using: str, by_model: Mapping[str, Sequence[JobTarget]]) -> models.QuerySet[WarmJob]:
+    of_models = (
+        models.Q(
+            model_label=label,
+            object_pk__in={target.object_pk for target in targets},
+            field_name__in={target.field_name for target in targets},
+        )
+        for label, targets in by_model.items()
     )
-    return {job.object_pk: job for job in jobs}
+    return WarmJob.objects.using(using).filter(
+        functools.reduce(operator.or_, of_models), removal=""
+    )
 
 
-def _progress(
-    image: VersatileImageFieldFile,
-    key_set: RenditionKeySet,
-    job: WarmJob | None,
-    records: Mapping[str, RenditionRecord],
-) -> Progress:
-    named = [(name, key) for name, key in key_set if image and not key.is_original]
-    plans = [image.plan(key) for _, key in named]
-    statuses = survey(image.storages, plans, records) if plans else []
+def _progress(picture: _Picture, statuses: Sequence[RenditionStatus]) -> Progress:
     renditions = tuple(
         RenditionProgress(
             name=name,
             key=key,
             path=status.plan.path,
-            url=image.storages.renditions.url(status.plan.path),
+            url=picture.url(status.plan.path),
             is_made=status.is_made,
             reason=reason,
             detail=detail,
         )
-        for (name, key), status in zip(named, statuses, strict=True)
-        for reason, detail in [_reason_and_detail(status, job)]
+        for (name, key), status in zip(picture.named, statuses, strict=True)
+        for reason, detail in [_reason_and_detail(status, picture.job)]
     )
-    return Progress(image.instance, _state(job, renditions), renditions)
+    return Progress(picture.image.instance, _state(picture.job, renditions), renditions)
 
 
 def _reason_and_detail(status: RenditionStatus, job: WarmJob | None) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from tests.app.models import (
     PlainEditor,
     PlainPerson,
     Poster,
+    Story,
 )
 from tests.workers.broker import celery_on, drain
 from tests.workers.concurrency import wait_for_calls
@@ -30,6 +31,7 @@ from workers.models import SupersededJob, WarmJob, WarmRun
 from workers.targets import JobTarget
 
 HERO = [("hero", "thumbnail__100x100")]
+LEAD = [("lead", "thumbnail__90x90")]
 
 
 @contextmanager
@@ -109,6 +111,7 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
                 Person,
                 PlainEditor,
                 PlainPerson,
+                Story,
             ):
                 model._base_manager.using(alias).all()._raw_delete(alias)
 
@@ -131,7 +134,8 @@ def _empty_queues(monkeypatch) -> None:
 @pytest.fixture
 def people(picture, configure):
     """Return a function that creates people with a picture, without a job or a rendition."""
-    configure(KEY_SETS={"headshot": [("one", "crop__20x20")], "hero": HERO})
+    sets = {"headshot": [("one", "crop__20x20")], "hero": HERO, "lead": LEAD}
+    configure(KEY_SETS=sets)
 
     storage = Person._meta.get_field("headshot").storage
 

@@ -8,10 +8,11 @@ from django.core.files.storage import FileSystemStorage
 from django.utils import translation
 
 from renditions.records.cache import CacheStore
-from tests.app.models import Editor, Person
+from tests.app.models import Brochure, Editor, Person
 from workers import ledger, progress
+from workers.enqueue import enqueue_all
 from workers.models import JobState, WarmJob
-from workers.progress import ProgressState, progress_of, progress_of_all
+from workers.progress import ProgressState, progress_of, progress_of_all, progress_of_fields
 from workers.testing import work_owed
 
 pytestmark = pytest.mark.django_db
@@ -229,3 +230,27 @@ def test_a_list_costs_one_query_and_one_call_to_the_cache(
 def test_an_empty_list_costs_nothing(django_assert_num_queries):
     with django_assert_num_queries(0):
         assert progress_of_all([], "headshot") == []
+
+
+def test_one_path_on_two_storages_is_two_renditions(picture, configure, monkeypatch, tmp_path):
+    """Fields on different storages may use the same path, and only one of the two is made."""
+    configure(KEY_SETS={"headshot": [("one", "crop__20x20")]})
+    other = FileSystemStorage(tmp_path / "other", "/other/")
+    fields = [Brochure._meta.get_field(name) for name in ("cover_en", "cover_de")]
+    for field in fields:
+        monkeypatch.setattr(field, "warm", ("headshot",))
+    monkeypatch.setattr(fields[1], "storage", other)
+    for storage in (fields[0].storage, other):
+        storage.save("brochures/a.jpg", picture())
+    row = Brochure.objects.bulk_create([Brochure(cover_en="brochures/a.jpg")])[0]
+    enqueue_all(Brochure.objects.all())
+    work_owed()
+    Brochure.objects.filter(pk=row.pk).update(cover_de="brochures/a.jpg")
+
+    [found] = progress_of_fields([Brochure.objects.get()], {"cover_en": None, "cover_de": None})
+
+    assert [each.path for each in found["cover_en"].renditions] == [
+        each.path for each in found["cover_de"].renditions
+    ]
+    assert found["cover_en"].state is ProgressState.DONE
+    assert found["cover_de"].state is ProgressState.FAILED
