@@ -4,6 +4,8 @@ from pathlib import Path
 
 import environ
 
+from renditions import Picture
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -165,11 +167,25 @@ FILE_UPLOAD_PERMISSIONS = 0o644
 
 RENDITIONS = {
     "KEY_SETS": {
+        # In the list of all photos, which has one to three columns.
+        "card": Picture(
+            widths=[384, 768],
+            ratio="3/2",
+            formats=["webp"],
+            sizes="(min-width: 76rem) 363px, (min-width: 59rem) 31vw, (min-width: 39rem) 46vw, "
+            "calc(100vw - 2rem)",
+        ),
+        # On the page of one photo.
+        "photo": Picture(
+            widths=[400, 800, 1600],
+            formats=["webp"],
+            sizes="(min-width: 73.5rem) 50rem, (min-width: 60rem) calc(100vw - 23.5rem), "
+            "(min-width: 25rem) 92vw, calc(100vw - 2rem)",
+        ),
+        # Single renditions: the page of one photo lists them, and the API has their URLs.
         "gallery": [
             ("original", "url"),
             ("hero", "crop__1600x800"),
-            ("large", "thumbnail__2000x2000"),
-            ("medium", "thumbnail__1200x1200"),
             ("card", "crop__600x400"),
             ("square", "crop__400x400"),
             ("tall", "crop__400x600"),
@@ -177,8 +193,10 @@ RENDITIONS = {
             ("small", "thumbnail__200x200"),
         ],
     },
-    # Workers make renditions. Pages only compute URLs: no storage, cache or database call.
+    # Workers make renditions, never a page.
     "ON_DEMAND": False,
+    # A picture appears with its first rendition, and a box of its shape stands for it until then.
+    "UNTIL_READY": "nearest",
     "JPEG_QUALITY": 80,
     "WEBP_QUALITY": 78,
     "MAX_FILE_BYTES": MAX_UPLOAD_BYTES,

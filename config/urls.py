@@ -1,5 +1,7 @@
 """The URLs of this installation."""
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
@@ -7,6 +9,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from .gallery.views import health, media
+
+MEDIA_PATH = urlsplit(settings.MEDIA_URL).path.strip("/") or "media"
 
 urlpatterns = [
     path("", include("config.gallery.urls")),
@@ -16,4 +20,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("gallery/icon.svg"))),
 ]
 if settings.SERVE_MEDIA:
-    urlpatterns.append(path(f"{settings.MEDIA_URL.strip('/')}/<path:path>", media, name="media"))
+    urlpatterns.append(path(f"{MEDIA_PATH}/<path:path>", media, name="media"))
+# Requests for missing renditions: from `media`, and from a proxy or a CDN before it, which may have
+# another path in its URLs.
+urlpatterns.append(path(f"{MEDIA_PATH}/", include("renditions.urls"), {"storage": "default"}))

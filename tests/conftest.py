@@ -39,6 +39,16 @@ def four_corners(width: int, height: int, file_format: str = "JPEG") -> bytes:
     return buffer.getvalue()
 
 
+def hole(width: int, height: int) -> bytes:
+    """Return a PNG of a blue frame around a transparent hole."""
+    picture = Image.new("RGBA", (width, height), "blue")
+    box = (width // 4, height // 4, width * 3 // 4, height * 3 // 4)
+    picture.paste((0, 0, 0, 0), box)
+    buffer = BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def picture() -> Callable[..., ContentFile]:
     """A function that returns a file to upload: a picture with four different corners."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from celery import current_app
+from django.contrib import admin
 from django.core.files.base import ContentFile
 from django.db import DatabaseError
 from django.template import engines
@@ -350,6 +351,21 @@ def test_the_page_of_the_how_to_shows_all_pictures(picture, configure, rf, monke
 
     assert shown == [str(person.headshot.crop["400x400"]) for person in page]
     assert all(person.headshot.picture.prefetched not in (None, *shared) for person in page)
+
+
+def test_the_admin_of_the_how_to_has_no_mistake(monkeypatch):
+    """Both classes pass the checks of the admin."""
+    text = (ROOT / "docs/howto.md").read_text().partition("## Show pictures in your own admin")[2]
+    registered, changed = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[:2]
+    monkeypatch.setitem(sys.modules, "people.models", sys.modules["tests.app.models"])
+    try:
+        exec(registered, made := {})
+        assert admin.site.get_model_admin(Person).check() == []
+    finally:
+        admin.site.unregister(Person)
+    exec(changed, made)
+
+    assert made["PersonAdmin"](Person, admin.site).check() == []
 
 
 @pytest.mark.django_db

@@ -1,13 +1,18 @@
 """The public pages."""
 
+from http import HTTPStatus
+
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.static import serve
+
+from renditions.prefetch import prefetch_renditions
+from renditions.views import rendition
 
 from .forms import UploadForm
 from .models import Photo
@@ -28,11 +33,13 @@ def gallery(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         return redirect(form.save())
     page = Paginator(Photo.objects.all(), PAGE_SIZE).get_page(request.GET.get("page"))
+    # Otherwise each picture would ask the cache.
+    photos = prefetch_renditions(list(page), "image")
     context = {
         "form": form,
         "may_upload": may_upload,
         "page": page,
-        "entries": progress_of_all(list(page)),
+        "entries": progress_of_all(photos),
     }
     status = 400 if form.is_bound and form.errors else 200
     return render(request, _template(request, "gallery"), context, status=status)
@@ -41,7 +48,8 @@ def gallery(request: HttpRequest) -> HttpResponse:
 @require_safe
 def photo(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a photo, its renditions and their state."""
-    progress = progress_of(get_object_or_404(Photo, pk=pk))
+    [photo] = prefetch_renditions([get_object_or_404(Photo, pk=pk)], "image")
+    progress = progress_of(photo)
     return render(request, _template(request, "photo"), {"progress": progress})
 
 
@@ -51,8 +59,18 @@ def _template(request: HttpRequest, page: str) -> str:
 
 @require_safe
 def media(request: HttpRequest, path: str) -> HttpResponseBase:
-    """Serve an original or a rendition, in a sandbox so that no script in it can run."""
-    response = serve(request, path, document_root=settings.MEDIA_ROOT)
+    """Serve an original or a rendition, in a sandbox so that no script in it can run.
+
+    A missing rendition is made first.
+    """
+    try:
+        response = serve(request, path, document_root=settings.MEDIA_ROOT)
+    except Http404:
+        made = rendition(request, path)
+        if made.status_code == HTTPStatus.NOT_FOUND:
+            # The page of the gallery is friendlier.
+            raise
+        return made
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     # The content of a URL does not change: a new focal point or a new upload has a new name.
     response.headers["Cache-Control"] = "public, max-age=300"

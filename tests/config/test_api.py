@@ -8,7 +8,7 @@ from tests.service.installation import Installation
 PICTURE = four_corners(64, 48)
 NAMES = [
     "original",
-    *("hero", "large", "medium", "card", "square", "tall", "negative", "small"),
+    *("hero", "card", "square", "tall", "negative", "small"),
 ]
 
 

@@ -28,8 +28,6 @@ README = (CHECKOUT / "README.md").read_text()
 
 SIZES = {
     "hero": (1600, 800),
-    "large": (1000, 500),
-    "medium": (1000, 500),
     "card": (600, 400),
     "square": (400, 400),
     "tall": (400, 600),

@@ -25,7 +25,7 @@ def test_form_adds_a_photo(web: Installation):
 
     assert re.fullmatch(rf"{web.address}photos/\d+/", answer.url)
     assert "From the form" in answer.text
-    assert "queued 0/8" in answer.text
+    assert "queued 0/6" in answer.text
     assert "data-pending" in answer.text
 
 
@@ -151,6 +151,17 @@ def test_uploads_cannot_act_as_pages(web: Installation):
 
     assert served.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert served.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_missing_rendition_is_made(web: Installation):
+    """Without a worker, a page shows renditions all the same, because its requests make them."""
+    renditions = web.upload(PICTURE).json()["image"]
+
+    for name in ("square", "square"):
+        answer = web.get(renditions[name])
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
 
 def test_media_stays_in_its_folder(web: Installation):

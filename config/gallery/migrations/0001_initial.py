@@ -2,6 +2,7 @@ from django.db import migrations, models
 
 import config.gallery.uploads
 import renditions.fields
+import renditions.meta
 
 
 class Migration(migrations.Migration):
@@ -24,9 +25,11 @@ class Migration(migrations.Migration):
                     "image",
                     renditions.fields.VersatileImageField(
                         db_index=True,
+                        height_field="image_height",
                         upload_to=config.gallery.uploads.stored_name,
                         validators=[config.gallery.uploads.check_picture],
                         verbose_name="image",
+                        width_field="image_width",
                     ),
                 ),
                 (
@@ -37,6 +40,22 @@ class Migration(migrations.Migration):
                         max_length=20,
                         verbose_name="focal point of the image",
                     ),
+                ),
+                (
+                    "image_width",
+                    models.PositiveIntegerField(
+                        editable=False, null=True, verbose_name="width of the image"
+                    ),
+                ),
+                (
+                    "image_height",
+                    models.PositiveIntegerField(
+                        editable=False, null=True, verbose_name="height of the image"
+                    ),
+                ),
+                (
+                    "image_meta",
+                    renditions.meta.PictureMetaField(verbose_name="facts of the image"),
                 ),
                 (
                     "added_at",

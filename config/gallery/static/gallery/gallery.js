@@ -12,27 +12,34 @@ async function fetchPart() {
   return response.text();
 }
 
-// Replaces the children that have changed and keeps the others, so that no picture flickers.
+// Changes only what differs and keeps all other elements, so that no picture flickers.
 function update(part, html) {
   const fresh = document.createElement("div");
   fresh.innerHTML = html;
-  merge(part, fresh);
+  mergeChildren(part, fresh);
+}
+
+function mergeChildren(old, fresh) {
+  const [before, after] = [[...old.childNodes], [...fresh.childNodes]];
+  const isAlike = before.length === after.length &&
+    before.every((child, i) => child.nodeName === after[i].nodeName && child.id === after[i].id);
+  if (isAlike) before.forEach((child, i) => merge(child, after[i]));
+  else old.replaceChildren(...after);
 }
 
 function merge(old, fresh) {
   if (old.isEqualNode(fresh)) return;
-  const [before, after] = [[...old.children], [...fresh.children]];
-  const isList = after.length > 0 && before.length === after.length &&
-    before.every((child, i) => child.tagName === after[i].tagName && child.id === after[i].id);
-  if (!isList) {
-    old.replaceChildren(...fresh.childNodes);
+  if (!old.attributes) {
+    old.replaceWith(fresh); // a text
     return;
   }
-  before.forEach((child, i) => {
-    if (child.isEqualNode(after[i])) return;
-    if (child.tagName === "UL") merge(child, after[i]);
-    else child.replaceWith(after[i]);
-  });
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  mergeChildren(old, fresh);
 }
 
 function watch(part) {
