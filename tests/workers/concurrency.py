@@ -40,6 +40,11 @@ class Call:
         self.thread.join(SURELY_WAITING_S)
         return self.thread.is_alive()
 
+    def returns(self) -> bool:
+        """Whether the call returns by itself, however slow the machine is."""
+        self.thread.join(PATIENCE_S)
+        return not self.thread.is_alive()
+
     def result(self) -> Any:
         """Return what the call returned, or raise what it raised."""
         self.thread.join(PATIENCE_S)
