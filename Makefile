@@ -14,7 +14,7 @@ export PORT DEMO_DIR REDIS_URL
 PARALLEL ?= --numprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format messages install clean distclean bench measure corpus \
+.PHONY: help demo manage test chaos lint format messages install clean distclean bench measure corpus \
 	bench-service neighbours meet
 
 help:  ## List the targets
@@ -22,6 +22,9 @@ help:  ## List the targets
 
 demo: $(VENV)/.demo  ## Run the whole service here: http://127.0.0.1:8000/ (PORT=, DEMO_DIR=, REDIS_URL=)
 	@exec $(RUN) -m config.demo
+
+manage: $(VENV)/.demo  ## Run a management command on the demo (ARGS='renditions status')
+	@exec $(RUN) -m config.demo.manage $(ARGS)
 
 test: $(VENV)/.dev  ## Run all tests (ARGS= for pytest)
 	$(RUN) -m pytest $(PARALLEL) $(ARGS)

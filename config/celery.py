@@ -6,12 +6,14 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_process_init
 
+from workers import metrics
 from workers.conf import CELERY
 
 from .parent_death import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+metrics.reuse_files()
 app = Celery("config")
 app.conf.update(CELERY)
 # The broker's address, and other settings that differ between installations.

@@ -22,7 +22,8 @@ HTTPS = env.bool("HTTPS", default=True)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 30 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/$"]
+# Probes come past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 if env.bool("BEHIND_PROXY", default=False):
     # Only if a proxy always sets this header: otherwise any client can claim HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -203,8 +204,18 @@ RENDITIONS = {
     "WORKERS": {
         # A job whose message a killed worker had reserved is sent again after this.
         "RESEND_AFTER_S": 20,
+        # Who sends it may read /metrics; without one, only clients on this machine.
+        "METRICS_TOKEN": env.str("METRICS_TOKEN", default=""),
+        "METRICS_PORT": env.int("METRICS_PORT", default=None),
+        "METRICS_ADDRESS": env.str("METRICS_ADDRESS", default="127.0.0.1"),
     },
 }
+
+# --- Metrics ---
+
+# Each process writes its counts to a file in this folder.
+if METRICS_FOLDER := env.str("PROMETHEUS_MULTIPROC_DIR", default=""):
+    Path(METRICS_FOLDER).mkdir(parents=True, exist_ok=True)
 
 # --- The API ---
 

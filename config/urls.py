@@ -8,14 +8,18 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from .gallery.views import health, media
+from workers.scrape import view as metrics
+
+from .gallery.views import media
 
 MEDIA_PATH = urlsplit(settings.MEDIA_URL).path.strip("/") or "media"
 
 urlpatterns = [
     path("", include("config.gallery.urls")),
     path("admin/", admin.site.urls),
-    path("health/", health, name="health"),
+    path("health/", include("workers.health_urls")),
+    # Without a slash: that is where Prometheus looks.
+    path("metrics", metrics, name="metrics"),
     # Browsers request it with any page.
     path("favicon.ico", RedirectView.as_view(url=static("gallery/icon.svg"))),
 ]

@@ -21,3 +21,12 @@ renditions_made = Signal()
 # `renditions prune --in-workers` was called, with these `fields`, `orphans` and `min_age`.
 # A receiver starts the runs, and returns the lines to print. `sender` is None.
 prune_requested = Signal()
+
+# Records were asked for. `wanted`: how many. `found`: how many of them the store has; None: it did
+# not answer. `sender` is None.
+records_recalled = Signal()
+
+# `renditions explain` looks at a picture. `picture`: a `renditions.explanation.ExplainedPicture`.
+# `instance`, `using`: the row, and the alias of its database. A receiver changes nothing, and
+# returns a `renditions.explanation.Addition` or None. `sender`: the field.
+explanation_requested = Signal()

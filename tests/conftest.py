@@ -11,6 +11,7 @@ from django.core.cache import caches
 from django.core.files.base import ContentFile
 from PIL import Image
 
+from renditions.outages import Outage
 from renditions.planning.registry import Registry
 from renditions.registry import registry as registered
 from tests.app.models import Card
@@ -80,6 +81,13 @@ def on_demand(configure) -> None:
 def card(db, picture: Callable[..., ContentFile]) -> Card:
     """Return a saved card with a picture of 320x200 at `cards/a.jpg`."""
     return Card.objects.create(title="one", image=picture("a.jpg"))
+
+
+@pytest.fixture(autouse=True)
+def _no_outages() -> None:
+    """Let each test be the first that finds a server away."""
+    for outage in list(Outage.all_on):
+        outage.forget()
 
 
 @pytest.fixture(autouse=True)

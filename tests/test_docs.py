@@ -1,16 +1,26 @@
 """The docs are complete, and their examples run."""
 
 import ast
+import hashlib
+import hmac
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from types import ModuleType
 
 import pytest
 from celery import current_app
 from django.contrib import admin
 from django.core.files.base import ContentFile
 from django.db import DatabaseError
+from django.db.models.functions import Now
 from django.template import engines
 
 from renditions.conf import key_set
@@ -24,8 +34,9 @@ from tests.service.processes import CHECKOUT as ROOT
 from tests.service.processes import PYTHON, Process
 from tests.service.servers import Valkey
 from tests.service.waiting import wait_for
+from workers import events
 from workers.conf import WORKER_SETTINGS
-from workers.models import JobState, WarmJob
+from workers.models import Event, JobState, WarmJob
 from workers.targets import ledger_trouble
 from workers.testing import work_owed
 
@@ -383,3 +394,57 @@ def test_the_progress_of_the_how_to_says_why(picture, capsys):
     shown = capsys.readouterr().out
     assert shown.startswith("done\n")
     assert "not a picture in an accepted format" in shown
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[str, list[tuple[Message, bytes]]]]:
+    """The address of a web server, and the requests that it got; the first one is refused."""
+    requests: list[tuple[Message, bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            requests.append((self.headers, body))
+            self.send_response(503 if len(requests) == 1 else 204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing to the console."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", requests
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.django_db
+def test_the_webhook_of_the_docs_is_signed_and_repeated(settings, monkeypatch, webhook):
+    """The other side can tell that the message is genuine; one that it refuses comes again."""
+    settings.WEBHOOK_URL, received = webhook
+    settings.WEBHOOK_SECRET = "a secret"
+    people = ModuleType("people.models")
+    people.Person = Person  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "people.models", people)
+    text = (ROOT / "docs/events.md").read_text()
+    code = re.search(r"```python\n(# people/webhook.py.*?)```", text, re.DOTALL)
+    assert code
+    try:
+        exec(code[1], kept := {})
+        person = Person.objects.create(headshot=ContentFile(four_corners(320, 200), name="a.jpg"))
+        work_owed()
+        Event.objects.update(due_at=Now() - timedelta(seconds=1))
+        events.tell_due("default")
+    finally:
+        events.renditions_ready.disconnect(sender=Person, dispatch_uid="webhook")
+
+    (_, refused), (headers, body) = received
+    assert refused == body
+    assert json.loads(body)["id"] == person.pk
+    assert len(json.loads(body)["renditions"]) == len(person.headshot.plans())
+    sent_at, signature = re.fullmatch(r"t=(\d+),v1=(\w+)", headers["X-Signature"]).groups()
+    genuine = hmac.new(b"a secret", f"{sent_at}.".encode() + body, hashlib.sha256).hexdigest()
+    assert hmac.compare_digest(signature, genuine)
+    assert kept

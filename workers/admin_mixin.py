@@ -24,20 +24,20 @@ from django.views.decorators.http import require_http_methods
 
 from renditions import conf as library
 from renditions.fields import VersatileImageField
-from renditions.imaging.geometry import Size
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey
 
 from . import enqueue
 from .progress import Progress, ProgressState, RenditionProgress, progress_of_fields
 from .targets import warmed_fields
+from .thumbnails import IMAGE, shown, thumbnail_of
 
-MEDIA = forms.Media(css={"all": ["rendition_workers/panel.css"]}, js=["rendition_workers/panel.js"])
+MEDIA = forms.Media(
+    css={"all": ["rendition_workers/panel.css"]},
+    js=["rendition_workers/live.js", "rendition_workers/panel.js"],
+)
 PAGE = "rendition_workers/change_form.html"
 PANEL = "rendition_workers/panel.html"
 SCRIPT = "XMLHttpRequest"  # in the header `X-Requested-With` of each request of the script
-
-# A thumbnail is shown in a box of this size, px. A smaller rendition would be blurred.
-THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 80, 60
 
 # Where `instance._state` keeps the page of the list that the instance is on.
 _PAGE_OF_LIST = "renditions_page"
@@ -95,10 +95,8 @@ class RenditionsAdminMixin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("picture"))
     def rendition_thumbnail(self, instance: models.Model) -> SafeString | None:
         """One thumbnail for each field that has a picture."""
-        shown = (self._thumbnail(field, found) for field, found in self._found(instance))
-        urls = [url for url in shown if url]
-        image = '<img class="rendition-thumbnail" src="{}" alt="{}" loading="lazy">'
-        return format_html_join("", image, ((url, instance) for url in urls)) or None
+        urls = [self._thumbnail(field, found) for field, found in self._found(instance)]
+        return format_html_join("", IMAGE, ((url, instance) for url in urls if url)) or None
 
     @admin.display(description=_("renditions"))
     def rendition_state(self, instance: models.Model) -> SafeString | None:
@@ -122,10 +120,9 @@ class RenditionsAdminMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return the URL of a rendition that is made; empty if there is none to show."""
         if self.rendition_thumbnail_key:
             wanted: Iterable[RenditionKey] = _keys_named(field, self.rendition_thumbnail_key)
-            urls = [each.url for each in _shown(progress) if each.key in wanted]
+            urls = [each.url for each in shown(progress) if each.key in wanted]
             return urls[0] if urls else ""
-        candidates = [each for each in _shown(progress) if each.key.size]
-        return min(candidates, key=_thumbnail_rank).url if candidates else ""
+        return thumbnail_of(progress)
 
     # ---- form ----------------------------------------------------------------------------------
 
@@ -322,25 +319,6 @@ def _keys_named(field: VersatileImageField, wanted: str) -> set[RenditionKey]:
         for name, key in library.key_set(key_set)
         if not key.is_original and (name == wanted or str(key) == wanted)
     }
-
-
-def _shown(progress: Progress) -> list[RenditionProgress]:
-    return [each for each in progress.renditions if each.is_made and each.url]
-
-
-def _thumbnail_rank(rendition: RenditionProgress) -> tuple[bool, bool, int]:
-    """Return a value that is the least for the best thumbnail.
-
-    The smallest one that fills the box, without a filter; or else the largest one that does not.
-    """
-    assert rendition.key.size is not None
-    box = rendition.key.size.pixels
-    if rendition.key.size.is_open:
-        # Of the other side nothing is known: take a square.
-        box = Size(min(box.as_tuple), min(box.as_tuple))
-    fills = box.width >= THUMBNAIL_WIDTH or box.height >= THUMBNAIL_HEIGHT
-    area = box.width * box.height
-    return not fills, rendition.key.filter is not None, area if fills else -area
 
 
 def _state(progress: Progress) -> SafeString:

@@ -16,12 +16,21 @@ class WorkersConfig(AppConfig):
 
     def ready(self) -> None:
         # Celery knows a shared task once its module is imported, and a save needs ours to send it.
-        from . import checks, enqueue, recovery, runs, tasks, transport  # noqa: F401
+        from renditions.shell import add_actions
+        from renditions.signals import explanation_requested
+
+        from . import checks, enqueue, explaining, metrics, recovery, runs, tasks, transport  # noqa: F401
+
+        add_actions("workers.management.actions")
+        explanation_requested.connect(
+            explaining.on_explanation_requested, dispatch_uid="renditions.explain"
+        )
 
         transport.install()
         enqueue.connect()
         recovery.connect()
         runs.connect()
+        metrics.connect()
         register(checks.check_settings)
         register(checks.check_celery)
         register(checks.check_databases)

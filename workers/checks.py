@@ -15,6 +15,7 @@ from django.core.checks import Warning as Caution
 from django.db import Error as DatabaseError
 from django.db import connections, models, router
 from django.db.models import Q
+from django.utils.module_loading import import_string
 
 from renditions.checks import check_settings as check_library_settings
 from renditions.checks import check_table
@@ -23,6 +24,7 @@ from renditions.conf import cache, limits
 from . import conf
 from .conf import QUEUE, TaskName, worker_settings
 from .dispatch import celery_app, routes_our_tasks
+from .metrics import INSTALL, has_client
 from .models import OBJECT_PK_LENGTH, WarmJob
 from .targets import all_watched_fields
 
@@ -35,7 +37,12 @@ DATABASE_BEAT = "django_celery_beat"
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check each setting alone, then the times and sizes against each other."""
-    return _check_each_setting() or [*_check_times(), *_check_memory()]
+    return _check_each_setting() or [
+        *_check_times(),
+        *_check_memory(),
+        *_check_published(),
+        *_check_metrics(),
+    ]
 
 
 def _check_each_setting() -> list[CheckMessage]:
@@ -78,6 +85,33 @@ def _check_memory() -> Iterator[CheckMessage]:
             f"{needed_mb} MB to decode.",
             hint=f"Set JOB_MEMORY_MB to {2 * needed_mb} or more, or to 0 for no limit.",
             id="rendition_workers.E022",
+        )
+
+
+def _check_published() -> Iterator[CheckMessage]:
+    path = worker_settings().on_published
+    if path is None:
+        return
+    try:
+        is_callable = callable(import_string(path))
+        trouble = "is not a function"
+    except ImportError as error:
+        is_callable, trouble = False, f"cannot be imported: {error}"
+    if not is_callable:
+        yield Error(
+            f"{WORKERS_DICT}['ON_PUBLISHED'] is {path!r}, which {trouble}.",
+            hint="Write the dotted path of a function that takes a list of "
+            "workers.events.Published: 'shop.cdn.purge'.",
+            id="rendition_workers.E024",
+        )
+
+
+def _check_metrics() -> Iterator[CheckMessage]:
+    if worker_settings().metrics_port and not has_client():
+        yield Error(
+            f"{WORKERS_DICT}['METRICS_PORT'] is set, and there is no Prometheus client.",
+            hint=f"Install it: {INSTALL}",
+            id="rendition_workers.E025",
         )
 
 

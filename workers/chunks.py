@@ -207,13 +207,14 @@ def _decide(
     _settle_made(run, seen, jobs)
     turns = []
     for each in seen:
-        turns.append((each, _turn(run, field, each, jobs.get(each.target.object_pk))))
+        turns.append((each, turn_of(run, field, each, jobs.get(each.target.object_pk))))
         if monotonic() > stop_at:
             break
     return turns
 
 
-def _turn(run: WarmRun, field: VersatileImageField, seen: Seen, job: ledger.Job | None) -> Turn:
+def turn_of(run: WarmRun, field: VersatileImageField, seen: Seen, job: ledger.Job | None) -> Turn:
+    """Return what `run` does with an instance that has `job` on the ledger."""
     if not seen.image:
         return Turn.BLANK
     if seen.is_current:

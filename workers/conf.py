@@ -3,6 +3,7 @@
 Read `worker_settings().lease_s` wherever a value is needed: it follows `override_settings`.
 """
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,8 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from renditions.settings_table import declare, from_dict, table_of
+
+SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
 
 QUEUE = "renditions"
 # Workers drain it after QUEUE, so a re-warm of millions never delays a fresh upload.
@@ -27,6 +30,7 @@ class TaskName(StrEnum):
     SWEEP = "renditions.sweep"
     REWARM_ALL = "renditions.rewarm_all"
     ADVANCE_RUN = "renditions.advance_run"
+    TELL = "renditions.tell"
 
 
 def _is_whole_from(lowest: int) -> Callable[[Any], bool]:
@@ -35,6 +39,14 @@ def _is_whole_from(lowest: int) -> Callable[[Any], bool]:
 
 def _is_dotted_or_none(value: Any) -> bool:
     return value is None or (isinstance(value, str) and "." in value)
+
+
+def _is_port_or_none(value: Any) -> bool:
+    return value is None or (type(value) is int and 0 < value < 65536)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _seconds(default: int) -> Any:
@@ -77,6 +89,14 @@ class WorkerSettings:
     # Dotted path of the Celery app whose workers make the renditions, for a project with several.
     # None: the one that routes our tasks.
     celery_app: str | None = declare(None, _is_dotted_or_none, "None or a dotted path")
+    # Dotted path of a function that gets lists of `workers.events.Published`, for a CDN purge.
+    on_published: str | None = declare(None, _is_dotted_or_none, "None or a dotted path")
+    # Port on which the main process of a worker serves what its pool counts. None: it serves none.
+    metrics_port: int | None = declare(None, _is_port_or_none, "None or a port, 1 to 65535")
+    # Its address. There is no password on it.
+    metrics_address: str = declare("127.0.0.1", _is_text, "an address, such as '127.0.0.1'")
+    # Who sends it may read the view of the metrics; without one, only clients on this machine.
+    metrics_token: str = declare("", _is_text, "a text")
 
 
 # For the system checks.
@@ -88,6 +108,16 @@ def worker_settings() -> WorkerSettings:
     """Return the settings of the project, completed with the defaults."""
     own = given()
     return from_dict(WorkerSettings, own if isinstance(own, Mapping) else {})
+
+
+def backoff_s(attempt: int) -> float:
+    """Return the wait after the failed `attempt`: doubling, bounded, +-20 %.
+
+    Without the jitter, jobs that failed together because a storage was away all come back at once.
+    """
+    settings = worker_settings()
+    wait = min(settings.backoff_s * 2.0 ** (attempt - 1), settings.backoff_max_s)
+    return wait * random.uniform(SHORTEST_JITTER, LONGEST_JITTER)  # noqa: S311
 
 
 def given() -> Any:

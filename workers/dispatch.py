@@ -1,14 +1,19 @@
 """Send messages. Each is only a hint: a lost one costs time, and the sweep sends it again."""
 
 import logging
+import re
 import time
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from celery import Celery, current_app
 from celery._state import _get_active_apps  # type: ignore[attr-defined]
 from django.db import transaction
 from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
+
+from renditions.outages import Outage
 
 from . import ledger
 from .conf import BULK_QUEUE, QUEUE, TaskName, worker_settings
@@ -19,6 +24,10 @@ logger = logging.getLogger(__name__)
 CIRCUIT_OPEN_S = 5.0
 
 _circuit_open_until = 0.0
+
+_counts = Outage(logger, "broker")
+# A broker that is full may take no message and still tell how many wait.
+_sends = Outage(logger, "broker", part_of=_counts)
 
 
 def celery_app() -> Celery:
@@ -71,6 +80,15 @@ def send_advance(using: str, run_id: int) -> None:
     _send(TaskName.ADVANCE_RUN, BULK_QUEUE, using=using, run_id=run_id)
 
 
+def send_tell(using: str) -> None:
+    """Send the message to tell the events that are due.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker did not answer.
+    """
+    _send(TaskName.TELL, QUEUE, using=using)
+
+
 def send_due(using: str, work: ledger.Work) -> int:
     """Send hints for the jobs that are due, as far as their queue has room; return how many.
 
@@ -89,30 +107,71 @@ def send_due(using: str, work: ledger.Work) -> int:
 
 def send_sweep() -> None:
     """Ask a worker for a sweep now. If the broker is away, the next scheduled sweep follows."""
-    try:
+    with suppress(OperationalError):
         _send(TaskName.SWEEP, QUEUE, is_scheduled=False)
-    except OperationalError as error:
-        logger.warning("The broker did not take the message for a sweep: %s", error)
 
 
 def room(queue: str) -> int:
     """Return how many more messages `queue` may hold, up to MAX_QUEUED."""
+    return max(0, worker_settings().max_queued - waiting(queue))
+
+
+def waiting(queue: str) -> int:
+    """Return how many messages wait in `queue`.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker did not answer.
+    """
     app = celery_app()
     if app.conf.task_always_eager:
         # Nothing is queued.
-        return worker_settings().max_queued
+        return 0
+    try:
+        number = _number_of_messages(app, queue)
+    except OperationalError as error:
+        _counts.began(
+            "The broker does not answer. Jobs wait on the ledger, and a sweep sends them: %s",
+            without_passwords(str(error)),
+        )
+        raise
+    _counts.ended("The broker answers again, after %.0f s.")
+    return number
+
+
+def _number_of_messages(app: Celery, queue: str) -> int:
     with app.connection_for_write() as connection:
         try:
             # passive: count the messages, and do not create the queue.
             declared = connection.default_channel.queue_declare(queue, passive=True)  # type: ignore[attr-defined]
-            waiting = int(declared.message_count)
+            return int(declared.message_count)
         except connection.channel_errors:
             # The queue does not exist yet.
-            waiting = 0
-    return max(0, worker_settings().max_queued - waiting)
+            return 0
+
+
+def without_passwords(text: str) -> str:
+    """Return what a client of the broker said, without the password of any address in it."""
+    text = re.sub(r"(//[^/\s:@]*:)[^/\s]*@", r"\1***@", text)
+    for url in str(celery_app().conf.broker_write_url or "").split(";"):
+        password = urlsplit(url).password
+        for secret in {password, unquote(password or "")} - {None, ""}:
+            text = text.replace(str(secret), "***")
+    return text
 
 
 def _send(task: TaskName, queue: str, **kwargs: Any) -> None:
+    try:
+        _publish(task, queue, kwargs)
+    except OperationalError as error:
+        _sends.began(
+            "The broker did not take a message; the sweep will send it. %s",
+            without_passwords(str(error)),
+        )
+        raise
+    _sends.ended("The broker takes messages again, after %.0f s.")
+
+
+def _publish(task: TaskName, queue: str, kwargs: dict[str, Any]) -> None:
     settings = worker_settings()
     # Not `app.send_task`, which ignores `task_always_eager`.
     celery_app().tasks[task].apply_async(  # type: ignore[call-arg]
@@ -133,14 +192,8 @@ def _send_or_leave_to_sweep(hint: ledger.Hint) -> None:
     if time.monotonic() >= _circuit_open_until:
         try:
             send(hint)
-        except OperationalError as error:
+        except OperationalError:
             _circuit_open_until = time.monotonic() + CIRCUIT_OPEN_S
-            logger.warning(
-                "The broker did not take a message; the sweep will send it. No message is tried "
-                "for %.0f s. %s",
-                CIRCUIT_OPEN_S,
-                error,
-            )
         else:
             return
     ledger.mark_unhinted(hint)

@@ -6,6 +6,7 @@ The job row and the instance's row are written in one transaction.
 import functools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
+from enum import Enum
 from typing import Any
 
 from django.apps import apps
@@ -320,7 +321,7 @@ def _enqueue(
         ledger.delete_job(target, waits_for_worker=bool(field.cleanup))
         return None
     wanted = signature(field, plans)
-    if not was_replaced and _is_enqueued_or_made(target, wanted, image, plans, is_unchanged):
+    if not was_replaced and why_enqueue(target, wanted, image, plans, is_unchanged).is_no_need:
         # A storage without sizes and dates cannot tell new content under a known name.
         was_replaced = not is_unchanged and version_of(image) == UNVERSIONED
         if not was_replaced:
@@ -333,22 +334,49 @@ def _enqueue(
     )
 
 
-def _is_enqueued_or_made(
+class Why(Enum):
+    """Why a look at a picture enqueues a job, or none."""
+
+    WAITS = "waits"  # a job for just this is on the ledger
+    GIVEN_UP = "given up"  # it has failed, and nothing has changed since
+    MADE = "made"  # everything is there
+    OTHER_JOB = "other job"  # the job on the ledger is for something else
+    ORIGINAL_CHANGED = "original changed"  # the job gave up on another version of the original
+    LACKS_FACTS = "lacks facts"  # the row does not have the facts of the picture
+    OUTSTANDING = "outstanding"  # something is not made, or not known to be
+
+    @property
+    def is_no_need(self) -> bool:
+        return self in (Why.WAITS, Why.GIVEN_UP, Why.MADE)
+
+
+def why_enqueue(
     target: JobTarget,
     wanted: str,
     image: VersatileImageFieldFile,
     plans: Sequence[RenditionPlan],
     is_unchanged: bool,
-) -> bool:
+) -> Why:
+    """Return whether the picture needs a job, and why. It changes nothing.
+
+    Args:
+        wanted: The signature of `plans`.
+        plans: What the field declares for `image`; not empty.
+        is_unchanged: The content under the name cannot have changed since the last look.
+    """
     job = ledger.job_of(target)
     # A job that only a bulk run has enqueued does not count: the run may be cancelled.
     if job and job.run_id is None and not _may_have_read_older(job, is_unchanged):
-        return job.tried.signature == wanted and not can_be_retried(job, image)
+        if job.tried.signature != wanted:
+            return Why.OTHER_JOB
+        if can_be_retried(job, image):
+            return Why.ORIGINAL_CHANGED
+        return Why.GIVEN_UP if job.state is JobState.FAILED else Why.WAITS
     if image.lacks_meta and not is_unchanged:
         # An instance that is saved again may only be older than what the worker has written.
-        return False
+        return Why.LACKS_FACTS
     look = Look.RECORDS if is_unchanged else Look.ORIGINAL
-    return are_current(image.storages, plans, look)
+    return Why.MADE if are_current(image.storages, plans, look) else Why.OUTSTANDING
 
 
 def _may_have_read_older(job: ledger.Job, is_unchanged: bool) -> bool:

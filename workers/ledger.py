@@ -18,9 +18,9 @@ and the lease token, so an UPDATE by a worker that a newer save has overtaken ma
 """
 
 import functools
-import logging
 import random
 import secrets
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -32,14 +32,12 @@ from django.db import IntegrityError, connections, models, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
-from . import statements
+from . import events, job_log, metrics, statements, tracing
 from .failures import Failure, WorkerDied
-from .models import JobState, RunState, SupersededJob, Takes, WarmJob, WarmRun
+from .models import Event, JobState, RunState, SupersededJob, Takes, WarmJob, WarmRun
 from .prepared import Param, Prepared, Row, can_insert_or_update
 from .statements import aware
 from .targets import STARTED_AT, JobTarget, Tried, removal_of, tried_now
-
-logger = logging.getLogger(__name__)
 
 Table = TypeVar("Table", WarmJob, SupersededJob)
 
@@ -99,6 +97,19 @@ class Claim:
     run_id: int | None
     token: str = field(repr=False)
     removal: Removal | None = None  # None: the job makes renditions
+    # By the clock of the database: from the time when it was due, and from its save, to the claim.
+    waited_s: float = 0.0
+    age_s: float = 0.0
+    claimed_at: float = field(default_factory=time.monotonic, compare=False)
+    trace: str = ""  # the `traceparent` of its save
+
+    @property
+    def is_bulk(self) -> bool:
+        return self.run_id is not None or self.removal is not None
+
+    @property
+    def seconds_since_save(self) -> float:
+        return self.age_s + time.monotonic() - self.claimed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +138,7 @@ def enqueue(
     # Without a savepoint: the save fails with the ledger.
     with transaction.atomic(using=target.using, savepoint=False):
         put = _put if can_insert_or_update(target.using) else _put_in_steps
-        job_id, generation, run_id = put(target, signature, force, is_new_upload)
+        job_id, generation, run_id = put(target, signature, force, is_new_upload, tracing.current())
         if run_id is not None:
             _leave_run(target, run_id)
     return Hint(target.using, job_id, generation)
@@ -235,6 +246,7 @@ def _fresh(signature: Any) -> dict[str, Any]:
         "hinted_at": Now(),
         **_no_failure(),
         "original_version": "",
+        "trace": "",
         "queued_at": Now(),
         "changed_at": Now(),
     }
@@ -253,17 +265,24 @@ def _insert(target: JobTarget, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _put(target: JobTarget, signature: str, force: bool, is_new_upload: bool) -> Row:
+def _put(target: JobTarget, signature: str, force: bool, is_new_upload: bool, trace: str) -> Row:
     """Write a new generation of the job; return its key, its generation and its run."""
     [row] = _putting_job(target.using, STARTED_AT).rows(
-        **_names(target), signature=signature, force=force, is_new_upload=is_new_upload
+        **_names(target),
+        signature=signature,
+        force=force,
+        is_new_upload=is_new_upload,
+        trace=trace,
     )
     return row
 
 
-def _put_in_steps(target: JobTarget, signature: str, force: bool, is_new_upload: bool) -> Row:
+def _put_in_steps(
+    target: JobTarget, signature: str, force: bool, is_new_upload: bool, trace: str
+) -> Row:
     """Do the same on a database without INSERT ... ON CONFLICT ... RETURNING."""
-    fresh, jobs = {**_fresh(signature), "is_new_upload": is_new_upload}, _of(target)
+    fresh = {**_fresh(signature), "is_new_upload": is_new_upload, "trace": trace}
+    jobs = _of(target)
     raised = {**fresh, "generation": F("generation") + 1, "force": force or F("force")}
     for _ in range(INSERT_TRIES):
         if jobs.update(**raised) or _insert(target, {**fresh, "force": force}):
@@ -313,7 +332,8 @@ def claim(
     if row is None:
         return None
     model_label, object_pk, field_name, removed_name, *rest = row
-    signature, started_at, attempt, force, is_new, run_id, takes, ppoi, queued_at = rest
+    signature, started_at, attempt, force, is_new, run_id, takes, ppoi, *rest = rest
+    trace, queued_at, due_at, claimed_at = rest
     return Claim(
         job_id=hint.job_id,
         generation=hint.generation,
@@ -326,6 +346,9 @@ def claim(
         run_id=run_id,
         token=token,
         removal=Removal(Takes(takes), ppoi, aware(hint.using, queued_at)) if takes else None,
+        waited_s=(claimed_at - due_at).total_seconds(),
+        age_s=(claimed_at - queued_at).total_seconds(),
+        trace=trace,
     )
 
 
@@ -334,18 +357,21 @@ def holds(claim: Claim) -> bool:
     return _finding_held(claim.target.using).row(**_lease(claim)) is not None
 
 
-def settle(claim: Claim, *, counted: str) -> bool:
+def settle(claim: Claim, *, counted: str, told: Sequence[Event] = ()) -> bool:
     """Delete the job, because everything is made; False if the claim is no longer valid.
 
     Args:
         counted: Which count of the bulk run goes up: `created`, `current` or `blank`.
+        told: What receivers are told of it.
     """
     using = claim.target.using
     # One statement is a transaction by itself.
-    with nullcontext() if claim.run_id is None else transaction.atomic(using=using):
+    is_one = claim.run_id is None and not told
+    with nullcontext() if is_one else transaction.atomic(using=using):
         if not _deleting_held(using).write(**_lease(claim)):
             return False
         count(using, claim.run_id, **{counted: 1})
+        events.save(using, told)
     return True
 
 
@@ -356,11 +382,17 @@ def postpone(claim: Claim, failures: Sequence[Failure], *, delay_s: float) -> bo
     return bool(held.update(**_ended(JobState.QUEUED, failures), due_at=later))
 
 
-def give_up(claim: Claim, failures: Sequence[Failure], tried: Tried | None = None) -> bool:
+def give_up(
+    claim: Claim,
+    failures: Sequence[Failure],
+    tried: Tried | None = None,
+    told: Sequence[Event] = (),
+) -> bool:
     """Mark the job as failed, with the reasons; False if the claim is no longer valid.
 
     Args:
         tried: What the attempt was about; by default it is looked up now.
+        told: What receivers are told of the renditions that were made.
     """
     tried = tried or tried_now(claim.target)
     with transaction.atomic(using=claim.target.using):
@@ -368,6 +400,7 @@ def give_up(claim: Claim, failures: Sequence[Failure], tried: Tried | None = Non
         kept = held.update(**_given_up(failures, tried))
         if kept:
             count(claim.target.using, claim.run_id, failed=1)
+            events.save(claim.target.using, [*told, *events.of_failed(claim.target, failures)])
     return bool(kept)
 
 
@@ -386,6 +419,24 @@ def release_overtaken(claim: Claim) -> Hint | None:
 def release_task(using: str, task_id: str, *, delay_s: float, detail: str = "") -> int:
     """Free the lease of a task that died, and note why in `detail`; the attempt stays counted."""
     return _release(_jobs(using).filter(lease_task=task_id), delay_s, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A job whose process is gone."""
+
+    target: JobTarget
+    attempt: int  # that was cut off; 1 for the first
+
+
+def held_by_task(using: str, task_id: str) -> list[CutOff]:
+    """Return the job that the task with this id has, if any."""
+    held = _jobs(using).filter(lease_task=task_id, lease_until__isnull=False)
+    columns = ("attempts", "model_label", "object_pk", "field_name", "removed_name")
+    return [
+        CutOff(JobTarget(using, *target), attempt)
+        for attempt, *target in held.values_list(*columns)
+    ]
 
 
 def release_worker(using: str, worker: str, *, spread_s: float = 0) -> int:
@@ -436,7 +487,9 @@ def _fail_poisoned(jobs: models.QuerySet[WarmJob], max_attempts: int) -> None:
         with transaction.atomic(using=jobs.db):
             if poisoned.update(**given_up):
                 count(jobs.db, job.run_id, failed=1)
-                logger.error("%s is given up. %s", str(target), str(failure))
+                events.save(jobs.db, events.of_failed(target, [failure]))
+                metrics.note_ended(job.model_label, metrics.JobResult.FAILED, failure.kind)
+                job_log.poisoned(target, max_attempts, failure)
 
 
 def _given_up(failures: Sequence[Failure], tried: Tried) -> dict[str, Any]:
@@ -490,6 +543,7 @@ def retry(jobs: models.QuerySet[WarmJob]) -> int:
             attempts=0,
             due_at=Now(),
             hinted_at=None,
+            trace="",
             changed_at=Now(),
         )
     return retried
@@ -838,6 +892,7 @@ def _putting_job(using: str, started_at: datetime) -> Prepared:
         **_fresh(Param("signature")),
         "enqueuer_started_at": started_at,
         "is_new_upload": Param("is_new_upload"),
+        "trace": Param("trace"),
     }
     return Prepared.insert_or_update(
         WarmJob(**_ANY_TARGET, **fresh, force=Param("force")),
@@ -900,8 +955,10 @@ def _reading_leased(using: str) -> Prepared:
     leased = _jobs(using).filter(pk=Param("job_id"), lease_token=Param("token"))
     named = ("model_label", "object_pk", "field_name", "removed_name")
     about = ("signature", "enqueuer_started_at", "attempts", "force", "is_new_upload", "run_id")
-    of_removal = ("takes", "removed_ppoi", "queued_at")
-    return Prepared.select(leased.values_list(*named, *about, *of_removal))
+    of_removal = ("takes", "removed_ppoi")
+    # The claim has just changed the row.
+    times = ("queued_at", "due_at", "changed_at")
+    return Prepared.select(leased.values_list(*named, *about, *of_removal, "trace", *times))
 
 
 @functools.cache

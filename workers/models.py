@@ -134,7 +134,13 @@ class WarmRun(models.Model):
     superseded_counted = models.PositiveBigIntegerField(
         COMPUTED_COUNTS["superseded"], default=0, editable=False
     )
+    # Number of rows that the first step has found. None: no step yet, or a prune, whose files
+    # nobody has counted.
+    total = models.PositiveBigIntegerField(_("total"), null=True)
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
+    # The rate of a run is what has ended since it was resumed: a pause does not count as slow work.
+    resumed_at = models.DateTimeField(_("resumed at"), auto_now_add=True)
+    ended_before = models.PositiveBigIntegerField(default=0, editable=False)
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)
 
     class Meta:
@@ -168,6 +174,11 @@ class WarmRun(models.Model):
     def outstanding(self) -> int:
         """Number of jobs that still belong to the run."""
         return self.counts["outstanding"]
+
+    @property
+    def ended(self) -> int:
+        """Number of planned instances, or files, that no job is outstanding for."""
+        return self.planned - self.outstanding
 
     @property
     def counts(self) -> dict[str, int]:
@@ -273,6 +284,8 @@ class WarmJob(models.Model):
         related_name="jobs",
         db_index=False,  # see `rendition_warmjob_run`
     )
+    # The `traceparent` of the request that saved, for OpenTelemetry; see `workers.tracing`.
+    trace = models.CharField(_("trace"), max_length=55, blank=True, default="")
     queued_at = models.DateTimeField(_("queued at"))
     changed_at = models.DateTimeField(_("changed at"))
 
@@ -293,6 +306,8 @@ class WarmJob(models.Model):
         indexes = [
             # For the admin, and for a retry of everything.
             models.Index(fields=["state", "id"], name="rendition_warmjob_state"),
+            # The same for one model.
+            models.Index(fields=["model_label", "state", "id"], name="rendition_warmjob_model"),
             # Jobs of saves, in the order in which they are sent.
             models.Index(
                 fields=["due_at", "id"],
@@ -322,6 +337,15 @@ class WarmJob(models.Model):
                 condition=models.Q(kind__gt=""),
                 name="rendition_warmjob_kind",
             ),
+            # What failed most: only failed jobs are never due. Without the key, the rows of a group
+            # are one entry.
+            models.Index(
+                fields=["kind", "model_label", "headline"],
+                condition=models.Q(due_at__isnull=True),
+                name="rendition_warmjob_failed",
+            ),
+            # For the filter by age, whose list begins with the oldest or the newest.
+            models.Index(fields=["queued_at", "id"], name="rendition_warmjob_age"),
             # As many rows as there are busy workers.
             models.Index(
                 fields=["lease_until"],
@@ -354,10 +378,22 @@ class WarmJob(models.Model):
         return next(of_path, None) or next(of_job, None)
 
 
+class Overview(WarmJob):
+    """The page of the operator in the index of the admin, which lists models. It has no rows."""
+
+    class Meta:
+        app_label = "rendition_workers"
+        proxy = True
+        default_permissions = ()  # who may see the jobs may see the page
+        verbose_name = _("overview")
+        verbose_name_plural = _("overview")
+
+
 class Heartbeat(models.Model):
     """When a part of the service was seen last, by the database's clock."""
 
-    SWEEP = "sweep"
+    SWEEP = "sweep"  # a worker has run a sweep of beat
+    BEAT = "beat"  # beat has sent the message for one
 
     name = models.CharField(_("name"), max_length=50, primary_key=True)
     beaten_at = models.DateTimeField(_("seen at"))
@@ -369,3 +405,87 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class WorkerNode(models.Model):
+    """A worker that runs, or that has gone without a word. A worker that is stopped has no row."""
+
+    name = models.CharField(_("name"), max_length=255, primary_key=True)  # Celery's node name
+    queues = models.JSONField(_("queues"), default=list)  # that it consumes
+    processes = models.PositiveIntegerField(_("processes"), default=1)  # of its pool
+    release = models.CharField(_("release"), max_length=50)  # of this package
+    started_at = models.DateTimeField(_("started at"))
+    seen_at = models.DateTimeField(_("seen at"))
+
+    class Meta:
+        app_label = "rendition_workers"
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Throughput(models.Model):
+    """How many jobs one worker process has ended in one minute. A sweep deletes old rows."""
+
+    minute = models.DateTimeField(_("minute"))
+    # A row for each process: they never wait for each other's locks.
+    process = models.CharField(_("process"), max_length=300)
+    made = models.PositiveIntegerField(_("made"), default=0)
+    failed = models.PositiveIntegerField(_("failed"), default=0)
+
+    class Meta:
+        app_label = "rendition_workers"
+        verbose_name = _("throughput")
+        verbose_name_plural = _("throughput")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["minute", "process"], name="rendition_throughput_minute"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.minute} {self.process}"
+
+
+class EventKind(models.TextChoices):
+    """What has happened to the renditions of one image."""
+
+    MADE = "made", _("Made")  # some renditions
+    READY = "ready", _("Ready")  # all renditions
+    FAILED = "failed", _("Failed")
+    PUBLISHED = "published", _("Published")  # for RENDITIONS["WORKERS"]["ON_PUBLISHED"]
+
+
+class Event(models.Model):
+    """Something that receivers have not been told yet (transactional outbox).
+
+    It is written in the transaction that ends a job, and deleted when all receivers are done.
+    """
+
+    kind = models.CharField(_("kind"), choices=EventKind.choices, max_length=10)
+    model_label = models.CharField(_("model"), max_length=150)
+    object_pk = models.CharField(_("object"), max_length=OBJECT_PK_LENGTH)
+    field_name = models.CharField(_("field"), max_length=100)
+    # Of the picture; empty: whatever the row shows.
+    original_name = models.TextField(_("picture"), blank=True, default="")
+    # Paths of the renditions, or failures as `Failure.as_json` returns them.
+    content = models.JSONField(_("content"), default=list)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    # While a process tells the receivers, it is later than now: nobody else tells them.
+    due_at = models.DateTimeField(_("due at"))
+
+    class Meta:
+        app_label = "rendition_workers"
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        indexes = [models.Index(fields=["due_at", "id"], name="rendition_event_due")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.model_label}.{self.field_name} #{self.object_pk}"
+
+    @property
+    def using(self) -> str:
+        """Alias of the database that the event is in."""
+        return self._state.db or DEFAULT_DB_ALIAS

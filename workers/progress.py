@@ -149,6 +149,22 @@ def progress_of_fields(
     return [{field.name: next(found) for field in fields} for _ in instances]
 
 
+def recorded_progress(
+    pictures: Sequence[tuple[VersatileImageFieldFile, WarmJob]],
+) -> list[Progress]:
+    """Return where pictures, of one model or several, stand by their jobs and their records.
+
+    It costs one call to the cache of records. No storage is asked: a rendition without a record
+    counts as not made.
+    """
+    asked = [_Picture(image, image.field.declared_key_set(), job) for image, job in pictures]
+    records = recall_each([picture.plans for picture in asked])
+    return [
+        _progress(picture, Recalled(picture.image.storages, picture.plans, known).recorded)
+        for picture, known in zip(asked, records, strict=True)
+    ]
+
+
 class _Picture:
     """One image, what is asked about it, and its job."""
 

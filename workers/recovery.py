@@ -11,29 +11,29 @@ from typing import Any
 
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.signals import (
+    beat_embedded_init,
+    beat_init,
+    before_task_publish,
     task_failure,
     worker_init,
     worker_ready,
     worker_shutdown,
     worker_shutting_down,
 )
+from django.db import Error as DatabaseError
 from django.db import connections
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
 from renditions.storage import disk
 
-from . import dispatch, ledger, runs
-from .conf import BULK_QUEUE, QUEUE, TaskName, worker_settings
+from . import dispatch, events, job_log, ledger, metrics, nodes, runs, scrape, throughput
+from .alarms import SWEEP_MISSING_S
+from .conf import BULK_QUEUE, LONGEST_JITTER, QUEUE, TaskName, worker_settings
 from .models import Heartbeat
 from .targets import all_watched_fields, in_each_ledger
-from .worker import LONGEST_JITTER
 
 logger = logging.getLogger(__name__)
-
-# A worker warns if it has seen no sweep of beat for this long. By default, beat sends one each
-# 30 s.
-SWEEP_MISSING_S = 600.0
 
 # ---- sweep -------------------------------------------------------------------------------------
 
@@ -46,6 +46,7 @@ def sweep() -> int:
     """
     sent = sum(in_each_ledger(_sweep_ledger))
     _sweep_storages()
+    metrics.note_sweep()
     return sent
 
 
@@ -57,6 +58,10 @@ def _sweep_ledger(using: str) -> int:
     ledger.clamp_times(using, lease_s=settings.lease_s, delay_s=longest_wait_s)
     sent = sum(dispatch.send_due(using, work) for work in ledger.Work)
     runs.continue_all(using)
+    if events.is_anything_due(using):
+        dispatch.send_tell(using)
+    throughput.forget(using)
+    nodes.forget(using)
     return sent
 
 
@@ -75,12 +80,15 @@ def _sweep_storages() -> None:
 
 def note_scheduled_sweep() -> None:
     """Note in each ledger that a sweep of beat has run now."""
-    in_each_ledger(_beat)
+    _note(Heartbeat.SWEEP)
 
 
-def _beat(using: str) -> None:
-    beats = Heartbeat.objects.using(using)
-    beats.update_or_create(name=Heartbeat.SWEEP, defaults={"beaten_at": Now()})
+def _note(name: str) -> None:
+    def note_in(using: str) -> None:
+        beats = Heartbeat.objects.using(using)
+        beats.update_or_create(name=name, defaults={"beaten_at": Now()})
+
+    in_each_ledger(note_in)
 
 
 def seconds_since_sweep() -> float | None:
@@ -143,7 +151,9 @@ def warn_of_queues(consumed: Collection[str]) -> None:
 
 def release_worker(worker: str) -> int:
     """Release the leases of the worker with this node name; return how many."""
-    return sum(in_each_ledger(lambda using: ledger.release_worker(using, worker)))
+    freed = sum(in_each_ledger(lambda using: ledger.release_worker(using, worker)))
+    metrics.note_leases_lost(freed)
+    return freed
 
 
 def release_killed_worker(worker: str) -> int:
@@ -152,17 +162,28 @@ def release_killed_worker(worker: str) -> int:
     One of its jobs may have killed it: the others should not run beside that job again.
     """
     spread_s = 2 * worker_settings().backoff_s
-    return sum(
+    freed = sum(
         in_each_ledger(lambda using: ledger.release_worker(using, worker, spread_s=spread_s))
     )
+    metrics.note_leases_lost(freed)
+    return freed
 
 
-def release_task(task_id: str, detail: str) -> None:
-    """Release the lease of a task that is gone; its next attempt waits for the first backoff."""
+def release_task(task_id: str, detail: str) -> list[ledger.CutOff]:
+    """Release the lease of a task that is gone; its next attempt waits for the first backoff.
+
+    Returns:
+        The job that it had, if any.
+    """
     delay_s = worker_settings().backoff_s
-    in_each_ledger(
-        lambda using: ledger.release_task(using, task_id, delay_s=delay_s, detail=detail)
-    )
+
+    def release_in(using: str) -> list[ledger.CutOff]:
+        held = ledger.held_by_task(using, task_id)
+        freed = ledger.release_task(using, task_id, delay_s=delay_s, detail=detail)
+        metrics.note_leases_lost(freed)
+        return held if freed else []
+
+    return [job for found in in_each_ledger(release_in) for job in found]
 
 
 # ---- Celery's signals --------------------------------------------------------------------------
@@ -175,6 +196,8 @@ def connect() -> None:
     worker_shutdown.connect(on_worker_shutdown, weak=False)
     worker_shutting_down.connect(on_worker_shutting_down, weak=False)
     task_failure.connect(on_task_failure, weak=False)
+    beat_init.connect(on_beat_init, weak=False)
+    beat_embedded_init.connect(on_beat_init, weak=False)
 
 
 def on_worker_init(sender: Any, **kwargs: Any) -> None:
@@ -182,7 +205,14 @@ def on_worker_init(sender: Any, **kwargs: Any) -> None:
 
     Node names are unique among running workers, so a lease under this name has no owner.
     """
-    release_killed_worker(str(sender.hostname))
+    from .request import lower_time_limits
+
+    lower_time_limits()
+    freed = release_killed_worker(str(sender.hostname))
+    if freed:
+        logger.warning(
+            "%s was killed before, and %d of its jobs are tried again.", str(sender.hostname), freed
+        )
     # The pool is forked after this, and forked processes must not share a connection.
     connections.close_all()
 
@@ -190,8 +220,22 @@ def on_worker_init(sender: Any, **kwargs: Any) -> None:
 def on_worker_ready(sender: Any, **kwargs: Any) -> None:
     """Send what became due while no worker was running, and say what is missing."""
     dispatch.send_sweep()
-    warn_of_queues(tuple(sender.app.amqp.queues.consume_from))
+    queues = tuple(sender.app.amqp.queues.consume_from)
+    warn_of_queues(queues)
     sender.timer.call_repeatedly(SWEEP_MISSING_S, warn_of_missing_sweep, (time.monotonic(),))
+    say_it_runs(sender)
+    scrape.serve(sender)
+    sender.timer.call_repeatedly(nodes.BEAT_S, say_it_runs, (sender,))
+
+
+def say_it_runs(consumer: Any) -> None:
+    """Note that this worker runs; called in its main process."""
+    processes = int(getattr(consumer.pool, "num_processes", 1) or 1)
+    try:
+        nodes.beat(str(consumer.hostname), tuple(consumer.app.amqp.queues.consume_from), processes)
+    finally:
+        # It forks the pool processes: they must not share its connections.
+        connections.close_all()
 
 
 def on_worker_shutdown(sender: Any, **kwargs: Any) -> None:
@@ -209,10 +253,23 @@ def on_worker_shutting_down(sender: str, how: str, **kwargs: Any) -> None:
 
 
 def _release_own(worker: str) -> None:
+    nodes.leave(worker)
     freed = release_worker(worker)
     connections.close_all()
     if freed:
         dispatch.send_sweep()
+
+
+def on_beat_init(sender: Any, **kwargs: Any) -> None:
+    """Note each sweep that this process, which is beat, sends from now on."""
+    before_task_publish.connect(
+        on_beat_sends_sweep, sender=TaskName.SWEEP.value, weak=False, dispatch_uid="renditions.beat"
+    )
+
+
+def on_beat_sends_sweep(**kwargs: Any) -> None:
+    """Note in each ledger that beat runs, whether or not the broker takes its message."""
+    _note(Heartbeat.BEAT)
 
 
 def on_task_failure(sender: Any, task_id: str, exception: BaseException, **kwargs: Any) -> None:
@@ -220,8 +277,12 @@ def on_task_failure(sender: Any, task_id: str, exception: BaseException, **kwarg
     # Compare names: each Celery app of a project has a task object of its own.
     if sender.name != TaskName.WARM:
         return
-    release_task(task_id, f"{type(exception).__name__}: {exception}")
-    if isinstance(exception, WorkerLostError | TimeLimitExceeded):
+    is_gone = isinstance(exception, WorkerLostError | TimeLimitExceeded)
+    # Only a mistake in the code needs its traceback.
+    has_traceback = not is_gone and not isinstance(exception, DatabaseError)
+    for job in release_task(task_id, f"{type(exception).__name__}: {exception}"):
+        job_log.cut_off(job.target, job.attempt, exception, has_traceback=has_traceback)
+    if is_gone:
         # These two are reported in the main process, and it forks pool processes: they must not
         # share its connections.
         connections.close_all()

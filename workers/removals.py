@@ -12,6 +12,7 @@ loses nothing:
 - A removal waits while a worker has the job of the picture: more files may come.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -27,7 +28,7 @@ from renditions.inventory.rows import Rows
 from renditions.planning.plans import Original
 from renditions.ppoi import parse_ppoi, ppoi_text
 
-from . import dispatch, ledger, statements
+from . import dispatch, job_log, ledger, metrics, statements
 from .conf import worker_settings
 from .models import Takes
 from .targets import (
@@ -193,6 +194,7 @@ def take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
     Raises:
         RenditionError: the storage refused or failed.
     """
+    began = time.monotonic()
     field, name = field_of(claim.target), claim.target.removed_name
     if field is None:
         label = f"{claim.target.model_label}.{claim.target.field_name}"
@@ -211,7 +213,16 @@ def take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
         delete_all(field.storages, original, written_until=removal.owed_at)
     else:
         delete_all_renditions(field.storages, original)
-    return ledger.settle(claim, counted="blank")
+    was_still_ours = ledger.settle(claim, counted="blank")
+    if was_still_ours:
+        _note_end(claim, turn, time.monotonic() - began)
+    return was_still_ours
+
+
+def _note_end(claim: ledger.Claim, turn: _Turn, took_s: float) -> None:
+    metrics.note_ended(claim.target.model_label, metrics.JobResult.REMOVED)
+    if turn is not _Turn.KEEP:
+        job_log.removed(claim.target, took_s)
 
 
 def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -127,7 +128,9 @@ def pause(run: WarmRun) -> bool:
 
 def resume(run: WarmRun) -> bool:
     """Continue `run` from where it was paused; False if it is not paused."""
-    if not _change_state(run, (RunState.PAUSED,), RunState.RUNNING):
+    # The rate of the run is counted anew.
+    anew = {"resumed_at": Now(), "ended_before": run.ended}
+    if not _change_state(run, (RunState.PAUSED,), RunState.RUNNING, **anew):
         return False
     ledger.clear_hints(run.using, run.pk)
     _send_next_step_after_commit(run)
@@ -145,9 +148,9 @@ def cancel(run: WarmRun) -> bool:
     return True
 
 
-def _change_state(run: WarmRun, before: Collection[RunState], after: RunState) -> bool:
+def _change_state(run: WarmRun, before: Collection[RunState], after: RunState, **more: Any) -> bool:
     unchanged = WarmRun.objects.using(run.using).filter(pk=run.pk, state__in=before)
-    return bool(unchanged.update(state=after, changed_at=Now()))
+    return bool(unchanged.update(state=after, changed_at=Now(), **more))
 
 
 # ---- steps -------------------------------------------------------------------------------------
@@ -171,6 +174,8 @@ def advance(using: str, run_id: int) -> None:
         _wait_for_release(run)
         return
     # If the code no longer has the field, there is nothing to look at.
+    if field and run.total is None:
+        _count_rows(run, field)
     instances = _next_chunk(run, field) if field else []
     if field and not run.cursor:
         # Once for each run: the placeholder belongs to no instance, so no save enqueues it.
@@ -192,6 +197,12 @@ def _advance_prune(run: WarmRun, field: VersatileImageField | None) -> None:
         _finish_walk(run)
     elif ended is prunes.Ended.IN_TIME:
         _send_next_step(run)
+
+
+def _count_rows(run: WarmRun, field: VersatileImageField) -> None:
+    """Count the rows once, for the estimated end: not in the request that starts the run."""
+    total = field.model._base_manager.using(run.using).count()
+    WarmRun.objects.using(run.using).filter(pk=run.pk).update(total=total)
 
 
 def _wait_for_release(run: WarmRun) -> None:
@@ -275,8 +286,7 @@ def _send_next_step_after_commit(run: WarmRun) -> None:
 
 def _send_next_step(run: WarmRun) -> None:
     """Send the jobs of the last step, then the next step: workers set the pace of the run."""
-    try:
+    # `dispatch` says that the broker is away. Then the run waits for the next sweep.
+    with suppress(OperationalError):
         dispatch.send_due(run.using, ledger.Work.RUNS)
         dispatch.send_advance(run.using, run.pk)
-    except OperationalError as error:
-        logger.warning("%s waits for the next sweep: %s", run, error)

@@ -21,6 +21,7 @@ from renditions.engine.status import version_now
 from renditions.fields import VersatileImageField
 from renditions.files import VersatileImageFieldFile
 from renditions.imaging.geometry import CENTRE, FocalPoint
+from renditions.outages import Outage
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
 from renditions.planning.plans import Original, RenditionPlan, plan_key_set
 from renditions.planning.registry import registry
@@ -295,19 +296,30 @@ def in_each_ledger(
     """Call `do` with each alias of `databases_with_ledger` and return the results.
 
     Args:
-        on_error: Called for a database that fails, which is left out; by default it is logged.
+        on_error: Called for a database that fails, which is left out; by default it is logged
+            once until it answers again.
     """
     results = []
+    # A replica may answer a question, and refuse a change: each has an outage of its own.
+    what = getattr(do, "__qualname__", "")
     for using in databases_with_ledger(model):
         try:
             results.append(do(using))
         except DatabaseError as error:
-            (on_error or _log_skipped)(using, error)
+            if on_error:
+                on_error(using, error)
+            else:
+                _outage(using, what).began("%s", ledger_trouble(using, error))
+        else:
+            _outage(using, what).ended(
+                f"The ledger in database {using!r} answers again, after %.0f s."
+            )
     return results
 
 
-def _log_skipped(using: str, error: DatabaseError) -> None:
-    logger.warning("%s", ledger_trouble(using, error))
+@functools.cache
+def _outage(using: str, what: str) -> Outage:
+    return Outage(logger, f"database {using}")
 
 
 def ledger_trouble(using: str, error: DatabaseError) -> str:

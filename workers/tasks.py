@@ -3,22 +3,36 @@
 from typing import Any
 
 from celery import Task, shared_task
+from kombu.exceptions import OperationalError
 
-from . import recovery, runs, worker
+from . import events, recovery, runs, worker
 from .conf import TaskName
 from .ledger import Hint
 
 
+class JobTask(Task[Any, Any]):
+    Request = f"{__package__}.request:JobRequest"
+
+
 # acks_late=False: the ledger remembers the work, not the broker. With late acknowledgement the
 # broker redelivers a message that kills its worker without limit.
-@shared_task(name=TaskName.WARM, bind=True, ignore_result=True, acks_late=False)
+# throws: `recovery.on_task_failure` says what has happened. Otherwise each attempt would be an
+# ERROR of Celery, and an event of an error tracker.
+@shared_task(
+    name=TaskName.WARM,
+    bind=True,
+    base=JobTask,
+    ignore_result=True,
+    acks_late=False,
+    throws=(Exception,),
+)
 def warm(self: "Task[Any, Any]", using: str, job_id: int, generation: int) -> None:
     """Make the outstanding renditions of one job, or end at once if another worker has it."""
     request = self.request
     worker.run_job(Hint(using, job_id, generation), str(request.id), str(request.hostname))
 
 
-@shared_task(name=TaskName.SWEEP, ignore_result=True, acks_late=False)
+@shared_task(name=TaskName.SWEEP, ignore_result=True, acks_late=False, throws=(OperationalError,))
 def sweep(is_scheduled: bool = True) -> None:
     """Send hints for the jobs that are due, and continue bulk runs.
 
@@ -40,3 +54,9 @@ def rewarm_all() -> None:
 def advance_run(using: str, run_id: int) -> None:
     """Look at the next chunk of a bulk run."""
     runs.advance(using, run_id)
+
+
+@shared_task(name=TaskName.TELL, ignore_result=True, acks_late=False)
+def tell(using: str) -> None:
+    """Tell the receivers of the project what is due to be told."""
+    events.tell_due(using)

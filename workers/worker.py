@@ -1,8 +1,6 @@
 """One job from the claim to its end, and the memory that it may use."""
 
-import logging
 import os
-import random
 import sys
 import threading
 import time
@@ -23,14 +21,12 @@ from renditions.files import VersatileImageFieldFile
 from renditions.planning.plans import RenditionPlan
 from renditions.storage.objects import start_threads
 
-from . import dispatch, ledger, removals, runs
-from .conf import worker_settings
+from . import dispatch, events, job_log, ledger, metrics, removals, runs, throughput, tracing
+from .conf import backoff_s, worker_settings
 from .failures import Failure, JobTimedOut, WorkerOutdated
+from .metrics import JobResult
+from .models import Event
 from .targets import Tried, field_of, image_of, is_outdated, planned_paths, signature
-
-logger = logging.getLogger(__name__)
-
-SHORTEST_JITTER, LONGEST_JITTER = 0.8, 1.2
 
 # Each look at the ledger costs a query. A rendition that is published up to this long after a save
 # has overtaken the attempt is deleted at the end of the attempt.
@@ -51,6 +47,13 @@ def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
     )
     if claim is None:
         return
+    metrics.note_started(claim.waited_s, is_bulk=claim.is_bulk)
+    with tracing.job_span(claim.target, attempt=claim.attempt, parent=claim.trace):
+        _run(claim)
+
+
+def _run(claim: ledger.Claim) -> None:
+    settings = worker_settings()
     maybe_published: list[RenditionPlan] = []
     start_threads()
     try:
@@ -65,20 +68,13 @@ def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
             claim, OutOfMemory(f"The limit is {settings.job_memory_mb} MB.")
         )
     if not was_still_ours:
+        metrics.note_ended(claim.target.model_label, JobResult.SUPERSEDED)
         _delete_stale_files(claim, maybe_published)
         _release_to_newer_save(claim)
-    elif claim.run_id:
+        return
+    if claim.run_id:
         runs.finish_if_done(claim.target.using)
-
-
-def backoff_s(attempt: int) -> float:
-    """Return the wait after the failed `attempt`: doubling, bounded, +-20 %.
-
-    Without the jitter, jobs that failed together because a storage was away all come back at once.
-    """
-    settings = worker_settings()
-    wait = min(settings.backoff_s * 2.0 ** (attempt - 1), settings.backoff_max_s)
-    return wait * random.uniform(SHORTEST_JITTER, LONGEST_JITTER)  # noqa: S311
+    events.tell_about(claim.target)
 
 
 def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
@@ -90,40 +86,50 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
     """
     if claim.removal:
         return _take_away(claim, claim.removal)
+    began = time.monotonic()
     image = image_of(claim.target)
     if not image:
         # The instance was deleted; or only a newer release has the field, and then `_end` does not
         # settle the job.
-        return _end(claim, counted="blank")
+        return _end(claim, counted="blank", result=JobResult.BLANK)
 
     with OpenedOriginal(image.storages.originals, str(image.name)) as original:
         report = warm_without_recheck(
             image.storages,
             image.plans(size=size_to_plan_with(image, original)),
-            reuse=_reuse(claim),
+            reuse=reuse_for(claim.force, claim.is_new_upload),
             still_wanted=_StillWanted(claim, maybe_published),
             interrupts=(SoftTimeLimitExceeded, DatabaseError),
             original=original,
             wants_facts=image.lacks_meta,
         )
+    metrics.note_work(claim.target.model_label, report.seconds, report.published_bytes)
+    tracing.note_report(report)
     using = claim.target.using
     with transaction.atomic(using=using) if report.facts else nullcontext():
         if report.facts:
             # The row before the ledger, as in a save: otherwise the two could wait for each other.
             write_facts(image, report.facts, using)
-        was_still_ours = _end_attempt(claim, image, report)
+        was_still_ours = _end_attempt(claim, image, report, time.monotonic() - began)
         if report.facts and not was_still_ours:
             transaction.set_rollback(True, using=using)
     return was_still_ours
 
 
-def _end_attempt(claim: ledger.Claim, image: VersatileImageFieldFile, report: WarmReport) -> bool:
+def _end_attempt(
+    claim: ledger.Claim, image: VersatileImageFieldFile, report: WarmReport, took_s: float
+) -> bool:
+    told = events.of_made(claim.target, image, report, attempt=claim.attempt)
     if report.failures:
         field = field_of(claim.target)
         wanted = signature(field, image.plans()) if field else ""
         tried = Tried(wanted, report.source_version)
-        return _fail(claim, _failures(report), final=_is_final(report), tried=tried)
-    return _end(claim, counted="created" if report.of(Result.CREATED) else "current")
+        return _fail(claim, _failures(report), final=_is_final(report), tried=tried, told=told)
+    counted = "created" if report.of(Result.CREATED) else "current"
+    was_still_ours = _end(claim, counted=counted, result=JobResult.MADE, told=told)
+    if was_still_ours:
+        job_log.made(claim.target, str(image.name), claim.attempt, report, took_s)
+    return was_still_ours
 
 
 def _take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
@@ -157,16 +163,22 @@ class _StillWanted:
         return self._is_wanted
 
 
-def _reuse(claim: ledger.Claim) -> Reuse:
-    if claim.force:
+def reuse_for(force: bool, is_new_upload: bool) -> Reuse:
+    """Return which existing files an attempt at a job leaves as they are."""
+    if force:
         return Reuse.NOTHING
-    return Reuse.RECORDED if claim.is_new_upload else Reuse.GOOD
+    return Reuse.RECORDED if is_new_upload else Reuse.GOOD
 
 
-def _end(claim: ledger.Claim, *, counted: str) -> bool:
+def _end(
+    claim: ledger.Claim, *, counted: str, result: JobResult, told: Sequence[Event] = ()
+) -> bool:
     """Settle the job, unless a newer release enqueued it: that may want other renditions."""
     if not is_outdated(claim.enqueuer_started_at, claim.signature, field_of(claim.target)):
-        return ledger.settle(claim, counted=counted)
+        was_still_ours = ledger.settle(claim, counted=counted, told=told)
+        if was_still_ours:
+            _note_end(claim, result)
+        return was_still_ours
     label = f"{claim.target.model_label}.{claim.target.field_name}"
     error = WorkerOutdated(f"The process that saved declares something else for {label}.")
     # This process does not know the newer declaration, so it notes none. The next save or bulk run
@@ -174,20 +186,38 @@ def _end(claim: ledger.Claim, *, counted: str) -> bool:
     return _fail(claim, [Failure.of_job(error)], final=False, tried=Tried("", ""))
 
 
+def _note_end(claim: ledger.Claim, result: JobResult) -> None:
+    metrics.note_ended(claim.target.model_label, result)
+    if result is JobResult.MADE:
+        throughput.note(claim.target.using, made=1)
+        if not claim.is_bulk:
+            metrics.note_ready(claim.target.model_label, claim.seconds_since_save)
+
+
 def _fail(
-    claim: ledger.Claim, failures: list[Failure], *, final: bool, tried: Tried | None = None
+    claim: ledger.Claim,
+    failures: list[Failure],
+    *,
+    final: bool,
+    tried: Tried | None = None,
+    told: Sequence[Event] = (),
 ) -> bool:
-    # Texts and numbers in a constant message: error trackers group by the message, and show the
-    # arguments.
-    told = (str(claim.target), claim.attempt, str(failures[0]))
-    if final or claim.attempt >= worker_settings().max_attempts:
-        was_kept = ledger.give_up(claim, failures, tried)
+    attempts = worker_settings().max_attempts
+    is_given_up = final or claim.attempt >= attempts
+    tracing.note_failures(failures, is_given_up=is_given_up)
+    if is_given_up:
+        was_kept = ledger.give_up(claim, failures, tried, told)
         if was_kept:
-            # One ERROR for each job that is given up: error trackers make an event of it.
-            logger.error("%s: attempt %s failed, and it is given up. %s", *told)
+            throughput.note(claim.target.using, failed=1)
+            metrics.note_ended(claim.target.model_label, JobResult.FAILED, failures[0].kind)
+            job_log.given_up(claim.target, claim.attempt, failures)
         return was_kept
-    logger.warning("%s: attempt %s failed, and it is tried again. %s", *told)
-    return ledger.postpone(claim, failures, delay_s=backoff_s(claim.attempt))
+    delay_s = backoff_s(claim.attempt)
+    was_kept = ledger.postpone(claim, failures, delay_s=delay_s)
+    if was_kept:
+        metrics.note_ended(claim.target.model_label, JobResult.RETRIED, failures[0].kind)
+        job_log.repeated(claim.target, claim.attempt, attempts, delay_s, failures)
+    return was_kept
 
 
 def _fail_interrupted(claim: ledger.Claim, error: RenditionError) -> bool:

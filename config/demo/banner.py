@@ -28,6 +28,9 @@ TEXT = """
   List the processes with their ids (kill one: it is started again, and nothing is lost):
     {supervisorctl} -c {config} status
 
+  See what is owed and what runs, and more with --help:
+    make manage ARGS='renditions status'
+
   Log files: {logs}
   Press Ctrl-C to stop. The photographs stay in {folder} for the next start.
 """

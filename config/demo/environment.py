@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import socket
 import tempfile
 from dataclasses import dataclass
@@ -65,6 +66,11 @@ class Demo:
         return self.folder / "log"
 
     @property
+    def metrics(self) -> Path:
+        """The folder of the counts for Prometheus: all processes write to it."""
+        return self.folder / "metrics"
+
+    @property
     def supervisor_config(self) -> Path:
         """The supervisor's configuration file: which processes run, and how."""
         return self.folder / "supervisord.conf"
@@ -99,6 +105,8 @@ class Demo:
             folder.mkdir(parents=True, exist_ok=True)
         _make_private(self.sockets)
         _lock(self.folder / "lock")
+        # The processes of the last start are gone, and so are their counts.
+        shutil.rmtree(self.metrics, ignore_errors=True)
         _check_free(self.port)
         if self.redis_url:
             _check_answers(self.redis_url)
@@ -125,6 +133,9 @@ class Demo:
             "UPLOAD_RATE": "600/min",
             "HOST": HOST,
             "PORT": str(self.port),
+            "PROMETHEUS_MULTIPROC_DIR": str(self.metrics),
+            "METRICS_TOKEN": "",
+            "METRICS_PORT": "",
             "WEB_CONCURRENCY": "1",
         }
 

@@ -5,7 +5,6 @@ from http import HTTPStatus
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -75,10 +74,3 @@ def media(request: HttpRequest, path: str) -> HttpResponseBase:
     # The content of a URL does not change: a new focal point or a new upload has a new name.
     response.headers["Cache-Control"] = "public, max-age=300"
     return response
-
-
-@require_safe
-def health(request: HttpRequest) -> HttpResponse:
-    """Answer 200 if the database can be reached."""
-    connection.ensure_connection()
-    return HttpResponse("ok\n", content_type="text/plain")

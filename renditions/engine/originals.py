@@ -1,5 +1,6 @@
 """The original of one picture, opened once for everything that looks into it."""
 
+import time
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -22,6 +23,7 @@ class OpenedOriginal:
         self._storage = storage
         self._name = name
         self._opened: tuple[BinaryIO, FileInfo] | None = None
+        self.opening_s = 0.0  # how long the storage took to open it
 
     def open(self) -> tuple[BinaryIO, FileInfo]:
         """Return the file, at its start, and its version.
@@ -31,7 +33,11 @@ class OpenedOriginal:
         """
         if self._opened is None:
             limit = conf.rendition_settings().max_file_bytes
-            self._opened = open_original(self._storage, self._name, limit)
+            began = time.perf_counter()
+            try:
+                self._opened = open_original(self._storage, self._name, limit)
+            finally:
+                self.opening_s += time.perf_counter() - began
         self._opened[0].seek(0)
         return self._opened
 

@@ -8,8 +8,8 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum, auto
 from typing import BinaryIO
 
@@ -24,6 +24,7 @@ from renditions.errors import (
 )
 from renditions.imaging.facts import SAMPLE, PictureFacts
 from renditions.imaging.geometry import Size
+from renditions.imaging.recipes import Recipe
 from renditions.imaging.rendering import OpenPicture, open_picture
 from renditions.planning.plans import RenditionPlan
 from renditions.records import RenditionRecord, project_recorder
@@ -77,12 +78,34 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class StageSeconds:
+    """How long each stage of a call took, in seconds; 0: it was not needed."""
+
+    fetch: float = 0.0  # look at what exists, and open the original; a disk reads it in `decode`
+    decode: float = 0.0
+    render: float = 0.0  # of all renditions, with their encoding
+    # The sum over all files. An object store takes several at the same time, so it may be more
+    # than the whole call took.
+    publish: float = 0.0
+
+    def __add__(self, other: "StageSeconds") -> "StageSeconds":
+        return StageSeconds(
+            self.fetch + other.fetch,
+            self.decode + other.decode,
+            self.render + other.render,
+            self.publish + other.publish,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class WarmReport:
     """The outcome of each plan, in the order of the plans."""
 
     outcomes: tuple[Outcome, ...] = ()
     source_version: str = ""  # of the original that was used; empty: it was not found
     facts: PictureFacts | None = None  # set if they were wanted and the original can be read
+    seconds: StageSeconds = StageSeconds()
+    published_bytes: int = 0  # of the files that were written
 
     def of(self, *results: Result) -> tuple[RenditionPlan, ...]:
         """Return the plans with one of `results`."""
@@ -129,7 +152,20 @@ def warm(
     )
     has_rendered = bool(report.of(Result.CREATED, Result.FAILED))
     if has_rendered and report.existing and _was_replaced(storages, plans, report):
-        report = warm_without_recheck(storages, plans, reuse=Reuse.NOTHING, wants_facts=wants_facts)
+        again = warm_without_recheck(storages, plans, reuse=Reuse.NOTHING, wants_facts=wants_facts)
+        report = replace(
+            again,
+            seconds=report.seconds + again.seconds,
+            published_bytes=report.published_bytes + again.published_bytes,
+        )
+    # A worker has a line for its job.
+    for plan, error in report.failures.items():
+        logger.warning(
+            "%s could not be made: %s",
+            plan.path,
+            error,
+            extra={"rendition_path": plan.path, "rendition_kind": error.kind},
+        )
     if report.of(Result.CREATED, Result.ADOPTED):
         renditions_made.send_robust(sender=None, original=plans[0].original)
     return report
@@ -199,15 +235,22 @@ class _Attempt:
         self.facts: PictureFacts | None = None
         self.outcomes: dict[RenditionPlan, Outcome] = {}
         self.recipes = {plan: plan.recipe.on(storages.originals) for plan in plans}
-        self.writes: dict[Future[None], tuple[RenditionPlan, Size]] = {}
+        # With the size of the rendition, px, and its bytes.
+        self.writes: dict[Future[None], tuple[RenditionPlan, Size, int]] = {}
+        self.published_bytes = 0
+        self.fetch_s = self.decode_s = self.render_s = 0.0
+        # One for each write. Threads append to it, which is atomic; `+=` would not be.
+        self.write_seconds: list[float] = []
         self.unrecorded: dict[RenditionPlan, Size | None] = {}  # with the sizes of their files, px
         self.recorded_at = time.monotonic()
 
     def run(self, reuse: Reuse, *, wants_facts: bool) -> WarmReport:
         try:
             if reuse is not Reuse.NOTHING:
+                began = time.perf_counter()
                 with self._failing(self.plans, StorageFailed):
                     self._reuse_existing(reuse)
+                self.fetch_s += time.perf_counter() - began
             outstanding = [plan for plan in self.plans if plan not in self.outcomes]
             if outstanding:
                 self._render(outstanding, wants_facts=wants_facts)
@@ -216,11 +259,19 @@ class _Attempt:
         finally:
             self._record_made()
         failures = {done.plan: done.error for done in self.outcomes.values() if done.error}
-        for plan, error in failures.items():
-            logger.warning("%s could not be made: %s", plan.path, error)
         self.recorder.record_failed(failures, self.source_version)
         outcomes = tuple(self.outcomes[plan] for plan in self.plans)
-        return WarmReport(outcomes, self.source_version, self.facts)
+        return WarmReport(
+            outcomes, self.source_version, self.facts, self._seconds(), self.published_bytes
+        )
+
+    def _seconds(self) -> StageSeconds:
+        return StageSeconds(
+            fetch=self.fetch_s + self.opened.opening_s,
+            decode=self.decode_s,
+            render=self.render_s,
+            publish=sum(self.write_seconds),
+        )
 
     # ---- existing files ----
 
@@ -261,7 +312,7 @@ class _Attempt:
             recipes.append(SAMPLE)
         with (
             self._failing(plans, RenderFailed),
-            open_picture(self._open(), recipes, conf.limits()) as picture,
+            self._decoded(recipes) as picture,
             self._all_written(),
         ):
             for plan in plans:
@@ -269,15 +320,35 @@ class _Attempt:
                     self._make(plan, picture)
             if wants_facts:
                 # The last: what is made counts more. Without facts, a page shows less.
-                with self._failing((), RenderFailed):
+                with self._failing((), RenderFailed), self._rendering():
                     self.facts = picture.facts()
 
     def _look_for_facts(self) -> None:
         with (
             self._failing((), RenderFailed),
-            open_picture(self._open(), [SAMPLE], conf.limits()) as picture,
+            self._decoded([SAMPLE]) as picture,
+            self._rendering(),
         ):
             self.facts = picture.facts()
+
+    @contextmanager
+    def _decoded(self, recipes: Sequence[Recipe]) -> Iterator[OpenPicture]:
+        file = self._open()
+        began = time.perf_counter()
+        with ExitStack() as stack:
+            try:
+                picture = stack.enter_context(open_picture(file, recipes, conf.limits()))
+            finally:
+                self.decode_s += time.perf_counter() - began
+            yield picture
+
+    @contextmanager
+    def _rendering(self) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.render_s += time.perf_counter() - began
 
     def _open(self) -> BinaryIO:
         try:
@@ -293,15 +364,18 @@ class _Attempt:
         return file
 
     def _make(self, plan: RenditionPlan, picture: OpenPicture) -> None:
-        rendered = picture.render(self.recipes[plan])
+        with self._rendering():
+            rendered = picture.render(self.recipes[plan])
         if self.still_wanted and not self.still_wanted(plan):
             self.outcomes[plan] = Outcome(plan, Result.UNWANTED)
             return
         # The bytes of this many renditions are in memory, and no more.
         self._collect_writes(self.target.writes_at_once - 1)
         headers = conf.headers(rendered.mime)
-        write = start_write(self.target, plan.path, rendered.data, headers)
-        self.writes[write] = plan, rendered.size
+        write = start_write(
+            self.target, plan.path, rendered.data, headers, took=self.write_seconds.append
+        )
+        self.writes[write] = plan, rendered.size, len(rendered.data)
 
     @contextmanager
     def _all_written(self) -> Iterator[None]:
@@ -322,11 +396,12 @@ class _Attempt:
         """Wait until at most `leave` writes are in progress, and note the results of the others."""
         while len(self.writes) > leave:
             for future in wait(self.writes, return_when=FIRST_COMPLETED).done:
-                plan, size = self.writes.pop(future)
+                plan, size, length = self.writes.pop(future)
                 if future.cancelled():
                     continue
                 with self._failing([plan], StorageFailed):
                     future.result()
+                    self.published_bytes += length
                     self._set_made(plan, Result.CREATED, size)
 
     # ---- results ----

@@ -4,6 +4,7 @@ A cache may drop a record at any moment. A missing record means that nothing is 
 the file is missing.
 """
 
+import functools
 import hashlib
 import json
 import logging
@@ -19,7 +20,9 @@ from django.utils.module_loading import import_string
 from renditions import conf
 from renditions.errors import RenditionError, StoreUnavailable
 from renditions.imaging.geometry import Size
+from renditions.outages import Outage
 from renditions.planning.plans import RenditionPlan
+from renditions.signals import records_recalled
 
 logger = logging.getLogger(__name__)
 
@@ -142,15 +145,38 @@ def project_recorder() -> "Recorder":
     return Recorder(store)
 
 
+def probe_store(value: str) -> None:
+    """Write `value` to the store of the project, read it again, and delete it.
+
+    Raises:
+        StoreUnavailable: the store does not answer, or has lost the value.
+    """
+    store: RecordStore = import_string(conf.rendition_settings().store)()
+    key = f"rendition:probe:{value}"
+    store.set_many({key: value})
+    found = store.get_many([key])
+    store.delete_many([key])
+    if found.get(key) != value:
+        raise StoreUnavailable("It does not keep what is written to it.")
+
+
+@functools.cache
+def _outages_of(store: type[RecordStore]) -> tuple[Outage, Outage]:
+    """Return the outages of the stores of a class: no answer to a read, and none to a write."""
+    reads = Outage(logger, "records")
+    return reads, Outage(logger, "records", part_of=reads)
+
+
 class Recorder:
     """Reads and writes records.
 
-    A store that does not answer is treated like an empty one, and the fault is logged. So a failed
-    cache breaks no page, no warming and no save.
+    A store that does not answer is treated like an empty one, and the fault is logged once. So a
+    failed cache breaks no page, no warming and no save.
     """
 
     def __init__(self, store: RecordStore) -> None:
         self._store = store
+        self._reads, self._writes = _outages_of(type(store))
 
     def recall(self, plans: Iterable[RenditionPlan]) -> dict[str, RenditionRecord]:
         """Return the existing records of `plans`, by path, in one round trip."""
@@ -171,11 +197,19 @@ class Recorder:
         """Return the texts of the existing records with one of `keys`, in one round trip."""
         if not keys:
             return {}
+        found: Mapping[str, str] | None = None
         try:
-            return self._store.get_many(keys)
+            found = self._store.get_many(keys)
         except StoreUnavailable as error:
-            logger.warning("Records cannot be read and count as missing: %s", error)
-            return {}
+            self._reads.began(
+                "The cache does not answer. Records cannot be read and count as missing: %s", error
+            )
+        else:
+            self._reads.ended("The cache answers again, after %.0f s.")
+        if records_recalled.receivers:
+            number = None if found is None else len(found)
+            records_recalled.send_robust(sender=None, wanted=len(keys), found=number)
+        return found or {}
 
     def record_created(
         self, sizes: Mapping[RenditionPlan, Size | None], source_version: str
@@ -227,7 +261,7 @@ class Recorder:
         try:
             self._store.delete_many([record_key(storage, path) for path in paths])
         except StoreUnavailable as error:
-            logger.warning("Records cannot be deleted: %s", error)
+            self._writes.began("Records cannot be deleted: %s", error)
 
     def _write(self, records: Mapping[RenditionPlan, RenditionRecord]) -> None:
         texts = {
@@ -239,7 +273,9 @@ class Recorder:
         try:
             self._store.set_many(texts)
         except StoreUnavailable as error:
-            logger.warning("Records cannot be written: %s", error)
+            self._writes.began("Records cannot be written: %s", error)
+        else:
+            self._writes.ended("Records can be written again, after %.0f s.")
 
 
 def _parsed(texts: Mapping[str, str], paths: Mapping[str, str]) -> dict[str, RenditionRecord]:

@@ -5,7 +5,8 @@
 
 import hashlib
 import sys
-from collections.abc import Collection, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Self
@@ -74,21 +75,42 @@ def write(adapter: AnyStorage, path: str, data: bytes, headers: Headers) -> None
         adapter.write(path, data, headers)
 
 
-def start_write(adapter: AnyStorage, path: str, data: bytes, headers: Headers) -> "Future[None]":
+def start_write(
+    adapter: AnyStorage,
+    path: str,
+    data: bytes,
+    headers: Headers,
+    *,
+    took: Callable[[float], object],
+) -> "Future[None]":
     """Like `publish`, but the result tells of the error.
 
     The file is written meanwhile, or, on a storage for one thread only, before this returns.
+
+    Args:
+        took: Called with the seconds that the write took, in the thread that wrote, also after an
+            error.
     """
     if adapter.writes_at_once > 1:
-        return side_by_side(write, adapter, path, data, headers)
+        return side_by_side(_timed_write, adapter, path, data, headers, took)
     written: Future[None] = Future()
     try:
-        write(adapter, path, data, headers)
+        _timed_write(adapter, path, data, headers, took)
     except Exception as error:  # noqa: BLE001 - raised by the result
         written.set_exception(error)
     else:
         written.set_result(None)
     return written
+
+
+def _timed_write(
+    adapter: AnyStorage, path: str, data: bytes, headers: Headers, took: Callable[[float], object]
+) -> None:
+    began = time.perf_counter()
+    try:
+        write(adapter, path, data, headers)
+    finally:
+        took(time.perf_counter() - began)
 
 
 def open_original(storage: Storage, name: str, max_bytes: int) -> tuple[BinaryIO, FileInfo]:

@@ -1,6 +1,7 @@
 """`make demo`: the supervisor with a real Valkey, worker, beat and web server."""
 
 import io
+import json
 import re
 import signal
 import socket
@@ -273,3 +274,37 @@ def supervisorctl(demo: Installation, *command: str) -> str:
         text=True,
         check=False,
     ).stdout
+
+
+def test_a_management_command_asks_the_running_demo(demo: Installation):
+    """It has the database, the broker and the cache of the demo."""
+    command = [PYTHON, "-m", "config.demo.manage", "renditions", "status", "--json"]
+
+    def status() -> dict[str, Any]:
+        done = subprocess.run(
+            command, cwd=CHECKOUT, env=demo.environment, capture_output=True, text=True, check=False
+        )
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    # Beat sends its first sweep after 30 s.
+    told = wait_for(lambda: (found := status())["ok"] and found, 90, "the demo is well")
+    assert [worker["queues"] for worker in told["workers"]] == [["renditions", "renditions.bulk"]]
+    assert told["fields"] == ["gallery.Photo.image"]
+    assert told["broker_trouble"] is None
+
+
+def test_there_is_nothing_to_manage_before_the_first_demo(tmp_path: Path):
+    """It says so, and makes no folder."""
+    done = subprocess.run(
+        [PYTHON, "-m", "config.demo.manage", "renditions", "status"],
+        cwd=CHECKOUT,
+        env=clean(DEMO_DIR=str(tmp_path / "none")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "Start it first: make demo" in done.stderr
+    assert not (tmp_path / "none").exists()

@@ -83,19 +83,19 @@ def web_server(
     """
     port = unused_port()
     nowhere = f"redis://{HOST}:{unused_port()}"
-    environment = clean(
-        DJANGO_SETTINGS_MODULE="config.settings",
-        SECRET_KEY="tests",
-        HTTPS="0",
-        DATABASE_URL=f"sqlite:///{folder / 'db.sqlite3'}",
-        MEDIA_ROOT=str(folder / "media"),
-        STATIC_ROOT=str(folder / "static"),
-        SERVE_MEDIA="1",
-        BROKER_URL=broker_url or f"{nowhere}/0",
-        CACHE_URL=cache_url or f"{nowhere}/1",
-        PORT=str(port),
-        **settings,
-    )
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SECRET_KEY": "tests",
+        "HTTPS": "0",
+        "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+        "MEDIA_ROOT": str(folder / "media"),
+        "STATIC_ROOT": str(folder / "static"),
+        "SERVE_MEDIA": "1",
+        "BROKER_URL": broker_url or f"{nowhere}/0",
+        "CACHE_URL": cache_url or f"{nowhere}/1",
+        "PORT": str(port),
+    }
+    environment = clean(**{**variables, **settings})
     (folder / "static").mkdir()
     manage(environment, "migrate", "--verbosity", "0")
     process = Process(commands.web("config.wsgi"), folder / "web.log", environment=environment)

@@ -19,9 +19,10 @@ app.conf.worker_soft_shutdown_timeout = 1
 
 @app.on_after_finalize.connect
 def _know_the_filter(**_: Any) -> None:
-    from . import filters
+    from . import filters, receivers
 
     filters.register()
+    receivers.connect()
 
 
 @worker_process_init.connect

@@ -21,7 +21,7 @@ from tests.service.servers import short_folder, unused_port, valkey_command
 from workers import dispatch
 from workers.conf import CELERY
 
-from . import filters
+from . import filters, receivers
 from .environment import Environment
 
 APP = "tests.smoke.app"
@@ -195,7 +195,7 @@ def smoke(
     """Before each test all nodes run, no message is queued and no note is left."""
     monkeypatch.setattr(dispatch, "_circuit_open_until", 0.0)
     yield celery_setup
-    for name in (filters.HOLD, filters.NOTES):
+    for name in (filters.HOLD, filters.NOTES, receivers.HOLD, receivers.TOLD):
         (folder / name).unlink(missing_ok=True)
     nodes = (default_redis_broker, default_worker_container, beat)
     for node in nodes:

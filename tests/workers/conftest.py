@@ -27,7 +27,15 @@ from tests.workers.concurrency import wait_for_calls
 from workers import dispatch, ledger
 from workers.conf import BULK_QUEUE, QUEUE
 from workers.ledger import Hint
-from workers.models import SupersededJob, WarmJob, WarmRun
+from workers.models import (
+    Event,
+    Heartbeat,
+    SupersededJob,
+    Throughput,
+    WarmJob,
+    WarmRun,
+    WorkerNode,
+)
 from workers.targets import JobTarget
 
 HERO = [("hero", "thumbnail__100x100")]
@@ -104,6 +112,10 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
                 WarmJob,
                 SupersededJob,
                 WarmRun,
+                Event,
+                Heartbeat,
+                Throughput,
+                WorkerNode,
                 Article,
                 FramedPoster,
                 Poster,

@@ -75,4 +75,4 @@ def test_asking_for_a_sweep_survives_a_broken_broker(caplog):
     with celery_on(f"redis://127.0.0.1:{servers.unused_port()}/0"):
         dispatch.send_sweep()
 
-    assert "did not take the message for a sweep" in caplog.text
+    assert "The broker did not take a message" in caplog.text

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from tests.workers.broker import drain
 from tests.workers.test_admin import LIST
 from workers import ledger, recovery, runs, statements
-from workers.admin import MOST_LISTED
+from workers.admin.jobs import MOST_LISTED
 from workers.conf import BULK_QUEUE, QUEUE
 from workers.ledger import Hint
 from workers.models import JobState, RunState, SupersededJob, WarmJob, WarmRun

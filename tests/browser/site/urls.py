@@ -3,10 +3,10 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path
+from django.urls import include, path
 
 from config.gallery.models import Photo
-from config.gallery.views import health, media
+from config.gallery.views import media
 from renditions import Picture
 
 SETS = {
@@ -31,7 +31,7 @@ def style(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("health/", health),
+    path("health/", include("workers.health_urls")),
     path("style.css", style),
     path(f"{settings.MEDIA_URL.strip('/')}/<path:path>", media, name="media"),
     path("<slug:name>/", page),

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -5,7 +6,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 
 from renditions import conf, storage
-from renditions.engine.warming import Result, warm, warm_without_recheck
+from renditions.engine.warming import Result, StageSeconds, warm, warm_without_recheck
 from renditions.errors import (
     OutOfMemory,
     PermanentError,
@@ -16,6 +17,7 @@ from renditions.errors import (
     TransientError,
 )
 from renditions.imaging.filters import Filter
+from renditions.imaging.rendering import OpenPicture
 from renditions.imaging.sizers import Thumbnail
 from renditions.records import RecordState
 from renditions.storage import Storages
@@ -397,15 +399,88 @@ class SlowDown(Exception):
     """Like the errors of botocore, it is no OSError."""
 
 
+def throttled(*args: object) -> None:
+    raise SlowDown("please")
+
+
 def test_an_error_of_an_object_store_client_is_transient(disk, photo, monkeypatch):
     """It says nothing about the picture."""
-
-    def throttled(*args: object) -> None:
-        raise SlowDown("please")
-
     monkeypatch.setattr(disk, "open", throttled)
     report = warm(Storages.both_on(disk), plans(photo))
 
     assert report.failures
     assert all(isinstance(error, StorageFailed) for error in report.failures.values())
     assert all("SlowDown: please" in str(error) for error in report.failures.values())
+
+
+class Clock:
+    """A clock that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def before(self, seconds: float, call):
+        """Return `call`, which takes `seconds` now."""
+
+        def slow(*args: object, **kwargs: object):
+            self.now += seconds
+            return call(*args, **kwargs)
+
+        return slow
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "perf_counter", clock)
+    return clock
+
+
+def test_report_tells_the_seconds_of_each_stage(disk, photo, clock, monkeypatch):
+    """Opening takes 2 s, decoding 3 s, rendering 5 s, and each of the three writes 7 s."""
+    monkeypatch.setattr(disk, "open", clock.before(2, disk.open))
+    monkeypatch.setattr(OpenPicture, "_decode", clock.before(3, OpenPicture._decode))
+    monkeypatch.setattr(OpenPicture, "_render_still", clock.before(5, OpenPicture._render_still))
+    monkeypatch.setattr(storage, "write", clock.before(7, storage.write))
+    made = plans(photo, "9x9", "8x8", "7x7")
+
+    report = warm(Storages.both_on(disk), made)
+
+    assert report.seconds == StageSeconds(fetch=2, decode=3, render=3 * 5, publish=3 * 7)
+    assert report.published_bytes == sum(disk.size(plan.path) for plan in made)
+
+
+def test_failed_stages_have_seconds_too(disk, photo, clock, monkeypatch):
+    """A storage that refuses each file takes its time."""
+    monkeypatch.setattr(storage, "write", clock.before(7, throttled))
+
+    report = warm(Storages.both_on(disk), plans(photo))
+
+    assert report.seconds.publish == 3 * 7
+    assert report.published_bytes == 0
+
+
+def test_nothing_to_make_takes_no_time_to_render(disk, photo):
+    warm(Storages.both_on(disk), plans(photo))
+
+    report = warm(Storages.both_on(disk), plans(photo))
+
+    assert report.seconds == StageSeconds(fetch=report.seconds.fetch)
+    assert report.seconds.fetch > 0
+    assert report.published_bytes == 0
+
+
+def test_seconds_of_both_renderings_are_added(tmp_path, clock, monkeypatch):
+    """An original that is replaced meanwhile is rendered twice, and both count."""
+    monkeypatch.setattr(OpenPicture, "_render_still", clock.before(5, OpenPicture._render_still))
+    disk = Restless(tmp_path)
+    disk.save("a.jpg", ContentFile(four_corners(320, 200)))
+    [plan] = plans("a.jpg", "9x9")
+
+    report = warm(Storages.both_on(disk), [plan])
+
+    assert report.seconds.render == 2 * 5
+    assert report.published_bytes == 2 * disk.size(plan.path)

@@ -166,7 +166,45 @@ def test_a_store_that_does_not_answer_breaks_nothing(caplog):
     recorder.record_failed({plan: SourceMissing("gone")}, "v")
     recorder.delete(plan.storage, [plan.path])
 
-    assert caplog.text.count("no answer") == 5
+    assert caplog.text.count("no answer") == 1
+
+
+def test_a_store_that_is_away_is_said_once_and_once_when_it_is_back(caplog):
+    """Not for each picture, and not for each kind of call."""
+    caplog.set_level("INFO", "renditions.records")
+    store, plan = Memory(), _plan("a.jpg")
+    recorder = Recorder(store)
+
+    for store.is_silent in (False, True, True, False, False):
+        recorder.recall([plan])
+        recorder.record_created({plan: None}, "v")
+
+    away, back = caplog.records
+    assert (away.levelname, away.rendition_state, away.rendition_outage) == (
+        *("WARNING", "away"),
+        "records",
+    )
+    assert (back.levelname, back.rendition_state) == ("INFO", "back")
+    assert back.getMessage() == "The cache answers again, after 0 s."
+    store.is_silent = True
+    recorder.recall([plan])
+    assert len(caplog.records) == 3
+
+
+def test_a_store_that_can_only_be_read_is_said_once(caplog):
+    """Such as a Redis that is full: reads that succeed are no end of it."""
+    caplog.set_level("INFO", "renditions.records")
+    store, plan = Memory(), _plan("a.jpg")
+    recorder = Recorder(store)
+
+    for _ in range(3):
+        store.is_silent = False
+        recorder.recall([plan])
+        store.is_silent = True
+        recorder.record_created({plan: None}, "v")
+
+    [away] = caplog.records
+    assert "Records cannot be written" in away.getMessage()
 
 
 def test_the_time_of_a_record_is_aware():

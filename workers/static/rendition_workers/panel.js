@@ -5,33 +5,7 @@
   const FASTEST_MS = 600;
   const SLOWEST_MS = 15000;
 
-  async function fetchPanel(address, options) {
-    const headers = { "X-Requested-With": "XMLHttpRequest" };
-    const response = await fetch(address, { headers, ...options });
-    // A redirect leads to the login: the session has ended.
-    if (!response.ok || response.redirected) throw new Refused(response.statusText);
-    return response.text();
-  }
-
-  class Refused extends Error {}
-
-  // Changes only what differs, so that a screen reader hears the new state and nothing else.
-  function merge(old, fresh) {
-    if (old.isEqualNode(fresh)) return;
-    [...fresh.attributes].forEach(({ name, value }) => old.setAttribute(name, value));
-    [...old.attributes].forEach(({ name }) => fresh.hasAttribute(name) || old.removeAttribute(name));
-    const [before, after] = [[...old.children], [...fresh.children]];
-    if (old.matches("p, span") || !after.length) {
-      old.replaceChildren(...fresh.childNodes);
-      return;
-    }
-    after.forEach((child, i) => {
-      if (!before[i]) old.append(child);
-      else if (before[i].tagName !== child.tagName) before[i].replaceWith(child);
-      else merge(before[i], child);
-    });
-    before.slice(after.length).forEach((child) => child.remove());
-  }
+  const { Refused, fetchPart, show } = window.renditionsLive;
 
   function start(section) {
     const panel = section.querySelector("[data-panel]");
@@ -43,16 +17,14 @@
     // Shows the answer, unless a later request has been sent since.
     async function refresh(options) {
       const number = ++asked;
-      const html = await fetchPanel(section.dataset.address, options);
-      if (number === asked) show(html);
+      const html = await fetchPart(section.dataset.address, options);
+      if (number === asked) update(html);
     }
 
-    function show(html) {
+    function update(html) {
       const focused = panel.contains(document.activeElement) && document.activeElement;
       const field = focused && focused.closest(".rendition-field");
-      const fresh = panel.cloneNode();
-      fresh.innerHTML = html;
-      merge(panel, fresh);
+      show(panel, html);
       // The button that had the focus is gone.
       if (focused && !focused.isConnected) field?.querySelector("[role=status]")?.focus();
     }

@@ -11,9 +11,7 @@ from django.db import DatabaseError
 
 from renditions.inventory.forecasts import Files, Forecast, Line, forecast
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
-
-from ._fields import field_named
-from ._numbers import bytes_text
+from renditions.shell import Action, bytes_text, field_named
 
 _HEAD = f"  {'':<34}{'kept':>22}{'to make (estimate)':>36}{'to take away':>22}"
 
@@ -100,3 +98,12 @@ def _to_make(line: Line) -> str:
     if size is None or cpu_s is None:
         return f"{line.to_make:,} (unknown)"
     return f"{line.to_make:,} ({bytes_text(size)}, {cpu_s:,.1f} s CPU)"
+
+
+ACTION = Action(
+    help="Print what there is, what will be made, and what can be taken away.",
+    add_arguments=add_arguments,
+    run=run,
+    examples="plan\nplan people.Person.headshot --json",
+    notes="It writes nothing. It exits with 1 if a storage did not answer.",
+)

@@ -1,7 +1,6 @@
 """manage.py renditions prune: take away the files that nothing needs."""
 
 import argparse
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, TextIO, cast
@@ -23,13 +22,10 @@ from renditions.inventory.scopes import (
 )
 from renditions.inventory.surveys import Survey, Verdict
 from renditions.planning.keys import InvalidSizeKey, InvalidSizeKeySet
+from renditions.shell import Action, age, bytes_text, field_named
 from renditions.signals import prune_requested
 
-from ._fields import field_named
-from ._numbers import bytes_text
-
 DEFAULT_AGE = "1d"
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 # What each verdict is called in the table.
 TITLES = {
     Verdict.NEEDED: "needed",
@@ -48,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="Count and print; change nothing.")
     parser.add_argument(
         "--older-than",
-        type=_age,
+        type=age,
         default=DEFAULT_AGE,
         metavar="AGE",
         help="Take away only files older than this: 90m, 12h, 7d, 2w. Default: %(default)s.",
@@ -72,13 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="Start a bulk run for each field. The admin shows it.",
     )
-
-
-def _age(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d+)([smhdw])", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an age. Write 90m, 12h, 7d or 2w.")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
 class Prune:
@@ -200,3 +189,18 @@ class Bar:
         cli_progress_bar(self.done, self.total, out=self.out)
         if self.done == self.total:
             self.out.write("\n")
+
+
+def run(stdout: OutputWrapper, stderr: OutputWrapper, options: dict[str, Any]) -> None:
+    Prune(stdout, stderr, options).run()
+
+
+ACTION = Action(
+    help="Delete the files that nothing needs.",
+    add_arguments=add_arguments,
+    run=run,
+    examples="prune --dry-run\nprune people.Person.headshot --older-than 7d\n"
+    "prune --orphans --folder people\nprune --in-workers",
+    notes="It exits with 1 if a file could not be deleted, a storage did not answer, or an upload\n"
+    "folder is not known.",
+)
