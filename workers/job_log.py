@@ -8,6 +8,7 @@ The messages are constant, with texts and numbers as arguments: error trackers g
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from renditions.engine.warming import Result, WarmReport
@@ -55,7 +56,7 @@ def removed(target: JobTarget, took_s: float) -> None:
 
 
 def repeated(
-    target: JobTarget, attempt: int, attempts: int, delay_s: float, failures: list[Failure]
+    target: JobTarget, attempt: int, attempts: int, delay_s: float, failures: Sequence[Failure]
 ) -> None:
     """Say that an attempt failed, and that another one follows in `delay_s`."""
     logger.warning(
@@ -65,7 +66,7 @@ def repeated(
     )  # fmt: skip
 
 
-def given_up(target: JobTarget, attempt: int, failures: list[Failure]) -> None:
+def given_up(target: JobTarget, attempt: int, failures: Sequence[Failure]) -> None:
     """Say that no other attempt follows."""
     logger.error(
         "%s: attempt %d failed, and it is given up. %s",
@@ -93,7 +94,9 @@ def cut_off(target: JobTarget, attempt: int, error: BaseException, *, has_traceb
     )  # fmt: skip
 
 
-def _failed(target: JobTarget, state: str, attempt: int, failures: list[Failure]) -> dict[str, Any]:
+def _failed(
+    target: JobTarget, state: str, attempt: int, failures: Sequence[Failure]
+) -> dict[str, Any]:
     return _fields(
         target,
         state,
@@ -115,7 +118,7 @@ def _fields(target: JobTarget, state: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _reason(failures: list[Failure]) -> str:
+def _reason(failures: Sequence[Failure]) -> str:
     """Return the first reason, and how many renditions have failed if they are not all of one."""
     first = str(failures[0])
     others = len({(failure.kind, failure.detail) for failure in failures}) - 1

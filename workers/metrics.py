@@ -53,6 +53,8 @@ class JobResult(StrEnum):
     SUPERSEDED = "superseded"  # a newer save or a deletion has overtaken it
     BLANK = "blank"  # the picture was gone
     REMOVED = "removed"  # the files of a former picture were taken away
+    KEPT = "kept"  # a row shows the former picture again
+    PUT_OFF = "put_off"  # a transaction or a worker still has the former picture
 
 
 class _Metrics:

@@ -12,7 +12,6 @@ loses nothing:
 - A removal waits while a worker has the job of the picture: more files may come.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -28,8 +27,9 @@ from renditions.inventory.rows import Rows
 from renditions.planning.plans import Original
 from renditions.ppoi import parse_ppoi, ppoi_text
 
-from . import dispatch, job_log, ledger, metrics, statements
+from . import dispatch, ledger, statements
 from .conf import worker_settings
+from .metrics import JobResult
 from .models import Takes
 from .targets import (
     JobTarget,
@@ -185,27 +185,26 @@ class _Turn(Enum):
     LEAVE = "leave"  # the claim is no longer valid
 
 
-def take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
+def take_away(claim: ledger.Claim, removal: ledger.Removal) -> JobResult | None:
     """Take away what `claim` is about, or settle it if a row shows the picture.
 
     Returns:
-        False if the claim is no longer valid.
+        How the attempt has ended; None if the claim is no longer valid.
 
     Raises:
         RenditionError: the storage refused or failed.
     """
-    began = time.monotonic()
     field, name = field_of(claim.target), claim.target.removed_name
     if field is None:
         label = f"{claim.target.model_label}.{claim.target.field_name}"
         raise FieldGone(f"{label} is not in the code. `renditions prune --orphans` finds files.")
     if ledger.is_in_progress(replace(claim.target, removed_name="")):
-        return ledger.wait(claim, delay_s=LOOK_AGAIN_AFTER_S)
+        return _wait(claim)
     turn = _decide(claim, field, name)
     if turn is _Turn.LEAVE:
-        return False
+        return None
     if turn is _Turn.WAIT:
-        return ledger.wait(claim, delay_s=LOOK_AGAIN_AFTER_S)
+        return _wait(claim)
     original = _original_of(claim.target, removal, field)
     if turn is _Turn.KEEP:
         delete_stale(field.storages, original, planned_paths(original, claim.target.using))
@@ -213,16 +212,12 @@ def take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
         delete_all(field.storages, original, written_until=removal.owed_at)
     else:
         delete_all_renditions(field.storages, original)
-    was_still_ours = ledger.settle(claim, counted="blank")
-    if was_still_ours:
-        _note_end(claim, turn, time.monotonic() - began)
-    return was_still_ours
+    result = JobResult.KEPT if turn is _Turn.KEEP else JobResult.REMOVED
+    return result if ledger.settle(claim, counted="blank") else None
 
 
-def _note_end(claim: ledger.Claim, turn: _Turn, took_s: float) -> None:
-    metrics.note_ended(claim.target.model_label, metrics.JobResult.REMOVED)
-    if turn is not _Turn.KEEP:
-        job_log.removed(claim.target, took_s)
+def _wait(claim: ledger.Claim) -> JobResult | None:
+    return JobResult.PUT_OFF if ledger.wait(claim, delay_s=LOOK_AGAIN_AFTER_S) else None
 
 
 def _decide(claim: ledger.Claim, field: VersatileImageField, name: str) -> _Turn:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -54,31 +55,39 @@ def run_job(hint: ledger.Hint, task_id: str, worker: str) -> None:
 
 def _run(claim: ledger.Claim) -> None:
     settings = worker_settings()
+    began = time.monotonic()
     maybe_published: list[RenditionPlan] = []
     start_threads()
     try:
         with memory_budget(settings.job_memory_mb):
-            was_still_ours = _attempt(claim, maybe_published)
+            ended = _attempt(claim, maybe_published)
     except SoftTimeLimitExceeded:
         error = JobTimedOut(f"The limit is {settings.soft_time_limit_s} s.")
-        was_still_ours = _fail_interrupted(claim, error)
+        ended = _fail_interrupted(claim, error)
     # Celery ends the whole worker on a MemoryError that leaves the task.
     except MemoryError:
-        was_still_ours = _fail_interrupted(
-            claim, OutOfMemory(f"The limit is {settings.job_memory_mb} MB.")
-        )
-    if not was_still_ours:
+        ended = _fail_interrupted(claim, OutOfMemory(f"The limit is {settings.job_memory_mb} MB."))
+    if ended is None:
         metrics.note_ended(claim.target.model_label, JobResult.SUPERSEDED)
         _delete_stale_files(claim, maybe_published)
         _release_to_newer_save(claim)
         return
-    if claim.run_id:
-        runs.finish_if_done(claim.target.using)
-    events.tell_about(claim.target)
+    _tell(claim, ended, time.monotonic() - began)
 
 
-def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
-    """Make what is outstanding; False if the claim is no longer valid.
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How an attempt has ended on the ledger. It is counted and told after its commit."""
+
+    result: JobResult
+    failures: Sequence[Failure] = ()
+    delay_s: float = 0.0  # to the next attempt
+    name: str = ""  # of the picture, if a report tells what was made of it
+    report: WarmReport | None = None
+
+
+def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> _Ended | None:
+    """Make what is outstanding; None if the claim is no longer valid.
 
     Args:
         maybe_published: Gets each plan right before it is published, so that the caller knows
@@ -86,12 +95,11 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
     """
     if claim.removal:
         return _take_away(claim, claim.removal)
-    began = time.monotonic()
     image = image_of(claim.target)
     if not image:
-        # The instance was deleted; or only a newer release has the field, and then `_end` does not
-        # settle the job.
-        return _end(claim, counted="blank", result=JobResult.BLANK)
+        # The instance was deleted; or only a newer release has the field, and then `_settle` does
+        # not settle the job.
+        return _settle(claim, _Ended(JobResult.BLANK), counted="blank")
 
     with OpenedOriginal(image.storages.originals, str(image.name)) as original:
         report = warm_without_recheck(
@@ -110,15 +118,15 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> bool:
         if report.facts:
             # The row before the ledger, as in a save: otherwise the two could wait for each other.
             write_facts(image, report.facts, using)
-        was_still_ours = _end_attempt(claim, image, report, time.monotonic() - began)
-        if report.facts and not was_still_ours:
+        ended = _end_attempt(claim, image, report)
+        if report.facts and ended is None:
             transaction.set_rollback(True, using=using)
-    return was_still_ours
+    return ended
 
 
 def _end_attempt(
-    claim: ledger.Claim, image: VersatileImageFieldFile, report: WarmReport, took_s: float
-) -> bool:
+    claim: ledger.Claim, image: VersatileImageFieldFile, report: WarmReport
+) -> _Ended | None:
     told = events.of_made(claim.target, image, report, attempt=claim.attempt)
     if report.failures:
         field = field_of(claim.target)
@@ -126,18 +134,17 @@ def _end_attempt(
         tried = Tried(wanted, report.source_version)
         return _fail(claim, _failures(report), final=_is_final(report), tried=tried, told=told)
     counted = "created" if report.of(Result.CREATED) else "current"
-    was_still_ours = _end(claim, counted=counted, result=JobResult.MADE, told=told)
-    if was_still_ours:
-        job_log.made(claim.target, str(image.name), claim.attempt, report, took_s)
-    return was_still_ours
+    ended = _Ended(JobResult.MADE, name=str(image.name), report=report)
+    return _settle(claim, ended, counted=counted, told=told)
 
 
-def _take_away(claim: ledger.Claim, removal: ledger.Removal) -> bool:
+def _take_away(claim: ledger.Claim, removal: ledger.Removal) -> _Ended | None:
     try:
-        return removals.take_away(claim, removal)
+        result = removals.take_away(claim, removal)
     except RenditionError as error:
         is_final = isinstance(error, PermanentError)
         return _fail(claim, [Failure.of_job(error)], final=is_final, tried=Tried("", ""))
+    return _Ended(result) if result else None
 
 
 class _StillWanted:
@@ -170,28 +177,17 @@ def reuse_for(force: bool, is_new_upload: bool) -> Reuse:
     return Reuse.RECORDED if is_new_upload else Reuse.GOOD
 
 
-def _end(
-    claim: ledger.Claim, *, counted: str, result: JobResult, told: Sequence[Event] = ()
-) -> bool:
+def _settle(
+    claim: ledger.Claim, ended: _Ended, *, counted: str, told: Sequence[Event] = ()
+) -> _Ended | None:
     """Settle the job, unless a newer release enqueued it: that may want other renditions."""
     if not is_outdated(claim.enqueuer_started_at, claim.signature, field_of(claim.target)):
-        was_still_ours = ledger.settle(claim, counted=counted, told=told)
-        if was_still_ours:
-            _note_end(claim, result)
-        return was_still_ours
+        return ended if ledger.settle(claim, counted=counted, told=told) else None
     label = f"{claim.target.model_label}.{claim.target.field_name}"
     error = WorkerOutdated(f"The process that saved declares something else for {label}.")
     # This process does not know the newer declaration, so it notes none. The next save or bulk run
     # of the newer release then sees another one, and enqueues the job again.
     return _fail(claim, [Failure.of_job(error)], final=False, tried=Tried("", ""))
-
-
-def _note_end(claim: ledger.Claim, result: JobResult) -> None:
-    metrics.note_ended(claim.target.model_label, result)
-    if result is JobResult.MADE:
-        throughput.note(claim.target.using, made=1)
-        if not claim.is_bulk:
-            metrics.note_ready(claim.target.model_label, claim.seconds_since_save)
 
 
 def _fail(
@@ -201,26 +197,16 @@ def _fail(
     final: bool,
     tried: Tried | None = None,
     told: Sequence[Event] = (),
-) -> bool:
-    attempts = worker_settings().max_attempts
-    is_given_up = final or claim.attempt >= attempts
-    tracing.note_failures(failures, is_given_up=is_given_up)
-    if is_given_up:
-        was_kept = ledger.give_up(claim, failures, tried, told)
-        if was_kept:
-            throughput.note(claim.target.using, failed=1)
-            metrics.note_ended(claim.target.model_label, JobResult.FAILED, failures[0].kind)
-            job_log.given_up(claim.target, claim.attempt, failures)
-        return was_kept
+) -> _Ended | None:
+    if final or claim.attempt >= worker_settings().max_attempts:
+        ended = _Ended(JobResult.FAILED, failures)
+        return ended if ledger.give_up(claim, failures, tried, told) else None
     delay_s = backoff_s(claim.attempt)
-    was_kept = ledger.postpone(claim, failures, delay_s=delay_s)
-    if was_kept:
-        metrics.note_ended(claim.target.model_label, JobResult.RETRIED, failures[0].kind)
-        job_log.repeated(claim.target, claim.attempt, attempts, delay_s, failures)
-    return was_kept
+    ended = _Ended(JobResult.RETRIED, failures, delay_s)
+    return ended if ledger.postpone(claim, failures, delay_s=delay_s) else None
 
 
-def _fail_interrupted(claim: ledger.Claim, error: RenditionError) -> bool:
+def _fail_interrupted(claim: ledger.Claim, error: RenditionError) -> _Ended | None:
     """End an attempt that its time or memory limit has stopped. What it has made stays."""
     return _fail(claim, [Failure.of_job(error)], final=False)
 
@@ -248,6 +234,44 @@ def _failures(report: WarmReport) -> list[Failure]:
 def _is_final(report: WarmReport) -> bool:
     """Whether another attempt would fail again."""
     return all(isinstance(error, PermanentError) for error in report.failures.values())
+
+
+# ---- after the commit --------------------------------------------------------------------------
+
+
+def _tell(claim: ledger.Claim, ended: _Ended, took_s: float) -> None:
+    """Count how an attempt has ended, log it, and call the receivers of the project."""
+    _count(claim, ended)
+    _log(claim, ended, took_s)
+    if claim.run_id:
+        runs.finish_if_done(claim.target.using)
+    events.tell_about(claim.target)
+
+
+def _count(claim: ledger.Claim, ended: _Ended) -> None:
+    label, using = claim.target.model_label, claim.target.using
+    metrics.note_ended(label, ended.result, ended.failures[0].kind if ended.failures else "")
+    if ended.result is JobResult.MADE:
+        throughput.note(using, made=1)
+        if not claim.is_bulk:
+            metrics.note_ready(label, claim.seconds_since_save)
+    elif ended.result is JobResult.FAILED:
+        throughput.note(using, failed=1)
+
+
+def _log(claim: ledger.Claim, ended: _Ended, took_s: float) -> None:
+    target, attempt, failures = claim.target, claim.attempt, ended.failures
+    if failures:
+        tracing.note_failures(failures, is_given_up=ended.result is JobResult.FAILED)
+    if ended.report:
+        job_log.made(target, ended.name, attempt, ended.report, took_s)
+    elif ended.result is JobResult.REMOVED:
+        job_log.removed(target, took_s)
+    elif ended.result is JobResult.FAILED:
+        job_log.given_up(target, attempt, failures)
+    elif ended.result is JobResult.RETRIED:
+        attempts = worker_settings().max_attempts
+        job_log.repeated(target, attempt, attempts, ended.delay_s, failures)
 
 
 # ---- memory ------------------------------------------------------------------------------------

@@ -43,21 +43,21 @@ class Witness:
 
         return watched
 
-    def watch_attempt(self, make: Callable[..., bool]) -> Callable[..., bool]:
+    def watch_attempt(self, make: Callable[..., Any]) -> Callable[..., Any]:
         """Note the begin and the end of an attempt."""
 
         @functools.wraps(make)
-        def watched(claim: Any, *args: Any) -> bool:
+        def watched(claim: Any, *args: Any) -> Any:
             self._claim = claim
             self.note("begin")
             try:
-                was_still_ours = make(claim, *args)
+                ended = make(claim, *args)
             except BaseException as error:
                 self.note("end", error=type(error).__name__)
                 raise
             else:
                 self.note("end")
-                return was_still_ours
+                return ended
             finally:
                 self._claim = None
 

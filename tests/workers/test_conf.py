@@ -51,7 +51,13 @@ def test_celery_knows_every_option_of_a_task(task, option):
 
 def test_every_task_is_decorated():
     """The test above has seen every task."""
-    assert {task for task, _ in decorated()} == {"warm", "sweep", "rewarm_all", "advance_run"}
+    assert {task for task, _ in decorated()} == {
+        "warm",
+        "sweep",
+        "rewarm_all",
+        "advance_run",
+        "tell",
+    }
 
 
 @pytest.mark.parametrize("entry", conf.CELERY["beat_schedule"].values())
@@ -70,6 +76,7 @@ def test_beat_sends_known_tasks_with_known_options(entry):
         ("renditions.sweep", conf.QUEUE),
         ("renditions.rewarm_all", conf.QUEUE),
         ("renditions.advance_run", conf.BULK_QUEUE),
+        ("renditions.tell", conf.QUEUE),
     ],
 )
 def test_every_task_has_its_queue(task, queue):

@@ -1,10 +1,11 @@
 """The facts of a picture in a column beside it: who fills them in, and what keeps them right."""
 
+import logging
 from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.db import connections, transaction
 from PIL import Image
 
 from renditions.image_warmer import VersatileImageFieldWarmer
@@ -15,7 +16,7 @@ from tests.workers.concurrency import Call
 from tests.workers.hooks import KEY_SET, does, hooked
 from tests.workers.test_runs import finish, start
 from workers import ledger, worker
-from workers.models import JobState, WarmJob
+from workers.models import JobState, Throughput, WarmJob
 from workers.testing import work_owed
 
 FIELD = Story._meta.get_field("lead")
@@ -231,3 +232,26 @@ def test_a_worker_waits_for_a_save_and_no_save_waits_for_a_worker(ledger_db, pic
     fresh = Story.objects.using(ledger_db).get()
     assert (fresh.title, fresh.lead.meta is not None) == ("slower", True)
     assert not WarmJob.objects.using(ledger_db).exists()
+
+
+def test_an_attempt_is_counted_and_told_after_the_commit(ledger_db, picture, caplog):
+    """What the log and the counts say has really happened."""
+    Story.objects.using(ledger_db).create(lead=picture("a.jpg", 100, 80))
+    in_transaction = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            in_transaction.append(connections[ledger_db].in_atomic_block)
+
+    handler = Handler()
+    logger = logging.getLogger("workers.job_log")
+    logger.addHandler(handler)
+    try:
+        with caplog.at_level(logging.INFO, logger.name):
+            work_owed(ledger_db)
+    finally:
+        logger.removeHandler(handler)
+
+    assert in_transaction == [False]
+    assert Story.objects.using(ledger_db).get().lead.meta
+    assert Throughput.objects.using(ledger_db).get().made == 1
