@@ -140,7 +140,7 @@ class WarmRun(models.Model):
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
     # The rate of a run is what has ended since it was resumed: a pause does not count as slow work.
     resumed_at = models.DateTimeField(_("resumed at"), auto_now_add=True)
-    ended_before = models.PositiveBigIntegerField(default=0, editable=False)
+    ended_before = models.PositiveBigIntegerField(_("ended before"), default=0, editable=False)
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)
 
     class Meta:

@@ -65,6 +65,7 @@ def test_marked_python_is_left_alone(tmp_path: Path):
         '{% load i18n %}<nav aria-label="Pages">{% translate "Newer" %}</nav>',
         '{{ title|default:"no title" }}',
         "{{ count }} {% if count %}photo{{ count|pluralize }}{% endif %}",
+        "{% block bodyclass %}wide{% endblock %}{% block title %}Photos{% endblock %}",
     ],
 )
 def test_unmarked_template_is_found(tmp_path: Path, template: str):
@@ -84,6 +85,7 @@ def test_marked_template_is_left_alone(tmp_path: Path):
         "{% blocktranslate with n=n %}Page {{ n }}{% endblocktranslate %} {{ n }} / {{ m }} x"
         '{% if state == "failed" %}<a href="/photos/">{% translate "Photos" %}</a>{% endif %}'
         '{{ a|default:"-" }}'
+        "{% block bodyclass %}{{ block.super }} app-one model-two{% endblock %}"
     )
 
     assert list(unmarked_in_template(path)) == []

@@ -217,21 +217,26 @@ TEXT_ATTRIBUTES = {
     "title",
 }
 LEFT_ALONE = {"blocktrans", "blocktranslate", "comment"}
+# Of the admin: it holds the class names of <body>.
+CLASSES_BLOCK = ["block", "bodyclass"]
 # Filters whose argument is shown, or that know only English.
 ENGLISH_FILTER = re.compile(r"""\|(default|default_if_none|yesno|pluralize):?["']?[^\W\d_]""")
 
 
 def unmarked_in_template(path: Path) -> Iterator[str]:
     """Yield each text of a template that is not in a translate tag."""
-    html, is_left_alone = "", False
+    html, left_alone = "", ""
     for token in Lexer(path.read_text()).tokenize():
         tag = token.contents.split(maxsplit=1)[0] if token.contents.strip() else ""
         is_code = token.token_type in (TokenType.VAR, TokenType.BLOCK)
         if is_code and ENGLISH_FILTER.search(token.contents):
             yield f"{_name(path)}:{token.lineno}: {token.contents}"
-        if token.token_type is TokenType.BLOCK and tag.removeprefix("end") in LEFT_ALONE:
-            is_left_alone = not tag.startswith("end")
-        elif token.token_type is TokenType.TEXT and not is_left_alone:
+        if token.token_type is TokenType.BLOCK:
+            if tag in LEFT_ALONE or token.contents.split() == CLASSES_BLOCK:
+                left_alone = tag
+            elif tag == f"end{left_alone}":
+                left_alone = ""
+        elif token.token_type is TokenType.TEXT and not left_alone:
             html += token.contents
     parser = _Texts()
     parser.feed(html)

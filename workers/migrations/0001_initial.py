@@ -268,7 +268,12 @@ class Migration(migrations.Migration):
                 ("total", models.PositiveBigIntegerField(null=True, verbose_name="total")),
                 ("started_at", models.DateTimeField(auto_now_add=True, verbose_name="started at")),
                 ("resumed_at", models.DateTimeField(auto_now_add=True, verbose_name="resumed at")),
-                ("ended_before", models.PositiveBigIntegerField(default=0, editable=False)),
+                (
+                    "ended_before",
+                    models.PositiveBigIntegerField(
+                        default=0, editable=False, verbose_name="ended before"
+                    ),
+                ),
                 ("changed_at", models.DateTimeField(auto_now=True, verbose_name="changed at")),
             ],
             options={
