@@ -19,6 +19,7 @@ import pytest
 from celery import current_app
 from django.contrib import admin
 from django.core.files.base import ContentFile
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from django.db.models.functions import Now
 from django.template import engines
@@ -147,19 +148,70 @@ def test_every_message_for_an_operator_is_logged():
         assert any(level == at and text in said for at, said in logged()[logger]), text
 
 
-@pytest.mark.django_db
-def test_the_retry_of_the_operations_page_queues_failed_jobs(picture):
-    """The example of the page queues the failed jobs of one kind again, and no other."""
-    page = (ROOT / "docs/operations.md").read_text()
-    code = re.search(r"```python\n(from workers import.*?)```", page, re.DOTALL)
-    assert code
-    for kind in ("storage", "unreadable"):
-        Person.objects.create(headshot=picture())
-        WarmJob.objects.filter(kind="").update(kind=kind, state=JobState.FAILED)
+def shown(action: str) -> list[str]:
+    """Return the arguments of each `manage.py renditions ACTION ...` that a page shows."""
+    text = "\n".join(page.read_text() for page in PAGES)
+    found = re.findall(rf"manage\.py renditions ({action}(?: [^\n`\[]+)?)(?:\n|`)", text)
+    return sorted({each.strip() for each in found})
 
-    exec(code[1], {})
 
-    assert [job.state for job in WarmJob.objects.order_by("pk")] == ["queued", "failed"]
+def told(arguments: str, capsys) -> str:
+    """Run `manage.py renditions`, for the person of the tests, and return what it prints."""
+    for ours in ("people.Person", "shop.Product"):
+        arguments = arguments.replace(ours, Person._meta.label)
+    call_command("renditions", *arguments.split())
+    return capsys.readouterr().out
+
+
+def fail(pk: int, kind: str) -> None:
+    """Let the job of a person have failed long ago."""
+    WarmJob.objects.filter(object_pk=str(pk)).update(
+        state=JobState.FAILED, kind=kind, due_at=None, changed_at=Now() - timedelta(days=1)
+    )
+
+
+@pytest.fixture
+def two_failed(db, picture) -> None:
+    """Let one job have failed because of the storage, and one because of its picture."""
+    for pk, kind in ((7, "storage"), (8, "unreadable")):
+        Person.objects.create(pk=pk, headshot=picture())
+        fail(pk, kind)
+
+
+def test_each_retry_of_the_docs_queues_the_failed_jobs_that_it_names(two_failed, capsys):
+    assert len(shown("retry")) >= 1
+    for arguments in shown("retry"):
+        fail(7, "storage")
+        fail(8, "unreadable")
+
+        output = told(arguments, capsys)
+
+        queued = set(WarmJob.objects.filter(state="queued").values_list("object_pk", flat=True))
+        assert queued == ({"7", "8"} if "--all" in arguments else {"7"}), arguments
+        assert output.startswith(f"{len(queued)} failed job")
+
+
+def test_each_failed_of_the_docs_shows_the_reasons(two_failed, capsys):
+    WarmJob.objects.filter(kind="storage").update(headline="The storage failed.")
+
+    assert len(shown("failed")) >= 1
+    for arguments in shown("failed"):
+        assert "The storage failed." in told(arguments, capsys), arguments
+
+
+def test_each_explain_of_the_docs_says_why(two_failed, capsys):
+    assert len(shown("explain")) >= 1
+    for arguments in shown("explain"):
+        assert "failed" in told(arguments, capsys), arguments
+
+
+def test_each_status_of_the_docs_is_a_valid_command(two_failed, capsys):
+    """Here no worker runs, and the command says so; a health check asks for its own worker."""
+    assert len(shown("status")) >= 2
+    for arguments in shown("status"):
+        with pytest.raises(CommandError, match=r"No worker runs|does not run"):
+            told(arguments, capsys)
+        assert "No worker runs" in capsys.readouterr().out, arguments
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
