@@ -1,9 +1,11 @@
 """What needs a hand, from a snapshot: the page, the shell and the probes say the same."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
 from .conf import BULK_QUEUE, QUEUE
@@ -11,6 +13,7 @@ from .snapshot import Snapshot
 
 # Beat sends a sweep each 30 s by default. A few may be late while many messages wait.
 SWEEP_MISSING_S = 600.0
+FIRST_SWEEP_WITHIN = timedelta(seconds=60)
 # A job that is due for longer than this is not only waiting for its turn.
 WAITING_TOO_LONG_S = 900.0
 
@@ -105,6 +108,8 @@ def _workers(snapshot: Snapshot) -> list[Alarm]:
 
 
 def _beat(snapshot: Snapshot) -> list[Alarm]:
+    if _has_just_started(snapshot):
+        return []
     if snapshot.last_beat_s is None or snapshot.last_beat_s > SWEEP_MISSING_S:
         headline = gettext("Beat does not run.")
         remedy = gettext(
@@ -119,11 +124,21 @@ def _beat(snapshot: Snapshot) -> list[Alarm]:
     return []
 
 
+def _has_just_started(snapshot: Snapshot) -> bool:
+    """Whether this is the first start of the service, and beat may have sent nothing yet."""
+    first_starts = [worker.started_at for worker in snapshot.living]
+    return (
+        snapshot.last_beat_s is None
+        and bool(first_starts)
+        and timezone.now() - min(first_starts) < FIRST_SWEEP_WITHIN
+    )
+
+
 def _too_old(snapshot: Snapshot) -> Alarm | None:
     age_s = snapshot.oldest_due_s
     if age_s is None or age_s <= WAITING_TOO_LONG_S:
         return None
-    headline = gettext("A job waits for a worker since %(minutes)d minutes.")
+    headline = gettext("A job has waited for a worker for %(minutes)d minutes.")
     remedy = gettext("Start more workers, or look into the log of those that run.")
     return Alarm(AlarmId.TOO_OLD, headline % {"minutes": age_s / 60}, remedy, stops_work=False)
 

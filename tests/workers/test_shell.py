@@ -129,6 +129,15 @@ def test_a_part_that_does_not_run_fails_the_probe(shell, happens, alarm, capsys)
     assert code_of(shell, "--only", AlarmId.BROKER) == 0
 
 
+@pytest.mark.parametrize(("age_s", "code"), [(5, 0), (90, 1)])
+def test_beat_may_take_a_minute_to_send_its_first_sweep(shell, age_s, code):
+    """A service that starts for the first time raises no false alarm."""
+    nodes.beat("renditions@a", (QUEUE, BULK_QUEUE), 2)
+    WorkerNode.objects.update(started_at=Now() - timedelta(seconds=age_s))
+
+    assert code_of(shell, "--only", "beat") == code
+
+
 @pytest.mark.usefixtures("runs_well")
 def test_a_broker_that_is_away_fails_the_probe_and_shows_no_password(shell, capsys):
     with celery_on("redis://user:s3cret@127.0.0.1:1/0"), pytest.raises(CommandError) as caught:

@@ -178,13 +178,13 @@ def _text(found: Snapshot, raised: list[Alarm]) -> Iterator[str]:
     yield from map(_worker, found.workers)
     yield f"Beat     {_ago(found.last_beat_s)}; the last sweep {_ago(found.last_sweep_s)}"
     for queue, waiting in found.queues:
-        yield f"Queue    {queue}: {waiting} messages, {found.consumers(queue)} workers consume it"
+        yield f"Queue    {queue}: messages {waiting}, consumers {found.consumers(queue)}"
     yield from map(_run, found.runs)
 
 
 def _oldest(found: Snapshot) -> str:
     told = [
-        f"{what} waits since {age_text(age_s)}"
+        f"{what} has waited for {age_text(age_s)}"
         for what, age_s in (
             ("a job of a save", found.oldest_due_s),
             ("a job of a bulk run", found.oldest_bulk_due_s),
@@ -196,7 +196,7 @@ def _oldest(found: Snapshot) -> str:
 
 def _worker(worker: Worker) -> str:
     state = f"gone, seen {_ago(worker.seen_s_ago)}" if worker.is_gone else "runs"
-    busy = [f"{job.target} since {age_text(job.for_s)}" for job in worker.jobs]
+    busy = [f"{job.target} for {age_text(job.for_s)}" for job in worker.jobs]
     return (
         f"Worker   {worker.name} {state}: {', '.join(worker.queues) or 'no queue'}, "
         f"{worker.processes} processes, release {worker.release}, {', '.join(busy) or 'idle'}"
