@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.conftest import four_corners, hole
 from tests.service import commands
@@ -18,7 +18,8 @@ from tests.service.servers import Valkey, unused_port
 from tests.service.waiting import wait_for
 
 ADMIN, PASSWORD = "admin", "for this test"
-TIMEOUT_MS = 15_000
+# Two busy cores: a page that refreshes itself each five seconds may need several turns.
+TIMEOUT_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def _worker_runs(gallery: Gallery) -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
         yield chromium
