@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, TypeVar
 
 from django.core.cache import BaseCache
 from django.core.cache.backends.db import BaseDatabaseCache
+from django.core.signals import setting_changed
 from django.db import router, transaction
+from django.dispatch import receiver
 
 from renditions import conf
 from renditions.errors import StoreUnavailable
@@ -19,7 +20,16 @@ T = TypeVar("T")
 # cache that accepts connections and stays silent would otherwise delay every page by its timeout.
 CIRCUIT_OPEN_S = 5.0
 
-_open_until: WeakKeyDictionary[BaseCache, float] = WeakKeyDictionary()
+# By `time.monotonic()`. All threads share it, although Django gives each a cache object of its own:
+# otherwise one thread after the other would wait for the timeout.
+_open_until = 0.0
+
+
+@receiver(setting_changed)
+def _close_circuit(**_: Any) -> None:
+    """A test has chosen another cache."""
+    global _open_until
+    _open_until = 0.0
 
 
 class CacheStore:
@@ -46,15 +56,16 @@ def call_cache(method: Callable[[BaseCache], T]) -> T:
     Raises:
         StoreUnavailable: the cache did not answer, now or just before.
     """
-    cache = conf.cache()
-    if time.monotonic() < _open_until.get(cache, 0):
+    global _open_until
+    if time.monotonic() < _open_until:
         raise StoreUnavailable(f"The cache failed less than {CIRCUIT_OPEN_S:g} s ago.")
+    cache = conf.cache()
     try:
         with _savepoint(cache):
             return method(cache)
     # Each backend raises errors of its own, and this module cannot import them.
     except Exception as error:
-        _open_until[cache] = time.monotonic() + CIRCUIT_OPEN_S
+        _open_until = time.monotonic() + CIRCUIT_OPEN_S
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -160,3 +161,22 @@ def test_only_the_first_call_waits_for_a_silent_cache(settings):
                 CacheStore().get_many(["rendition:a"])
 
     assert time.monotonic() - began < 0.3
+
+
+def test_no_thread_waits_for_a_cache_of_which_another_one_knows_that_it_is_silent(settings):
+    """Django gives each thread a cache object of its own."""
+    with servers.silent_server() as port:
+        cache = {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": f"redis://127.0.0.1:{port}/0",
+            "OPTIONS": {"socket_timeout": 0.5},
+        }
+        use_cache(settings, cache)
+        with pytest.raises(StoreUnavailable):
+            CacheStore().get_many(["a"])
+
+        with (
+            ThreadPoolExecutor(1) as other,
+            pytest.raises(StoreUnavailable, match="less than 5 s ago"),
+        ):
+            other.submit(CacheStore().get_many, ["a"]).result()
