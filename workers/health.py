@@ -73,8 +73,11 @@ def parts_of(found: Snapshot, raised: Iterable[Alarm]) -> list[Part]:
         part("beat", AlarmId.BEAT),
         part("sweep", AlarmId.BEAT, AlarmId.SWEEP),
     ]
+    is_needed = bool(found.watched)
+    if is_needed and AlarmId.BEAT not in by_id and found.last_beat_s is None:
+        # It is no alarm while a service starts for the first time, and not ready either.
+        told[2:] = [Part(name, "Beat has sent no sweep yet.") for name in ("beat", "sweep")]
     for queue in (QUEUE, BULK_QUEUE):
-        is_needed = bool(found.watched)
         reason = f"No worker consumes the queue {queue}."
         told.append(
             Part(f"worker:{queue}", reason if is_needed and not found.consumers(queue) else "")
