@@ -6,9 +6,10 @@ counted up to `COUNTED`, and estimated beyond.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import Error as DatabaseError
@@ -26,6 +27,8 @@ from .targets import JobTarget, all_watched_fields, in_each_ledger, ledger_troub
 
 # More rows than this are not counted one by one.
 COUNTED = 10_000
+# The same for what is less important, or one of many parts: a model in a state, a kind of failure.
+PART_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,21 +223,21 @@ def take_signs() -> Snapshot:
 
 def _of_ledger(using: str) -> Snapshot:
     jobs = WarmJob.objects.using(using)
-    by_model = tuple(_by_model(jobs))
     signs = _signs_of_ledger(using)
     busy = _busy(using)
+    failed = _count_failed(jobs)
     return Snapshot(
-        queued=count(jobs.filter(state=JobState.QUEUED, takes__isnull=True)),
-        warming=count(jobs.filter(state=JobState.WARMING)),
-        failed=count(jobs.filter(state=JobState.FAILED)),
-        removals=count(jobs.filter(takes__isnull=False, due_at__isnull=False)),
+        queued=_count_queued(jobs),
+        warming=_count(_in_progress(jobs), "lease_until"),
+        failed=failed,
+        removals=_count_removals(jobs),
         oldest_due_s=_waiting_s(jobs.filter(run__isnull=True, takes__isnull=True)),
         oldest_bulk_due_s=_oldest(
             _waiting_s(jobs.filter(run=run))
             for run in WarmRun.objects.using(using).filter(state=RunState.RUNNING)
         ),
-        by_model=by_model,
-        failures=tuple(_failures(jobs)),
+        by_model=tuple(_by_model(jobs)),
+        failures=tuple(_failures(jobs, failed)),
         minutes=tuple(throughput.last_minutes(using)),
         workers=tuple(replace(each, jobs=busy.get(each.name, ())) for each in signs.workers),
         last_sweep_s=signs.last_sweep_s,
@@ -253,31 +256,114 @@ def _signs_of_ledger(using: str) -> Snapshot:
     )
 
 
-def count(rows: models.QuerySet[Any], column: str = "pk") -> Count:
-    """Count `rows`, up to `COUNTED`; beyond it, return what the database estimates.
+def _count_queued(jobs: models.QuerySet[WarmJob]) -> Count:
+    """Count the jobs that make renditions, and that no worker has."""
+    owed = jobs.filter(due_at__isnull=False)
+    # No index tells the state of those that no run has: it would change with each claim.
+    of_saves = _bounded(owed.filter(run__isnull=True, takes__isnull=True), "due_at", "pk")
+    of_runs = _bounded(owed.filter(run__isnull=False), "run_id", "due_at")
+    if max(of_saves, of_runs) <= COUNTED:
+        held = _bounded(_in_progress(jobs).filter(takes__isnull=True), "lease_until")
+        # A worker may have taken one between the queries.
+        return Count(max(0, of_saves + of_runs - held))
+    return _estimated(jobs.filter(state=JobState.QUEUED, takes__isnull=True))
+
+
+def _in_progress(jobs: models.QuerySet[WarmJob]) -> models.QuerySet[WarmJob]:
+    return jobs.filter(state=JobState.WARMING, lease_until__isnull=False)
+
+
+def _count_failed(jobs: models.QuerySet[WarmJob]) -> Count:
+    return _count(jobs.filter(due_at__isnull=True), "kind", "model_label", "headline")
+
+
+def _count_removals(jobs: models.QuerySet[WarmJob]) -> Count:
+    removals = jobs.filter(takes__isnull=False)
+    return _count(
+        removals.filter(due_at__isnull=False), "due_at", "pk", most=PART_COUNTED, like=removals
+    )
+
+
+def _count(
+    rows: models.QuerySet[Any],
+    *index: str,
+    most: int = COUNTED,
+    like: models.QuerySet[Any] | None = None,
+) -> Count:
+    """Count `rows`, up to `most`; beyond it, return an estimate.
 
     Args:
-        column: One of the index that finds the rows, so that the table need not be read.
+        index: Of the columns of an index that has the rows, those in which they differ.
+        like: About as many rows, by fewer conditions. A planner takes each condition to be
+            independent of the others.
     """
-    rows = rows.order_by()
-    number = rows.values(column)[: COUNTED + 1].count()
-    if number <= COUNTED:
+    number = _bounded(rows, *index, most=most)
+    if number <= most:
         return Count(number)
-    return Count(max(COUNTED, _estimate(rows)), is_exact=False)
+    return _estimated(rows if like is None else like, most)
 
 
-def _estimate(rows: models.QuerySet[Any]) -> int:
+def _bounded(rows: models.QuerySet[Any], *index: str, most: int = COUNTED) -> int:
+    """Return the number of `rows`, or `most + 1` if there are more.
+
+    They are counted in the order of the index: without an order, PostgreSQL may read the table from
+    its beginning, and find millions of other rows there.
+    """
+    return rows.order_by(*index).values(*index)[: most + 1].count()
+
+
+def only(column: str, value: str) -> dict[str, str]:
+    """Return the condition that `column` is `value`, for rows in the order of `column`.
+
+    It is a range: PostgreSQL would not order the rows by a column with one value, and then it would
+    need no index that begins with it.
+    """
+    return {f"{column}__gte": value, f"{column}__lte": value}
+
+
+def _estimated(rows: models.QuerySet[Any], least: int = COUNTED) -> Count:
+    """Return what the planner expects. Other databases only know that there are many."""
+    rows = rows.order_by()
     if connections[rows.db].vendor != "postgresql":
-        return COUNTED
+        return Count(least, is_exact=False)
     [plan] = json.loads(rows.explain(format="json"))
-    return int(plan["Plan"]["Plan Rows"])
+    return Count(max(least, int(plan["Plan"]["Plan Rows"])), is_exact=False)
 
 
-def _by_model(jobs: models.QuerySet[WarmJob]) -> Iterable[tuple[str, JobState, Count]]:
-    for label in sorted({field.model._meta.label for field in all_watched_fields()}):
-        for state in JobState:
-            if found := count(jobs.filter(model_label=label, state=state)):
+def _fitted(parts: Sequence[Count], whole: Count) -> list[Count]:
+    """Return `parts` with other estimates, so that they are `whole` together.
+
+    The planner knows how many jobs have one state, and not how many of them have one model, too:
+    what it expects for all parts is wrong by about the same factor.
+    """
+    exact = sum(part.number for part in parts if part.is_exact)
+    estimated = sum(part.number for part in parts if not part.is_exact)
+    factor = (whole.number - exact) / estimated if estimated else 1
+    return [
+        part
+        if part.is_exact
+        else replace(part, number=max(PART_COUNTED, round(part.number * factor)))
+        for part in parts
+    ]
+
+
+def _by_model(jobs: models.QuerySet[WarmJob]) -> Iterator[tuple[str, JobState, Count]]:
+    labels = sorted({field.model._meta.label for field in all_watched_fields()})
+    columns = {state: _of_models(jobs.filter(state=state), labels) for state in JobState}
+    for number, label in enumerate(labels):
+        for state, counts in columns.items():
+            if found := counts[number]:
                 yield label, state, found
+
+
+def _of_models(of_state: models.QuerySet[WarmJob], labels: Sequence[str]) -> list[Count]:
+    index = ("model_label", "state", "pk")
+    found = [
+        _count(of_state.filter(**only("model_label", label)), *index, most=PART_COUNTED)
+        for label in labels
+    ]
+    are_exact = all(part.is_exact for part in found)
+    return found if are_exact else _fitted(found, _estimated(of_state))
 
 
 def _waiting_s(jobs: models.QuerySet[WarmJob]) -> float | None:
@@ -287,24 +373,44 @@ def _waiting_s(jobs: models.QuerySet[WarmJob]) -> float | None:
     return _seconds(oldest.first())
 
 
-def _failures(jobs: models.QuerySet[WarmJob]) -> Iterable[FailureKind]:
+def _failures(jobs: models.QuerySet[WarmJob], total: Count) -> Iterable[FailureKind]:
     failed = jobs.filter(due_at__isnull=True)
+    found = []
     for kind in _distinct(failed, "kind"):
         of_kind = failed.filter(kind=kind)
         headline = of_kind.order_by("model_label", "headline").values_list("headline", flat=True)
-        yield FailureKind(kind, headline.first() or "", count(of_kind, "kind"))
+        number = _count(of_kind, "model_label", "headline", most=PART_COUNTED)
+        found.append(FailureKind(kind, headline.first() or "", number))
+    numbers = _fitted([each.count for each in found], total)
+    return (replace(each, count=number) for each, number in zip(found, numbers, strict=True))
 
 
-def failure_groups(using: str) -> Iterator[FailureGroup]:
-    """Yield the groups of failed jobs: a few queries for each, however many jobs it has."""
-    failed = WarmJob.objects.using(using).filter(due_at__isnull=True)
+def failure_groups(using: str, most: int) -> list[FailureGroup]:
+    """Return up to `most` groups of failed jobs, the largest first.
+
+    A few queries for each, however many jobs it has.
+    """
+    jobs = WarmJob.objects.using(using)
+    found = list(islice(_groups(jobs), most + 1))
+    if len(found) <= most:
+        numbers = _fitted([each.count for each in found], _count_failed(jobs))
+        found = [replace(each, count=n) for each, n in zip(found, numbers, strict=True)]
+    return sorted(found[:most], key=lambda group: -group.count.number)
+
+
+def _groups(jobs: models.QuerySet[WarmJob]) -> Iterator[FailureGroup]:
+    failed = jobs.filter(due_at__isnull=True)
     for kind in _distinct(failed, "kind"):
         of_kind = failed.filter(kind=kind)
         for label in _distinct(of_kind, "model_label"):
             of_model = of_kind.filter(model_label=label)
             for headline in _distinct(of_model, "headline"):
-                group = count(of_model.filter(headline=headline), "kind")
-                yield FailureGroup(kind, label, headline, group)
+                group = of_model.filter(**only("headline", headline))
+                # A headline has one kind.
+                like = jobs.filter(model_label=label, headline=headline)
+                yield FailureGroup(
+                    kind, label, headline, _count(group, "headline", most=PART_COUNTED, like=like)
+                )
 
 
 def _distinct(jobs: models.QuerySet[WarmJob], column: str) -> Iterator[str]:

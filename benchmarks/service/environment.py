@@ -46,6 +46,7 @@ class Environment:
     delay_ms: float = 0  # of each request to the object store
     keys: str = "small"  # name of the key set
     quick: bool = False
+    rows: int = 1_000_000  # on the ledger of the group `seat`
     workers: Mapping[str, Any] = field(default_factory=dict)  # RENDITIONS["WORKERS"]
 
     @classmethod

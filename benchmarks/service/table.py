@@ -89,5 +89,16 @@ ROWS = (
     _row("pages", "on_cache_calls", "the same, cache calls", MOST, 1, 400),
     _row("pages", "tags_ms", "100 `{% picture %}` of 7 files each, CPU ms", MOST, 30, 30, 1),
     _row("pages", "blurred_tags_ms", "the same with a blur that is new, CPU ms", MOST, 60, 60, 1),
+    _row("seat", "overview_ms", "1 M jobs: page of the operator, wall ms", MOST, 300, 300),
+    _row("seat", "part_ms", "1 M jobs: what the page asks for each 5 s", MOST, 300, 300),
+    _row("seat", "overview_queries", "1 M jobs: queries of the page", MOST, 300, 300),
+    _row("seat", "jobs_ms", "1 M jobs: list of jobs", MOST, 300, 300),
+    _row("seat", "failed_jobs_ms", "1 M jobs: one kind of one model", MOST, 300, 300),
+    _row("seat", "old_jobs_ms", "1 M jobs: jobs older than a day", MOST, 300, 300),
+    _row("seat", "failures_ms", "1 M jobs: what failed most", MOST, 300, 300),
+    _row("seat", "run_ms", "1 M jobs: page of a bulk run", MOST, 300, 300),
+    _row("seat", "status_ms", "1 M jobs: `renditions status`", MOST, 300, 300),
+    _row("seat", "metrics_ms", "1 M jobs: a scrape of the metrics", MOST, 300, 300),
+    _row("seat", "ready_ms", "1 M jobs: `/health/ready/`", MOST, 300, 300),
 )  # fmt: skip
 GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))

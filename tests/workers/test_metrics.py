@@ -18,7 +18,7 @@ from tests.workers.conftest import enqueue_unsent
 from tests.workers.hooks import does, hooked
 from workers import alarms, checks, ledger, metrics, recovery, runs, scrape, worker
 from workers.conf import BULK_QUEUE, QUEUE
-from workers.models import JobState, WarmJob, WarmRun
+from workers.models import JobState, WarmJob, WarmRun, WorkerNode
 from workers.nodes import beat
 from workers.testing import work_owed
 
@@ -371,6 +371,7 @@ def test_the_view_shows_the_state_of_the_ledger(db, read, people, picture):
     WarmJob.objects.exclude(object_pk="999").update(due_at=Now() - timedelta(seconds=70))
     WarmRun.objects.create(model_label=PERSON, field_name="headshot", planned=7, total=9, failed=2)
     beat("w1@here", [QUEUE], 3)
+    WorkerNode.objects.update(started_at=Now() - timedelta(hours=1))
 
     seen = Scrape(read().content.decode())
 

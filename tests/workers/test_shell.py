@@ -43,8 +43,9 @@ def shell(capsys) -> Callable[..., str]:
 
 @pytest.fixture
 def runs_well() -> None:
-    """Let a worker of both queues and beat have been seen just now."""
+    """Let a worker of both queues and beat have been seen just now, an hour after the start."""
     nodes.beat("renditions@a", (QUEUE, BULK_QUEUE), 2)
+    WorkerNode.objects.update(started_at=Now() - timedelta(hours=1))
     for name in (Heartbeat.BEAT, Heartbeat.SWEEP):
         Heartbeat.objects.create(name=name, beaten_at=Now())
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +11,6 @@ from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models, router, transaction
-from django.db.models import Min
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -32,7 +30,7 @@ from renditions.files import VersatileImageFieldFile
 from .. import dispatch, ledger, thumbnails
 from ..models import JobState, WarmJob
 from ..progress import recorded_progress
-from ..snapshot import FailureGroup, failure_groups
+from ..snapshot import FailureGroup, failure_groups, only
 from ..targets import all_watched_fields
 from .base import NOTHING, ReadOnlyAdmin, may_see
 
@@ -46,7 +44,25 @@ MOST_GROUPS = 200
 _PAGE_OF_LIST = "renditions_page"
 
 
-class _CheapValuesFilter(admin.AllValuesFieldListFilter):
+class _IndexedFilter(admin.FieldListFilter):
+    """Lets the list have the order of an index of its column: see `get_ordering`."""
+
+    lookup_kwarg: str
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
+        chosen: Any = self.used_parameters.get(self.lookup_kwarg, [])
+        if len(chosen) != 1 or not chosen[0]:
+            return super().queryset(request, queryset)
+        # Without the second condition, SQLite would not use the index of the kinds.
+        one = queryset.filter(**only(self.field_path, chosen[0]))
+        return one.filter(**{f"{self.field_path}__gt": ""})
+
+
+class _StateFilter(_IndexedFilter, admin.ChoicesFieldListFilter):
+    """Offers the states."""
+
+
+class _CheapValuesFilter(_IndexedFilter, admin.AllValuesFieldListFilter):
     """Offers the values of a column without the query of Django, which reads every job."""
 
     def __init__(self, field: Any, *args: Any, **kwargs: Any) -> None:
@@ -76,8 +92,10 @@ class _ExistingFilter(_CheapValuesFilter):
         return found
 
     def _next(self, column: str, last: str) -> str:
-        later = WarmJob.objects.filter(**{f"{column}__gt": last})
-        return later.aggregate(next=Min(column))["next"] or ""
+        # The second condition is that of the partial index: without it, SQLite does not use the
+        # index. It searches by the first one.
+        later = WarmJob.objects.filter(**{f"{column}__gt": last}).filter(**{f"{column}__gt": ""})
+        return later.order_by(column).values_list(column, flat=True).first() or ""
 
 
 class _BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -85,7 +103,8 @@ class _BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def count(self) -> int:
-        return int(self.object_list.order_by()[:MOST_LISTED].count())  # type: ignore[attr-defined]
+        # In the order of the list: in any other, the rows of the filter may come last.
+        return int(self.object_list[:MOST_LISTED].count())  # type: ignore[attr-defined]
 
 
 class _AgeFilter(admin.SimpleListFilter):
@@ -115,6 +134,14 @@ class _AgeFilter(admin.SimpleListFilter):
         return queryset
 
 
+# By the name of a filter in the address: the first one counts.
+_ORDERS = {
+    "kind": ("-kind", "-pk"),
+    "model_label": ("-model_label", "-state", "-pk"),
+    "state__exact": ("-state", "-pk"),
+}
+
+
 @admin.register(WarmJob)
 class WarmJobAdmin(ReadOnlyAdmin):
     """Jobs that are queued, in progress or failed."""
@@ -122,7 +149,7 @@ class WarmJobAdmin(ReadOnlyAdmin):
     list_display = ("picture", "__str__", "object_link", "badge", "age", "reason")
     list_display_links = ("__str__",)
     list_filter = (
-        "state",
+        ("state", _StateFilter),
         "takes",
         ("kind", _ExistingFilter),
         _AgeFilter,
@@ -169,11 +196,17 @@ class WarmJobAdmin(ReadOnlyAdmin):
     # ---- list ----------------------------------------------------------------------------------
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        """Order by age if the list is filtered by it: an index has the rows in this order."""
+        """Return the order of the index that has the rows of the filter.
+
+        In the order of the primary key alone, the database might read millions of other jobs.
+        """
         age = request.GET.get(_AgeFilter.parameter_name)
         if age == _AgeFilter.NEW:
             return ("-queued_at", "-pk")
-        return ("queued_at", "pk") if age in _AgeFilter.OLDER else super().get_ordering(request)
+        if age in _AgeFilter.OLDER:
+            return ("queued_at", "pk")
+        orders = (order for name, order in _ORDERS.items() if name in request.GET)
+        return next(orders, super().get_ordering(request))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         response = super().changelist_view(request, extra_context)
@@ -307,9 +340,7 @@ class WarmJobAdmin(ReadOnlyAdmin):
         if request.method == "POST":
             return self._retry_group(request)
         using = router.db_for_read(WarmJob)
-        groups = sorted(
-            islice(failure_groups(using), MOST_GROUPS), key=lambda group: -group.count.number
-        )
+        groups = failure_groups(using, MOST_GROUPS)
         context = {
             **self.admin_site.each_context(request),
             **self.links(),
@@ -325,7 +356,8 @@ class WarmJobAdmin(ReadOnlyAdmin):
     def _list_of(self, group: FailureGroup) -> str:
         """Return the address of the list of the jobs of `group`."""
         query = {
-            "state__exact": JobState.FAILED.value,
+            # Failed: an index has the groups of jobs that are never due.
+            "due_at__isnull": "True",
             "kind": group.kind,
             "model_label": group.model_label,
             "headline": group.headline,

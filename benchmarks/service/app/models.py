@@ -23,6 +23,30 @@ class Photo(models.Model):
         return self.title
 
 
+class Cover(models.Model):
+    """Another model with jobs: the page of the operator counts them by model."""
+
+    image = VersatileImageField(upload_to="covers", blank=True, warm="small")
+
+    class Meta:
+        app_label = "app"
+
+    def __str__(self) -> str:
+        return str(self.image)
+
+
+class Portrait(models.Model):
+    """One more."""
+
+    image = VersatileImageField(upload_to="portraits", blank=True, warm="small")
+
+    class Meta:
+        app_label = "app"
+
+    def __str__(self) -> str:
+        return str(self.image)
+
+
 class Story(models.Model):
     """Shown as a responsive picture. Nothing warms it."""
 
