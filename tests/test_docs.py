@@ -1,6 +1,7 @@
 """The docs are complete, and their examples run."""
 
 import ast
+import functools
 import hashlib
 import hmac
 import json
@@ -8,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import timedelta
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,12 +21,13 @@ import pytest
 from celery import current_app
 from django.contrib import admin
 from django.core.files.base import ContentFile
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 from django.db import DatabaseError
 from django.db.models.functions import Now
 from django.template import engines
 
 from renditions.conf import key_set
+from renditions.engine.warming import StageSeconds
 from renditions.errors import RenditionError
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.registry import versatileimagefield_registry
@@ -35,10 +38,12 @@ from tests.service.processes import CHECKOUT as ROOT
 from tests.service.processes import PYTHON, Process
 from tests.service.servers import Valkey
 from tests.service.waiting import wait_for
-from workers import events
+from workers import events, health
 from workers.alarms import AlarmId
 from workers.conf import WORKER_SETTINGS
+from workers.management.actions import status
 from workers.models import Event, JobState, WarmJob
+from workers.snapshot import Snapshot
 from workers.targets import ledger_trouble
 from workers.testing import work_owed
 
@@ -93,8 +98,8 @@ def test_every_task_is_in_the_reference():
     current_app.loader.import_module("workers.tasks")
     tasks = {name for name in current_app.tasks if name.startswith("renditions.")}
 
-    in_reference = re.findall(r"^\| `(renditions\.\w+)` \|", REFERENCE, re.MULTILINE)
-    assert tasks == set(in_reference) - check_ids()
+    table = REFERENCE.partition("\n## Tasks")[2].partition("\n## ")[0]
+    assert tasks == set(re.findall(r"^\| `(renditions\.\w+)` \|", table, re.MULTILINE))
 
 
 def kinds() -> set[str]:
@@ -134,6 +139,11 @@ def test_every_alarm_is_on_the_operations_page():
     )
 
 
+# What `renditions.outages` logs: the first failure, and its end.
+OUTAGE_LEVELS = {"began": "WARNING", "ended": "INFO"}
+
+
+@functools.cache
 def logged() -> dict[str, list[tuple[str, str]]]:
     """Return the level and the text of each message that the code logs, by logger."""
     found: dict[str, list[tuple[str, str]]] = {}
@@ -141,25 +151,95 @@ def logged() -> dict[str, list[tuple[str, str]]]:
         for path in (ROOT / package).rglob("*.py"):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
             for call in ast.walk(ast.parse(path.read_text())):
-                if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("logger."):
-                    level = ast.unparse(call.func).removeprefix("logger.").upper()
-                    # The text of `targets` is made by a function.
+                if not isinstance(call, ast.Call):
+                    continue
+                owner, _, method = ast.unparse(call.func).rpartition(".")
+                level = method.upper() if owner == "logger" else OUTAGE_LEVELS.get(method)
+                if level:
                     texts = [
                         each.value for each in ast.walk(call) if isinstance(each, ast.Constant)
                     ]
                     found.setdefault(name, []).append((level, " ".join(map(str, texts))))
-    found["workers.targets"] = [("WARNING", ledger_trouble("default", DatabaseError()))]
+    # The text of this one is made by a function.
+    found["workers.targets"].append(("WARNING", ledger_trouble("default", DatabaseError())))
     return found
+
+
+def messages_of_the_operations_page() -> list[tuple[str, str, str]]:
+    """Return the text, the logger and the level of each message that needs a person."""
+    page = (ROOT / "docs/operations.md").read_text()
+    return re.findall(r"^\| `(.+?)` \| `(\w+\.[\w.]+)` \| ([A-Z]+) \|", page, re.MULTILINE)
 
 
 def test_every_message_for_an_operator_is_logged():
     """The log has each message of the operations page, from that logger, at that level."""
-    page = (ROOT / "docs/operations.md").read_text()
-    rows = re.findall(r"^\| `(.+?)` \| `(\w+\.[\w.]+)` \| ([A-Z]+) \|", page, re.MULTILINE)
+    rows = messages_of_the_operations_page()
 
     assert len(rows) >= 10
     for text, logger, level in rows:
         assert any(level == at and text in said for at, said in logged()[logger]), text
+
+
+def test_every_error_of_the_log_is_on_the_operations_page():
+    """The page says of each ERROR what to do, because each one needs a person."""
+    rows = messages_of_the_operations_page()
+
+    for name, messages in logged().items():
+        for level, said in messages:
+            known = any(name == logger and text in said for text, logger, _ in rows)
+            assert known or level not in ("ERROR", "EXCEPTION", "CRITICAL"), (name, said)
+
+
+def test_the_end_of_each_outage_is_on_the_operations_page():
+    """A monitor that reads the log can see that an outage of the page is over."""
+    page = (ROOT / "docs/operations.md").read_text()
+    (told,) = re.findall(r"^The end of an outage is an INFO .*$", page, re.MULTILINE)
+    ends = re.findall(r"`([^`]+)`", told)
+
+    loggers = {logger for text, logger, _ in messages_of_the_operations_page()}
+    for logger in ("workers.dispatch", "renditions.records", "workers.targets"):
+        assert logger in loggers
+        for level, said in logged()[logger]:
+            assert level != "INFO" or any(end in said for end in ends), said
+
+
+def test_every_logger_is_in_the_reference():
+    """The reference has each logger that says something, and no other."""
+    table = REFERENCE.partition("### Loggers")[2].partition("###")[0]
+
+    assert set(re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE)) == set(logged())
+
+
+def test_every_field_of_the_log_is_in_the_reference():
+    """The reference has each field that our lines add for a formatter, and no other."""
+    files = [
+        path for package in ("renditions", "workers") for path in (ROOT / package).rglob("*.py")
+    ]
+    code = "\n".join(text for path in files if "extra=" in (text := path.read_text()))
+    stages = {f"rendition_{stage.name}_seconds" for stage in fields(StageSeconds)}
+    added = set(re.findall(r"\b(rendition_\w+)(?==|\": )", code)) | stages
+
+    table = REFERENCE.partition("### Fields of a line")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`(rendition_\w+)`", table)) == added
+
+
+@pytest.mark.django_db
+def test_every_part_of_the_health_is_in_the_reference():
+    """The reference has each part of `/health/ready/`, and no other."""
+    table = REFERENCE.partition("\n## Health")[2].partition("\n## ")[0]
+
+    parts = re.findall(r"^\| `([\w:.]+)` \|", table, re.MULTILINE)
+    assert parts == [part.name for part in health.parts()]
+
+
+@pytest.mark.django_db
+def test_every_key_of_the_status_is_in_the_reference():
+    """The reference has each key of `renditions status --json`, and no other."""
+    table = REFERENCE.partition("### The document of `status --json`")[2].partition("\n## ")[0]
+
+    document = status.as_json(Snapshot(), [], [])
+    cells = " ".join(re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", cells)) == set(document)
 
 
 def shown(action: str) -> list[str]:
@@ -169,6 +249,12 @@ def shown(action: str) -> list[str]:
     # A page may name a command without the arguments that it needs.
     names = {"retry", "explain"}
     return sorted({each.strip() for each in found} - names)
+
+
+def kind_in(arguments: str) -> str:
+    """Return the kind of failure that a command of the docs names, or some other one."""
+    named = re.search(r"--kind (\w+)", arguments)
+    return named[1] if named else "storage"
 
 
 def told(arguments: str, capsys) -> str:
@@ -197,7 +283,7 @@ def two_failed(db, picture) -> None:
 def test_each_retry_of_the_docs_queues_the_failed_jobs_that_it_names(two_failed, capsys):
     assert len(shown("retry")) >= 1
     for arguments in shown("retry"):
-        fail(7, "storage")
+        fail(7, kind_in(arguments))
         fail(8, "unreadable")
 
         output = told(arguments, capsys)
@@ -208,11 +294,12 @@ def test_each_retry_of_the_docs_queues_the_failed_jobs_that_it_names(two_failed,
 
 
 def test_each_failed_of_the_docs_shows_the_reasons(two_failed, capsys):
-    WarmJob.objects.filter(kind="storage").update(headline="The storage failed.")
-
     assert len(shown("failed")) >= 1
     for arguments in shown("failed"):
-        assert "The storage failed." in told(arguments, capsys), arguments
+        fail(7, kind_in(arguments))
+        WarmJob.objects.filter(object_pk="7").update(headline="This one failed.")
+
+        assert "This one failed." in told(arguments, capsys), arguments
 
 
 def test_each_explain_of_the_docs_says_why(two_failed, capsys):
@@ -228,6 +315,26 @@ def test_each_status_of_the_docs_is_a_valid_command(two_failed, capsys):
         with pytest.raises(CommandError, match=r"No worker runs|does not run"):
             told(arguments, capsys)
         assert "No worker runs" in capsys.readouterr().out, arguments
+
+
+def typed() -> list[str]:
+    """Return what the pages let a person type after `manage.py`, for our two commands."""
+    text = "\n".join(page.read_text() for page in PAGES)
+    blocks = "\n".join(re.findall(r"```console\n(.*?)```", text, re.DOTALL))
+    inline = "\n".join(re.findall(r"`([^`\n]+)`", text))
+    found = re.findall(r"python manage\.py ((?:renditions|rewarm) [^\n#]+)", f"{blocks}\n{inline}")
+    return sorted({each.strip() for each in found})
+
+
+def test_every_command_of_the_docs_has_options_that_exist():
+    """Each command that a person may copy is one that its parser accepts."""
+    assert len(typed()) >= 20
+    for line in typed():
+        name, *arguments = line.split()
+        app = {"renditions": "renditions", "rewarm": "workers"}[name]
+        parser = load_command_class(app, name).create_parser("manage.py", name)
+
+        assert parser.parse_args(arguments), line
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -300,6 +407,40 @@ def test_the_tutorial_works(project: "Project", valkey: Valkey):
         project.run("manage", "shell", "-v0", "-c", SAVE)
         wait_for(lambda: len(project.sized_files()) == 3, 30, "the renditions are made")
     assert project.run("manage", "shell", "-v0", "-c", LOOK).split() == ["200"] * 4
+
+
+@pytest.mark.smoke
+def test_the_commands_of_the_docs_answer_in_a_real_project(project: "Project", valkey: Valkey):
+    """An operator types what the pages show: without workers, with one, and after a failure."""
+    project.write("tutorial", "2. Settings", "3. A model", "4. Celery")
+    project.run("manage", "makemigrations", "people")
+    project.run("manage", "migrate", "--verbosity", "0")
+    project.use(valkey)
+    (project.folder / "a.jpg").write_bytes(b"not a picture")
+    project.run("manage", "shell", "-v0", "-c", SAVE)
+    explain = "renditions explain people.Person 1"
+
+    status = project.ask("renditions status")
+    assert (status.returncode, "No worker runs." in status.stderr) == (1, True)
+    assert "1 queued" in status.stdout
+    assert "No worker runs." in project.ask(explain).stdout
+    assert "No job has failed." in project.ask("renditions failed").stdout
+
+    with Process(project.worker(), project.folder / "worker.log", folder=project.folder):
+        wait_for(lambda: "format" in project.ask("renditions failed").stdout, 60, "the job failed")
+        # Failed jobs stop no work, so only a probe with a limit minds.
+        assert project.ask("renditions status").returncode == 0
+        limited = project.ask("renditions status --max-age 900 --max-failed 0")
+        assert (limited.returncode, "the limit is 0" in limited.stderr) == (1, True)
+        assert project.ask("renditions status --nothing").returncode == 2
+        assert "Nothing happens until a retry" in project.ask(explain).stdout
+
+        [original] = project.folder.glob("media/people/a*.jpg")
+        original.write_bytes(four_corners(1500, 1000))
+        retried = project.ask("renditions retry --model people.Person --pk 1")
+        assert retried.stdout == "1 failed job was queued again.\n"
+        wait_for(lambda: len(project.sized_files()) == 3, 60, "the renditions are made")
+        wait_for(lambda: "Nothing is outstanding" in project.ask(explain).stdout, 60, "it says so")
 
 
 @pytest.mark.smoke
@@ -380,6 +521,16 @@ class Project:
         page = (ROOT / "docs/tutorial.md").read_text()
         (arguments,) = re.findall(r"^celery (.* worker .*)$", page, re.MULTILINE)
         return [PYTHON, "-m", "celery", *arguments.split()]
+
+    def ask(self, line: str) -> "subprocess.CompletedProcess[str]":
+        """Return what `manage.py` and the words of `line` print, and the exit code."""
+        return subprocess.run(
+            [PYTHON, "manage.py", *line.split()],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def run(self, program: str, *arguments: str) -> str:
         """Return the output of a command, which must succeed."""
