@@ -18,7 +18,7 @@ from django.urls import path
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
@@ -245,7 +245,7 @@ class WarmJobAdmin(ReadOnlyAdmin):
         """A rendition that is made already, if there is one."""
         url = _page_of(job).thumbnail(job)
         # The text is beside it.
-        return format_html(thumbnails.IMAGE, url, "") if url else ""
+        return format_html(thumbnails.IMAGE, url, "") if url else NOTHING
 
     @admin.display(description=_("object"), ordering="object_pk")
     def object_link(self, job: WarmJob) -> str | SafeString:
@@ -452,7 +452,7 @@ def _valid(model: type[models.Model], pks: Iterable[str]) -> Iterator[str]:
 
 def _details(paths_by_detail: dict[str, list[str]]) -> SafeString:
     rows = (
-        (detail, format_html_join(mark_safe("<br>"), "<code>{}</code>", zip(paths)))
+        (detail, format_html_join("", "<code>{}</code>", zip(paths)))
         for detail, paths in paths_by_detail.items()
     )
-    return format_html_join("", "<p>{}<br>{}</p>", rows)
+    return format_html_join("", '<p class="rendition-paths">{} {}</p>', rows)

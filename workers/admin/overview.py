@@ -5,6 +5,7 @@ It asks for a snapshot, and makes no query of its own: see `workers.snapshot` an
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -33,8 +34,10 @@ PART = "rendition_workers/overview_part.html"
 
 # Of the chart, in units of its own: it is as wide as the page.
 WIDTH, HEIGHT = 600, 100
-# The rate is that of the last whole minutes.
+# The rate is that of the last minutes.
 RATE_MINUTES = 5
+# At the beginning of a minute, a job or two would make a wild rate.
+LEAST_MINUTE_S = 5
 
 
 @admin.register(Overview)
@@ -88,21 +91,27 @@ class OverviewAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, template, {**context, **self._part(request)})
 
     def _part(self, request: HttpRequest) -> dict[str, Any]:
-        now, links = snapshot.take(), self.links()
+        now, taken_at, links = snapshot.take(), timezone.now(), self.links()
         found = alarms(now)
         jobs_url = links["jobs_url"]
+        remedies = {
+            AlarmId.FAILED: links["failures_url"],
+            AlarmId.OUTDATED: links["runs_url"],
+            AlarmId.TOO_OLD: _queued(jobs_url),
+        }
         return {
             **links,
             "now": now,
-            "taken_at": timezone.now(),
-            "alarms": found,
-            "tiles": list(_tiles(now, {alarm.id for alarm in found}, jobs_url)),
+            "taken_at": taken_at,
+            "alarms": [(alarm, remedies.get(alarm.id, "")) for alarm in found],
+            "tiles": list(_tiles(now, taken_at, {alarm.id for alarm in found}, jobs_url)),
             "chart": Chart.of(now.minutes),
             "failures": [
                 (failure, _list(jobs_url, state__exact=JobState.FAILED.value, kind=failure.kind))
                 for failure in now.failures
             ],
             "models": list(_models(now, jobs_url)),
+            "removals_url": _list(jobs_url, takes__isnull="False"),
             "queues": [(name, number, now.consumers(name)) for name, number in now.queues],
             "runs": [(run, self._page_of_run(request, run)) for run in now.runs],
             "may_act": request.user.has_perm("rendition_workers.change_warmrun"),
@@ -136,10 +145,12 @@ class Tile:
     in_words: bool = False  # not a number
 
 
-def _tiles(now: Snapshot, alarms: set[AlarmId], jobs_url: str) -> Iterator[Tile]:
-    making = {"takes__isnull": "True"}
-    queued = _list(jobs_url, state__exact=JobState.QUEUED.value, **making)
-    yield Tile(gettext("Queued"), count(now.queued), _end(now), queued)
+def _tiles(
+    now: Snapshot, taken_at: datetime, alarms: set[AlarmId], jobs_url: str
+) -> Iterator[Tile]:
+    """Yield what an operator asks first: how much, how old, who works, what failed, how fast."""
+    per_minute = _per_minute(now, taken_at)
+    yield Tile(gettext("Queued"), count(now.queued), _end(now, per_minute), _queued(jobs_url))
     yield Tile(
         gettext("Oldest waits"),
         duration(now.oldest_due_s) or NOTHING,
@@ -147,13 +158,20 @@ def _tiles(now: Snapshot, alarms: set[AlarmId], jobs_url: str) -> Iterator[Tile]
         needs_hand=AlarmId.TOO_OLD in alarms,
         in_words=True,
     )
-    busy = ngettext("%(count)d worker runs", "%(count)d workers run", len(now.living))
     yield Tile(
-        gettext("In progress"),
-        count(now.warming),
-        busy % {"count": len(now.living)},
-        _list(jobs_url, state__exact=JobState.WARMING.value),
-        needs_hand=AlarmId.NO_WORKER in alarms,
+        gettext("Workers"),
+        count(len(now.living)),
+        gettext("in progress: %(number)s") % {"number": count(now.warming)},
+        "#rendition-workers-title",
+        needs_hand=not alarms.isdisjoint(
+            {AlarmId.NO_WORKER, AlarmId.UNCONSUMED, AlarmId.WORKER_GONE}
+        ),
+    )
+    yield Tile(
+        gettext("Last sweep"),
+        _ago(now.last_sweep_s),
+        needs_hand=not alarms.isdisjoint({AlarmId.BEAT, AlarmId.SWEEP}),
+        in_words=True,
     )
     yield Tile(
         gettext("Failed"),
@@ -165,24 +183,35 @@ def _tiles(now: Snapshot, alarms: set[AlarmId], jobs_url: str) -> Iterator[Tile]
     yield Tile(
         gettext("Made in 60 minutes"),
         count(sum(made for made, _ in now.minutes)),
-        gettext("%(number)s a minute now") % {"number": count(_per_minute(now))},
-    )
-    removals = _list(jobs_url, takes__isnull="False")
-    yield Tile(
-        gettext("To be taken away"), count(now.removals), gettext("former pictures"), removals
+        gettext("%(number)s a minute now") % {"number": count(per_minute)},
     )
 
 
-def _per_minute(now: Snapshot) -> float:
-    """Return how many jobs ended in a minute lately."""
+def _queued(jobs_url: str) -> str:
+    """Return the address of the list of the jobs that wait."""
+    return _list(jobs_url, state__exact=JobState.QUEUED.value, takes__isnull="True")
+
+
+def _ago(seconds: float | None) -> str:
+    if seconds is None:
+        return gettext("never")
+    return gettext("%(duration)s ago") % {"duration": duration(seconds)}
+
+
+def _per_minute(now: Snapshot, taken_at: datetime) -> float:
+    """Return how many jobs ended in a minute lately, since the first of them."""
+    ended = [made + failed for made, failed in now.minutes[-RATE_MINUTES:]]
+    while ended and not ended[0]:
+        del ended[0]
+    if not ended:
+        return 0.0
     # The present minute is not over.
-    lately = now.minutes[-1 - RATE_MINUTES : -1]
-    return sum(made + failed for made, failed in lately) / len(lately) if lately else 0.0
+    minutes = len(ended) - 1 + max(taken_at.second, LEAST_MINUTE_S) / 60
+    return sum(ended) / minutes
 
 
-def _end(now: Snapshot) -> str:
-    per_minute = _per_minute(now)
-    if not now.queued or per_minute < 1:
+def _end(now: Snapshot, per_minute: float) -> str:
+    if not now.queued or not now.living or per_minute < 1:
         return ""
     remaining = duration(now.queued.number / per_minute * 60)
     return gettext("empty in about %(duration)s") % {"duration": remaining}

@@ -14,7 +14,10 @@ from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from django.views.decorators.http import require_POST
@@ -96,10 +99,11 @@ class WarmRunForm(forms.ModelForm):  # type: ignore[type-arg]
     """The field to re-warm or to prune."""
 
     field = forms.ChoiceField(
-        label=_("field"), help_text=_("The run looks at all objects that have this field.")
+        label=capfirst(_("field")),
+        help_text=_("The run looks at all objects that have this field."),
     )
     min_age_days = forms.IntegerField(
-        label=_("minimum age in days"),
+        label=capfirst(_("minimum age in days")),
         min_value=1,
         initial=1,
         required=False,
@@ -156,7 +160,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
     """Bulk runs and their counts. Adding a run starts it."""
 
     form = WarmRunForm
-    list_display = ("__str__", "kind", "state", "planned", "counts", "changed_at")
+    list_display = ("__str__", "kind", "badge", "planned", "counts", "changed_at")
     list_filter = ("kind", "state", "model_label")
     actions = ("pause", "resume", "cancel")
     change_list_template = "rendition_workers/runs.html"
@@ -186,6 +190,12 @@ class WarmRunAdmin(ReadOnlyAdmin):
         labels = {**COUNTS, **COMPUTED_COUNTS}
         # Not "2 created": in French and Spanish the word would depend on the number.
         return ", ".join(f"{labels[name]}: {n}" for name, n in numbers.items() if n) or NOTHING
+
+    @admin.display(description=_("state"), ordering="state")
+    def badge(self, run: WarmRun) -> SafeString:
+        return format_html(
+            '<span class="rendition-state {}">{}</span>', run.state, run.get_state_display()
+        )
 
     @admin.display(description=_("field"))
     def field_label(self, run: WarmRun) -> str:

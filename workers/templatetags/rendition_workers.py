@@ -5,6 +5,8 @@ from datetime import timedelta
 from django import template
 from django.utils import timezone
 from django.utils.formats import number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
 
@@ -43,3 +45,13 @@ def rate(per_s: float) -> str:
     if per_s >= 1:
         return gettext("%(number)s a second") % {"number": count(per_s)}
     return gettext("%(number)s a minute") % {"number": count(per_s * MINUTE_S)}
+
+
+@register.filter
+def with_code(text: str) -> SafeString:
+    """Show as code what stands between backticks."""
+    parts = (
+        format_html("<code>{}</code>", part) if number % 2 else part
+        for number, part in enumerate(text.split("`"))
+    )
+    return format_html_join("", "{}", ((part,) for part in parts))
