@@ -14,6 +14,7 @@ from datetime import timedelta
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from pkgutil import iter_modules
 from threading import Thread
 from types import ModuleType
 
@@ -100,6 +101,17 @@ def test_every_task_is_in_the_reference():
 
     table = REFERENCE.partition("\n## Tasks")[2].partition("\n## ")[0]
     assert tasks == set(re.findall(r"^\| `(renditions\.\w+)` \|", table, re.MULTILINE))
+
+
+@pytest.mark.parametrize("package", ["renditions", "workers"])
+def test_every_module_is_on_the_map(package):
+    """The architecture page says of each module which question it answers, and of no other."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    rooms = page.partition(f"\n## The rooms of `{package}`")[2].partition("\n## ")[0]
+    cells = " ".join(re.findall(r"^\| (`[^|]+`) \|", rooms, re.MULTILINE))
+
+    modules = {module.name for module in iter_modules([str(ROOT / package)])}
+    assert set(re.findall(r"`(\w+)`", cells)) == modules
 
 
 def kinds() -> set[str]:
