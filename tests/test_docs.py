@@ -26,6 +26,7 @@ from django.core.management import CommandError, call_command, load_command_clas
 from django.db import DatabaseError
 from django.db.models.functions import Now
 from django.template import engines
+from django.test import RequestFactory
 
 from renditions.conf import key_set
 from renditions.engine.warming import StageSeconds
@@ -39,7 +40,7 @@ from tests.service.processes import CHECKOUT as ROOT
 from tests.service.processes import PYTHON, Process
 from tests.service.servers import Valkey
 from tests.service.waiting import wait_for
-from workers import events, health
+from workers import events, health, metrics, scrape
 from workers.alarms import AlarmId
 from workers.conf import WORKER_SETTINGS
 from workers.management.actions import status
@@ -49,6 +50,7 @@ from workers.targets import ledger_trouble
 from workers.testing import work_owed
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
+MONITORING = (ROOT / "docs/monitoring.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SETTINGS = {**RENDITION_SETTINGS, **WORKER_SETTINGS}
 
@@ -181,6 +183,29 @@ def messages_of_the_operations_page() -> list[tuple[str, str, str]]:
     """Return the text, the logger and the level of each message that needs a person."""
     page = (ROOT / "docs/operations.md").read_text()
     return re.findall(r"^\| `(.+?)` \| `(\w+\.[\w.]+)` \| ([A-Z]+) \|", page, re.MULTILINE)
+
+
+def test_every_metric_is_on_the_page_of_monitoring(db):
+    """Also its type and its labels."""
+    metrics.note_sweep()
+    request = RequestFactory().get("/metrics", REMOTE_ADDR="127.0.0.1")
+    served = re.findall(
+        r"^# TYPE (renditions_\w+) ", scrape.view(request).content.decode(), re.MULTILINE
+    )
+    on_page = re.findall(r"^\| `(renditions_\w+)` \|", MONITORING, re.MULTILINE)
+
+    assert {name for name in served if not name.endswith("_created")} == set(on_page)
+
+
+@pytest.mark.parametrize(
+    ("head", "values"),
+    [("| `result` of a job |", metrics.JobResult), ("| alarm |", AlarmId)],
+    ids=["results", "alarms"],
+)
+def test_every_value_of_a_label_is_on_the_page_of_monitoring(head, values):
+    table = MONITORING.partition(head)[2].partition("\n\n")[0]
+
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(values)
 
 
 def test_every_message_for_an_operator_is_logged():

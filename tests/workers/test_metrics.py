@@ -1,6 +1,5 @@
 """What is counted for Prometheus, and who may read it."""
 
-import re
 import subprocess
 from datetime import timedelta
 
@@ -442,31 +441,3 @@ def test_a_port_without_the_client_is_a_mistake(settings, monkeypatch):
 
     assert message.id == "rendition_workers.E025"
     assert "pip install 'django-renditions[metrics]'" in str(message.hint)
-
-
-# ---- the documentation -------------------------------------------------------------------------
-
-
-def test_the_documentation_has_each_metric_and_no_other(db, read):
-    """Also its type and its labels."""
-    metrics.note_sweep()
-    text = (CHECKOUT / "docs/monitoring.md").read_text()
-    in_docs = set(re.findall(r"^\| `(renditions_\w+)` \|", text, re.MULTILINE))
-
-    served = set(re.findall(r"^# TYPE (renditions_\w+) ", read().content.decode(), re.MULTILINE))
-
-    assert {name for name in served if not name.endswith("_created")} == in_docs
-
-
-def test_the_documentation_has_each_result_of_a_job():
-    text = (CHECKOUT / "docs/monitoring.md").read_text()
-    table = text.partition("| `result` of a job |")[2].partition("\n\n")[0]
-
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(metrics.JobResult)
-
-
-def test_the_documentation_has_each_alarm():
-    text = (CHECKOUT / "docs/monitoring.md").read_text()
-    table = text.partition("| alarm |")[2].partition("\n\n")[0]
-
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(alarms.AlarmId)
