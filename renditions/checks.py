@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from . import conf
 from .fields import PictureMetaField, PPOIField, VersatileImageField
-from .imaging.sources import accepts_incomplete
+from .imaging.formats import format_named
 from .inventory.declared import image_fields_with_warm
 from .meta import columns_of
 from .planning.keys import InvalidSizeKey, InvalidSizeKeySet, RenditionKey, RenditionKeySet
@@ -50,11 +50,12 @@ def _check_misspelt() -> Iterator[CheckMessage]:
 
 
 def _check_incomplete() -> Iterator[CheckMessage]:
-    if accepts_incomplete():
+    if conf.loads_truncated() and conf.rendition_settings().incomplete != "accept":
         yield Warning(
-            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set: the renditions of an incomplete upload "
-            "show a grey or black part, and no failure is recorded.",
-            hint="Remove it, if incomplete uploads are to be refused.",
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set, so incomplete uploads are accepted: it "
+            f"counts as {NATIVE}['INCOMPLETE'] = 'accept'.",
+            hint=f"Set {NATIVE}['INCOMPLETE'] to 'accept'. Or remove the line, if incomplete "
+            "uploads are to be refused.",
             id="renditions.W017",
         )
 
@@ -159,6 +160,7 @@ def _check_names() -> Iterator[CheckMessage]:
     """Check that everything the settings name exists. Their types are right already."""
     yield from _check_importable("FILENAME_PROCESSOR", conf.rendition_settings().filename_processor)
     yield from _check_importable("STORE", conf.rendition_settings().store)
+    yield from _check_decoders()
     yield from _check_encodings()
 
 
@@ -172,6 +174,18 @@ def _check_importable(name: str, path: str | None) -> Iterator[CheckMessage]:
             hint=f"It must be {SETTINGS[name].wanted}.",
             id="renditions.E004",
         )
+
+
+def _check_decoders() -> Iterator[CheckMessage]:
+    for name in conf.rendition_settings().formats:
+        accepted = format_named(name)
+        if not accepted.is_installed:
+            yield Error(
+                f"{NATIVE}['FORMATS'] has {accepted.name!r}, and {accepted.package!r}, which "
+                "decodes it, is not installed.",
+                hint=f"pip install 'django-renditions[{accepted.extra}]', or remove it.",
+                id="renditions.E029",
+            )
 
 
 def _check_encodings() -> Iterator[CheckMessage]:

@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
-from PIL import ImageColor
+from PIL import ImageColor, ImageFile
 
 from .imaging.formats import Encoding, format_named
 from .imaging.headers import format_of
@@ -202,7 +202,13 @@ def limits() -> Limits:
     values = rendition_settings()
     given = {each.name: getattr(values, each.name) for each in fields(Limits)}
     given["formats"] = tuple(format_named(name).name for name in values.formats)
+    given["incomplete"] = "accept" if loads_truncated() else values.incomplete
     return Limits(**given)
+
+
+def loads_truncated() -> bool:
+    """Whether the project told Pillow to load pictures whose end is missing."""
+    return bool(ImageFile.LOAD_TRUNCATED_IMAGES)
 
 
 def key_set_names() -> tuple[str, ...]:

@@ -102,21 +102,31 @@ class FormatRefused(SourceRefused):
     headline = gettext_noop("The file is not a picture in an accepted format.")
     detail_format = gettext_noop("Accepted formats: {accepted}.")
 
-    def __init__(self, found: str | None, accepted: tuple[str, ...]) -> None:
+    def __init__(self, found: str | None, accepted: tuple[str, ...], lacks: str = "") -> None:
         """Refuse a file.
 
         Args:
             found: Name of its format; None: no known format.
             accepted: Names of the formats in the settings.
+            lacks: The extra of this package that reads the format, if it is not installed.
         """
-        super().__init__(found, accepted)
+        super().__init__(found, accepted, lacks)
         if found:
             self.detail_format = gettext_noop("The file is {found}. Accepted formats: {accepted}.")
 
     @property
     def detail_values(self) -> Mapping[str, str]:
-        found, accepted = self.args
+        found, accepted, _ = self.args
         return {"found": found or "", "accepted": ", ".join(accepted)}
+
+    @property
+    def detail(self) -> str:
+        """For operators, it also names the extra; a person who uploads can install nothing."""
+        lacks = self.args[2]
+        told = super().detail
+        if not lacks:
+            return told
+        return f"{told} To accept it: pip install 'django-renditions[{lacks}]'."
 
 
 class LimitExceeded(SourceRefused):

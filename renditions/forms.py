@@ -13,8 +13,8 @@ from django.utils.translation import gettext, gettext_lazy
 from . import conf
 from .errors import RenditionError, SourceRefused
 from .files import VersatileImageMixIn
-from .imaging.formats import extensions_of
-from .imaging.sources import probe
+from .imaging.formats import extensions_of, format_named
+from .imaging.sources import decode, open_source
 from .ppoi import CENTRE_TEXT, PPOI, parse_ppoi, ppoi_text
 from .widgets import (
     SizedImageCenterpointClickBootstrap3Widget,
@@ -63,15 +63,48 @@ class VersatileImageFormField(forms.ImageField):
         if data is not None and hasattr(data, "open"):
             # Another validation has read it to its end.
             data.open()
-        file = forms.FileField.to_python(self, data)
+        file: Any = forms.FileField.to_python(self, data)
         if file is None:
             return None
         try:
-            probe(cast("BinaryIO", file), conf.limits())
+            source = open_source(cast("BinaryIO", file), conf.limits())
         except RenditionError as error:
             raise ValidationError(self._refusal(error), code="invalid_image") from error
         file.seek(0)
-        return super().to_python(data)
+        found = format_named(source.info.format)
+        if found.package is not None:
+            # Django would ask Pillow for a picture that Pillow cannot open.
+            file.image, file.content_type = source.image, found.mime
+            return file
+        try:
+            return super().to_python(data)
+        except ValidationError:
+            # Pillow verifies a PNG to its last chunk, which an incomplete one does not have.
+            if not conf.limits().accepts_incomplete:
+                raise
+        self._annotate_incomplete(file)
+        return file
+
+    def _annotate_incomplete(self, file: Any) -> None:
+        """Give `file` the attributes that Django gives it, if renditions can be made of it."""
+        limits = conf.limits()
+        try:
+            source = open_source(file, limits)
+            decode(source, limits)
+        except RenditionError as error:
+            raise ValidationError(self._refusal(error), code="invalid_image") from error
+        file.image = source.image
+        file.content_type = format_named(source.info.format).mime
+        file.seek(0)
+
+    def widget_attrs(self, widget: Widget) -> dict[str, Any]:
+        """Let people choose a file that their system does not know as a picture."""
+        attrs = super().widget_attrs(widget)
+        if "accept" in attrs:
+            found = [format_named(name) for name in conf.limits().formats]
+            others = [f".{each}" for row in found if row.package for each in row.extensions]
+            attrs["accept"] = ",".join([attrs["accept"], *others])
+        return attrs
 
     def _refusal(self, error: RenditionError) -> Any:
         message = self.error_messages["invalid_image"]

@@ -20,7 +20,8 @@ class PictureMetaField(models.JSONField):
     A worker fills it in when it has made the renditions of the picture; a save of the instance
     does not change it. It is None until then. Otherwise it is a dict: `name` (the picture that it
     is about), `width` and `height` (upright, px), `color` (`#rrggbb`), `thumbhash` (base64),
-    `animated` and `alpha`. `image.meta` gives the values, if they are about the present picture.
+    `animated` and `alpha`. If the file lacks its end, `rows` is the share of the rows that it has.
+    `image.meta` gives the values, if they are about the present picture.
     """
 
     description = _("Facts of an image")
@@ -55,6 +56,7 @@ class PictureMetaField(models.JSONField):
 
 def column_value(name: str, facts: PictureFacts) -> dict[str, Any]:
     """Return the value of the column for the picture `name`."""
+    incomplete = {"rows": round(facts.share_of_rows, 4)} if facts.share_of_rows < 1 else {}
     return {
         "name": name,
         "width": facts.size.width,
@@ -63,6 +65,7 @@ def column_value(name: str, facts: PictureFacts) -> dict[str, Any]:
         "thumbhash": facts.thumbhash,
         "animated": facts.is_animated,
         "alpha": facts.has_alpha,
+        **incomplete,
     }
 
 
@@ -77,6 +80,7 @@ def facts_in(value: object, name: str) -> PictureFacts | None:
             thumbhash=str(value["thumbhash"]),
             is_animated=bool(value["animated"]),
             has_alpha=bool(value["alpha"]),
+            share_of_rows=float(value.get("rows", 1)),
         )
     except (KeyError, TypeError, ValueError):
         # Other code can write to the column.

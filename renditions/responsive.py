@@ -15,7 +15,7 @@ from . import conf
 from .accessors import PictureAccess, RenditionFile
 from .files import VersatileImageMixIn
 from .imaging.facts import PictureFacts
-from .imaging.formats import format_for_extension, format_named
+from .imaging.formats import format_for_extension, format_named, written_for
 from .imaging.geometry import Size
 from .planning.keys import InvalidSizeKey, RenditionKey, RenditionKeySet
 from .planning.paths import split_extension
@@ -330,7 +330,7 @@ def _mime(key: RenditionKey) -> str:
 def _mime_of(image: VersatileImageMixIn) -> str:
     """Return the content type of an original, as far as its name tells it."""
     found = format_for_extension(split_extension(str(image.name))[1])
-    return found.mime if found else ""
+    return written_for(found).mime if found else ""
 
 
 def _candidates(sources: Iterable[Source]) -> Iterator[Candidate]:

@@ -232,6 +232,7 @@ class RenditionSettings:
         _are_formats,
         f"a list of some of: {', '.join(repr(each.name) for each in FORMATS)}",
     )
+    incomplete: str = _choice(_LIMITS.incomplete, "accept")
     # Where renditions are kept, and what an object store tells browsers about them.
     storage: str | None = declare(
         None,

@@ -15,7 +15,8 @@ name_chosen = Signal()
 original_dropped = Signal()
 
 # Renditions of an original are made now, by whatever way but a worker's job. `original`: the
-# `renditions.planning.plans.Original`. `sender` is None.
+# `renditions.planning.plans.Original`. `share_of_rows`: that its file has, as in a `WarmReport`;
+# missing: it was not decoded. `sender` is None.
 renditions_made = Signal()
 
 # `renditions prune --in-workers` was called, with these `fields`, `orphans` and `min_age`.

@@ -15,6 +15,7 @@ from renditions.outages import Outage
 from renditions.planning.registry import Registry
 from renditions.registry import registry as registered
 from tests.app.models import Card
+from tests.heif import as_heif
 from tests.service import processes, servers
 from workers.conf import CELERY
 
@@ -35,6 +36,8 @@ def four_corners(width: int, height: int, file_format: str = "JPEG") -> bytes:
     for colour, (x, y) in CORNERS.items():
         box = (x * width // 2, y * height // 2, (x + 1) * width // 2, (y + 1) * height // 2)
         picture.paste(colour, box)
+    if file_format == "HEIC":
+        return as_heif(picture, quality=95)
     buffer = BytesIO()
     picture.save(buffer, file_format, quality=95)
     return buffer.getvalue()

@@ -20,7 +20,7 @@ from renditions.planning.plans import Original, RenditionPlan
 from renditions.signals import field_added, name_chosen, original_dropped, renditions_made
 from renditions.storage.any import UNVERSIONED
 
-from . import dispatch, ledger, removals
+from . import dispatch, incomplete, ledger, removals
 from .models import JobState
 from .row_write import atomic_from_write
 from .targets import (
@@ -86,6 +86,7 @@ def connect() -> None:
     class_prepared.connect(_watch_prepared, dispatch_uid="renditions.watch")
     field_added.connect(_watch_changed, dispatch_uid="renditions.watch")
     renditions_made.connect(settle_made, dispatch_uid="renditions.settle_made")
+    renditions_made.connect(incomplete.note_made, dispatch_uid="renditions.note_incomplete")
     name_chosen.connect(removals.put_off, dispatch_uid="renditions.put_off")
     original_dropped.connect(removals.owe_dropped, dispatch_uid="renditions.owe_dropped")
 

@@ -449,6 +449,34 @@ class Throughput(models.Model):
         return f"{self.minute} {self.process}"
 
 
+class IncompletePicture(models.Model):
+    """A picture whose file lacks its end, and that was accepted: its renditions show the rest."""
+
+    model_label = models.CharField(_("model"), max_length=150)
+    object_pk = models.CharField(_("object"), max_length=OBJECT_PK_LENGTH)
+    field_name = models.CharField(_("field"), max_length=100)
+    name = models.TextField(_("picture"))  # path on the storage of the field
+    share_of_rows = models.FloatField(
+        _("rows"), help_text=_("The share of the rows of pixels that the file has.")
+    )
+    noticed_at = models.DateTimeField(_("noticed at"))
+
+    class Meta:
+        app_label = "rendition_workers"
+        verbose_name = _("incomplete picture")
+        verbose_name_plural = _("incomplete pictures")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model_label", "object_pk", "field_name"],
+                name="rendition_incomplete_target",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_label}.{self.field_name} #{self.object_pk}: {self.name}"
+
+
 class EventKind(models.TextChoices):
     """What has happened to the renditions of one image."""
 

@@ -150,7 +150,7 @@ def progress_of_fields(
 
 
 def recorded_progress(
-    pictures: Sequence[tuple[VersatileImageFieldFile, WarmJob]],
+    pictures: Sequence[tuple[VersatileImageFieldFile, WarmJob | None]],
 ) -> list[Progress]:
     """Return where pictures, of one model or several, stand by their jobs and their records.
 

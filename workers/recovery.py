@@ -27,7 +27,18 @@ from django.db.models.functions import Now
 
 from renditions.storage import disk
 
-from . import dispatch, events, job_log, ledger, metrics, nodes, runs, scrape, throughput
+from . import (
+    dispatch,
+    events,
+    incomplete,
+    job_log,
+    ledger,
+    metrics,
+    nodes,
+    runs,
+    scrape,
+    throughput,
+)
 from .alarms import SWEEP_MISSING_S
 from .conf import BULK_QUEUE, LONGEST_JITTER, QUEUE, TaskName, worker_settings
 from .models import Heartbeat
@@ -61,6 +72,7 @@ def _sweep_ledger(using: str) -> int:
     if events.is_anything_due(using):
         dispatch.send_tell(using)
     throughput.forget(using)
+    incomplete.forget(using)
     nodes.forget(using)
     return sent
 

@@ -20,7 +20,17 @@ from kombu.exceptions import OperationalError
 
 from . import dispatch, throughput
 from .conf import BULK_QUEUE, QUEUE
-from .models import UNFINISHED, Heartbeat, JobState, RunKind, RunState, WarmJob, WarmRun, WorkerNode
+from .models import (
+    UNFINISHED,
+    Heartbeat,
+    IncompletePicture,
+    JobState,
+    RunKind,
+    RunState,
+    WarmJob,
+    WarmRun,
+    WorkerNode,
+)
 from .nodes import GONE_AFTER_S
 from .statements import aware
 from .targets import JobTarget, all_watched_fields, in_each_ledger, ledger_trouble
@@ -140,6 +150,7 @@ class Snapshot:
     warming: Count = NONE  # a worker has them
     failed: Count = NONE
     removals: Count = NONE  # pictures whose files are going to be taken away
+    incomplete: Count = NONE  # pictures that were accepted although their files lack their ends
     # How long the job has waited that is due for the longest time; None: no job is due. Of fresh
     # uploads and of bulk runs.
     oldest_due_s: float | None = None
@@ -179,6 +190,7 @@ def take() -> Snapshot:
         warming=_sum(each.warming for each in ledgers),
         failed=_sum(each.failed for each in ledgers),
         removals=_sum(each.removals for each in ledgers),
+        incomplete=_sum(each.incomplete for each in ledgers),
         oldest_due_s=_oldest(each.oldest_due_s for each in ledgers),
         oldest_bulk_due_s=_oldest(each.oldest_bulk_due_s for each in ledgers),
         by_model=_merged_models(ledgers),
@@ -231,6 +243,7 @@ def _of_ledger(using: str) -> Snapshot:
         warming=_count(_in_progress(jobs), "lease_until"),
         failed=failed,
         removals=_count_removals(jobs),
+        incomplete=_count(IncompletePicture.objects.using(using).all(), "pk"),
         oldest_due_s=_waiting_s(jobs.filter(run__isnull=True, takes__isnull=True)),
         oldest_bulk_due_s=_oldest(
             _waiting_s(jobs.filter(run=run))

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
 from django.core.signals import setting_changed
 from django.db import Error as DatabaseError
 from django.db import connections, models, router
@@ -170,6 +170,16 @@ def image_of(target: JobTarget) -> VersatileImageFieldFile | None:
         return None
     image: VersatileImageFieldFile = getattr(instance, field.name)
     return image
+
+
+def valid_keys(model: type[models.Model], pks: Iterable[str]) -> Iterator[str]:
+    """Yield those of `pks` that can be keys of `model`."""
+    for pk in pks:
+        try:
+            model._meta.pk.to_python(pk)
+        except (ValidationError, ValueError):
+            continue
+        yield pk
 
 
 def planned_paths(original: Original, using: str) -> set[str]:

@@ -22,7 +22,18 @@ from renditions.files import VersatileImageFieldFile
 from renditions.planning.plans import RenditionPlan
 from renditions.storage.objects import start_threads
 
-from . import dispatch, events, job_log, ledger, metrics, removals, runs, throughput, tracing
+from . import (
+    dispatch,
+    events,
+    incomplete,
+    job_log,
+    ledger,
+    metrics,
+    removals,
+    runs,
+    throughput,
+    tracing,
+)
 from .conf import backoff_s, worker_settings
 from .failures import Failure, JobTimedOut, WorkerOutdated
 from .metrics import JobResult
@@ -113,13 +124,16 @@ def _attempt(claim: ledger.Claim, maybe_published: list[RenditionPlan]) -> _Ende
         )
     metrics.note_work(claim.target.model_label, report.seconds, report.published_bytes)
     tracing.note_report(report)
-    using = claim.target.using
-    with transaction.atomic(using=using) if report.facts else nullcontext():
+    using, share = claim.target.using, report.share_of_rows
+    is_news = incomplete.is_news(claim.target, share)
+    with transaction.atomic(using=using) if report.facts or is_news else nullcontext():
         if report.facts:
             # The row before the ledger, as in a save: otherwise the two could wait for each other.
             write_facts(image, report.facts, using)
+        if is_news and share is not None:
+            incomplete.note(claim.target, str(image.name), share)
         ended = _end_attempt(claim, image, report)
-        if report.facts and ended is None:
+        if (report.facts or is_news) and ended is None:
             transaction.set_rollback(True, using=using)
     return ended
 

@@ -1,6 +1,7 @@
 """Adopt files: decide whether an existing file is a rendition that can stay as it is."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from functools import cached_property
 from typing import BinaryIO
@@ -115,7 +116,8 @@ class ExistingFiles:
         limits = conf.limits()
         try:
             with self._adapter.open(path, limits.max_file_bytes) as file:
-                found = check_integrity(file, limits)
+                # A rendition is never incomplete.
+                found = check_integrity(file, replace(limits, incomplete="refuse"))
         except PermanentError:
             return Verdict.BROKEN
         self._sizes[plan] = found.size

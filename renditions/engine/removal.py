@@ -14,6 +14,7 @@ from django.core.files.storage import Storage
 
 from renditions import conf
 from renditions.errors import SourceMissing
+from renditions.imaging.formats import written_instead
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.sizers import AnySizer
 from renditions.planning.keys import SIZE_PATTERN
@@ -149,7 +150,9 @@ def sized(storage: Storage, original: Original) -> Iterator[str]:
 
 def filtered(storage: Storage, original: Original) -> Iterator[str]:
     """Yield the paths of the renditions that are filtered and not sized."""
-    pattern = _filtered_pattern(original) + _extension_pattern(original)
+    instead = written_instead(split_extension(original.name)[1])
+    output = rf"\.{instead.extensions[0]}" if instead else ""
+    pattern = _filtered_pattern(original) + _extension_pattern(original) + output
     matches = re.compile(pattern).fullmatch
     beginning = _filtered_beginning(original)
     yield from _matching(storage, filtered_folder(original.name), beginning, matches)

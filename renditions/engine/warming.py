@@ -104,6 +104,8 @@ class WarmReport:
     outcomes: tuple[Outcome, ...] = ()
     source_version: str = ""  # of the original that was used; empty: it was not found
     facts: PictureFacts | None = None  # set if they were wanted and the original can be read
+    # Of the original. Below 1: its file lacks the end. None: it was not decoded.
+    share_of_rows: float | None = None
     seconds: StageSeconds = StageSeconds()
     published_bytes: int = 0  # of the files that were written
 
@@ -167,7 +169,9 @@ def warm(
             extra={"rendition_path": plan.path, "rendition_kind": error.kind},
         )
     if report.of(Result.CREATED, Result.ADOPTED):
-        renditions_made.send_robust(sender=None, original=plans[0].original)
+        renditions_made.send_robust(
+            sender=None, original=plans[0].original, share_of_rows=report.share_of_rows
+        )
     return report
 
 
@@ -233,6 +237,7 @@ class _Attempt:
         self.target = adapter_of(storages.renditions)
         self.source_version = ""
         self.facts: PictureFacts | None = None
+        self.share_of_rows: float | None = None
         self.outcomes: dict[RenditionPlan, Outcome] = {}
         self.recipes = {plan: plan.recipe.on(storages.originals) for plan in plans}
         # With the size of the rendition, px, and its bytes.
@@ -262,7 +267,12 @@ class _Attempt:
         self.recorder.record_failed(failures, self.source_version)
         outcomes = tuple(self.outcomes[plan] for plan in self.plans)
         return WarmReport(
-            outcomes, self.source_version, self.facts, self._seconds(), self.published_bytes
+            outcomes,
+            self.source_version,
+            self.facts,
+            self.share_of_rows,
+            self._seconds(),
+            self.published_bytes,
         )
 
     def _seconds(self) -> StageSeconds:
@@ -341,6 +351,7 @@ class _Attempt:
             finally:
                 self.decode_s += time.perf_counter() - began
             yield picture
+            self.share_of_rows = picture.share_of_rows
 
     @contextmanager
     def _rendering(self) -> Iterator[None]:

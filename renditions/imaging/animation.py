@@ -2,31 +2,42 @@
 
 All frames at once may need far more memory than one picture. So they are composed once to learn
 what they have in common, and again for each rendition. If they are few and small, they are kept.
+
+Frames of a GIF are composed here, as browsers do: nothing is seen where no frame has been drawn, or
+where one was cleared. Pillow shows a colour of the palette there.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from io import BytesIO
+from itertools import count, islice
 from typing import Any, BinaryIO
 
 from PIL import Image
 
-from renditions.errors import DecodeTooLarge, SourceUnreadable
+from renditions.errors import DecodeTooLarge
 
+from .decoders import free_frames
 from .formats import Format, format_named
 from .geometry import Size
-from .headers import survey_frames
+from .headers import GifFrame, gif_frames, survey_frames
 from .modes import GREYSCALE_MODES, is_opaque
-from .sources import Limits, Source, check_frames, open_source, reading_pixels
+from .sources import Limits, Source, check_frames, decode, open_source, reading_pixels
 
 # Memory of a frame in the decoder and in the pipeline. Measured with Pillow 13; libwebp needs most.
 _BYTES_PER_PIXEL = 28
 
+# In an animated rendition. A frame takes at least half a millisecond, however small it is.
+MAX_FRAMES = 5000
 _MAX_KEPT_PIXELS = 10_000_000  # in all frames together, 4 bytes each
 # Limits of the formats. Browsers show a frame of less than 20 ms for 100 ms.
 _MAX_GIF_TICKS, _TICK_MS, _MIN_TICKS = 65_535, 10, 2
 _MAX_WEBP_MS, _MAX_LOOPS = 0xFFFFFF, 65_535
+
+# What becomes of a frame of a GIF before the next one. Browsers take the unknown 4 for 3.
+_CLEAR, _RESTORE = 2, (3, 4)
+_CLEARED = (0, 0, 0, 0)
 
 Frames = Iterator[Image.Image]
 
@@ -100,33 +111,46 @@ def frame_bytes(source: Size) -> int:
     return source.pixels * _BYTES_PER_PIXEL
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    image: Image.Image  # composed, RGB or RGBA; it may be changed
+    duration_ms: int
+    grey: bool
+
+
 def _scan(source: Source, limits: Limits) -> Animation:
-    """Return the animation after a look at each of its frames."""
-    image, durations, kept = source.image, list[int](), list[Image.Image]()
-    first, grey, transparent, pixels = image, True, False, 0
-    for frame in _composed(image):
-        first = frame.copy() if not durations else first
-        durations.append(int(image.info.get("duration") or 0))
-        grey = grey and image.mode in GREYSCALE_MODES
-        transparent = transparent or not is_opaque(frame)
-        pixels += frame.width * frame.height
+    """Return the animation after a look at each of its frames, up to one frame too many."""
+    durations, kept = list[int](), list[Image.Image]()
+    first, grey, transparent, pixels = source.image, True, False, 0
+    for frame in islice(_composed(source, limits), MAX_FRAMES + 1):
+        first = frame.image.copy() if not durations else first
+        durations.append(frame.duration_ms)
+        grey = grey and frame.grey
+        transparent = transparent or not is_opaque(frame.image)
+        pixels += frame.image.width * frame.image.height
         if pixels <= _MAX_KEPT_PIXELS:
-            kept.append(frame)
+            kept.append(frame.image)
         else:
             kept.clear()
     mode = ("L" if grey else "RGB") + ("A" if transparent else "")
-    # Opened again: a decoder that seeks back may keep a state of later frames.
+    free_frames(source.image)
     compose_again = partial(_compose_again, source.file, limits)
     frames = (lambda: (frame.copy() for frame in kept)) if kept else compose_again
-    return Animation(first, mode, tuple(durations), _plays(image), frames)
+    return Animation(first, mode, tuple(durations), _plays(source.image), frames)
 
 
 def _compose_again(file: BinaryIO, limits: Limits) -> Frames:
-    return _composed(open_source(file, limits).image)
+    # Opened again: a decoder that seeks back may keep a state of later frames.
+    for frame in _composed(open_source(file, limits), limits):
+        yield frame.image
 
 
-def _composed(image: Image.Image) -> Frames:
-    """Yield each frame of `image` as it is seen."""
+def _composed(source: Source, limits: Limits) -> Iterator[_Frame]:
+    """Yield each frame of `source` as it is seen."""
+    return _of_gif(source, limits) if source.info.format == "GIF" else _of_pillow(source.image)
+
+
+def _of_pillow(image: Image.Image) -> Iterator[_Frame]:
     with reading_pixels():
         for number in count():
             try:
@@ -134,9 +158,36 @@ def _composed(image: Image.Image) -> Frames:
             except EOFError:
                 return
             image.load()
-            if image.mode == "P" and image.palette is None:
-                raise SourceUnreadable("Pillow loses the palette after a greyscale frame.")
-            yield image.convert("RGBA" if image.has_transparency_data else "RGB")
+            yield _Frame(
+                image.convert("RGBA" if image.has_transparency_data else "RGB"),
+                int(image.info.get("duration") or 0),
+                image.mode in GREYSCALE_MODES,
+            )
+
+
+def _of_gif(source: Source, limits: Limits) -> Iterator[_Frame]:
+    canvas = Image.new("RGBA", source.info.size.as_tuple, _CLEARED)
+    for frame in gif_frames(source.file):
+        before = canvas.copy() if frame.disposal in _RESTORE else canvas
+        grey = _draw(frame, canvas, limits)
+        yield _Frame(canvas.copy(), frame.duration_ms, grey)
+        canvas = before
+        if frame.disposal == _CLEAR:
+            canvas.paste(_CLEARED, _box(frame))
+
+
+def _draw(frame: GifFrame, canvas: Image.Image, limits: Limits) -> bool:
+    """Draw `frame` on `canvas`; return whether it has no colours."""
+    if not frame.size.pixels:
+        return True
+    picture = decode(open_source(BytesIO(frame.file), limits), limits).image
+    drawn = picture.convert("RGBA")
+    canvas.paste(drawn, (frame.left, frame.top), drawn)
+    return picture.mode in GREYSCALE_MODES
+
+
+def _box(frame: GifFrame) -> tuple[int, int, int, int]:
+    return frame.left, frame.top, frame.left + frame.size.width, frame.top + frame.size.height
 
 
 def _plays(image: Image.Image) -> int:

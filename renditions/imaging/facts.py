@@ -30,6 +30,7 @@ class PictureFacts:
     thumbhash: str  # base64
     is_animated: bool
     has_alpha: bool  # whether a pixel is transparent
+    share_of_rows: float = 1.0  # that the file has; below 1: it lacks its end
 
 
 def facts_from(sample: Image.Image, size: Size, *, is_animated: bool) -> PictureFacts:

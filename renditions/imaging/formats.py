@@ -6,6 +6,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from PIL import Image
@@ -47,14 +48,24 @@ class Format:
     profiles: bool = True  # whether Pillow can embed an ICC profile
     # Corrects an animation that Pillow wrote. Takes the file and whether a frame is transparent.
     correct: Callable[[bytes, bool], bytes] = lambda data, transparent: data
-    # Measured with Pillow 13: the buffers of the decoder, which live as long as the picture, and
-    # the memory that `modes.to_working_mode` needs at the same time.
+    # Measured with Pillow 13: the picture, and the memory that `modes.to_working_mode` needs at the
+    # same time. WebP, AVIF and HEIF depend on the file: see `decoders`.
     decode_bytes_per_pixel: int = 5
     frame_bytes_per_pixel: int = 0  # memory of the encoder of an animation
+    # Name of the format of its renditions, if renditions are not written in this one.
+    written_as: str | None = None
+    # The package that decodes it, if Pillow cannot, and the extra of ours that installs it.
+    package: str | None = None
+    extra: str = ""
+    is_common: bool = True  # accepted by default
 
     @property
     def key(self) -> str:
         return self.name.lower()
+
+    @property
+    def is_installed(self) -> bool:
+        return self.package is None or find_spec(self.package) is not None
 
 
 def _jpeg(encoding: Encoding) -> Mapping[str, Any]:
@@ -137,7 +148,6 @@ FORMATS: tuple[Format, ...] = (
         _webp,
         animated=True,
         correct=_with_alpha_flag,
-        decode_bytes_per_pixel=18,
         frame_bytes_per_pixel=28,
     ),
     Format(
@@ -148,14 +158,48 @@ FORMATS: tuple[Format, ...] = (
         _avif,
         animated=True,
         correct=_without_times,
-        decode_bytes_per_pixel=18,
         frame_bytes_per_pixel=56,
     ),
-    Format("TIFF", ("tif", "tiff"), "image/tiff", ("RGB", "L", "RGBA", "LA", "CMYK"), _no_options),
-    Format("BMP", ("bmp",), "image/bmp", ("RGB", "L"), _no_options, alpha=False, profiles=False),
+    Format(
+        "HEIF",
+        ("heic", "heif", "hif"),
+        "image/heic",
+        ("RGB", "L", "RGBA"),
+        _no_options,
+        written_as="JPEG",
+        package="pillow_heif",
+        extra="heif",
+    ),
+    Format(
+        "TIFF",
+        ("tif", "tiff"),
+        "image/tiff",
+        ("RGB", "L", "RGBA", "LA", "CMYK"),
+        _no_options,
+        is_common=False,
+    ),
+    Format(
+        "BMP",
+        ("bmp",),
+        "image/bmp",
+        ("RGB", "L"),
+        _no_options,
+        alpha=False,
+        profiles=False,
+        is_common=False,
+    ),
 )
 _BY_NAME = {each.key: each for each in FORMATS}
 _BY_EXTENSION = {extension: each for each in FORMATS for extension in each.extensions}
+OUTPUT_FORMATS = tuple(each for each in FORMATS if each.written_as is None)
+_OUTPUT_BY_NAME = {each.key: each for each in OUTPUT_FORMATS}
+# For each extension of a format that renditions are not written in: their format.
+_INSTEAD = {
+    extension: _BY_NAME[each.written_as.lower()]
+    for each in FORMATS
+    if each.written_as
+    for extension in each.extensions
+}
 
 
 def format_named(name: str) -> Format:
@@ -168,6 +212,36 @@ def format_named(name: str) -> Format:
     if found is None:
         raise UnknownFormat(f"Got {name!r}. Known: {', '.join(_BY_NAME)}.")
     return found
+
+
+def output_format(name: str) -> Format:
+    """Return the format `name` in which a rendition is to be written.
+
+    Raises:
+        UnknownFormat: the table has no such format, or it can only be read.
+    """
+    found = _OUTPUT_BY_NAME.get(name.lower())
+    if found is None:
+        raise UnknownFormat(f"Got {name!r}. Known: {', '.join(_OUTPUT_BY_NAME)}.")
+    return found
+
+
+def written_for(original: Format) -> Format:
+    """Return the format of the renditions of an `original`, if their keys name none."""
+    return original if original.written_as is None else format_named(original.written_as)
+
+
+def written_instead(extension: str) -> Format | None:
+    """Return the format of the renditions of an original that has this extension.
+
+    None: it is the format of the original.
+    """
+    return _INSTEAD.get(extension.lower())
+
+
+def default_formats() -> tuple[str, ...]:
+    """Return the names of the formats that are accepted if the settings name none."""
+    return tuple(each.name for each in FORMATS if each.is_common and each.is_installed)
 
 
 def extensions_of(names: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from .colour import to_srgb
 from .filters import FileFilter, Filter
-from .formats import Encoding, Format
+from .formats import Encoding, Format, format_named, written_for
 from .geometry import FocalPoint, Size
 from .headers.icc import read_profile
 from .modes import GREYSCALE_MODES, detach_from_file, to_working_mode, unpremultiply
@@ -31,6 +31,8 @@ class FullSizePicture:
         """Call `copies` when a copy is needed; it returns what `upright_for_files` returns."""
         self._copies = copies
         self._info = info
+        # Old sizers write the format of the picture. Some formats can only be read.
+        self._format = written_for(format_named(info.format)).name
         self._filtered: dict[tuple[FileFilter, str, Encoding], bytes] = {}
 
     def filtered(self, chosen: FileFilter, output_format: Format, encoding: Encoding) -> bytes:
@@ -55,12 +57,12 @@ class FullSizePicture:
             image = unpremultiply(to_working_mode(image), grey=self._info.mode in GREYSCALE_MODES)
             image = before.apply(to_srgb(image, read_profile(self._info.icc_profile)))
             image.info = {}
-            image.format = self._info.format
+            image.format = self._format
         return sizer.make_file(image, size, ppoi, output_format, encoding)
 
     def _copy(self) -> Image.Image:
         image = self._copies()
-        image.format = self._info.format
+        image.format = self._format
         return image
 
 

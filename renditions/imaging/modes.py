@@ -75,6 +75,24 @@ def unpremultiply(image: Image.Image, *, grey: bool) -> Image.Image:
     return _in_strips(image, "LA", lambda strip: strip.convert("RGBA").convert("LA"))
 
 
+def clear_outside(image: Image.Image, drawn: tuple[int, int, int, int]) -> Image.Image:
+    """Return `image`, decoded from a GIF, transparent where its frame has no pixels.
+
+    Pillow fills this part with the first colour of the palette. If the frame has transparent
+    pixels, Pillow makes it transparent.
+
+    Args:
+        drawn: The box of the frame.
+    """
+    if drawn == (0, 0, *image.size) or image.has_transparency_data:
+        return image
+    alpha = Image.new("L", image.size)
+    alpha.paste(255, drawn)
+    picture = image.convert("LA" if image.mode == "L" else "RGBA")
+    picture.putalpha(alpha)
+    return picture
+
+
 def scale_transparency(image: Image.Image) -> None:
     """Scale the transparent colour of an opened PNG to 8 bits.
 

@@ -18,12 +18,12 @@ from PIL import Image
 
 from renditions.errors import OutOfMemory, RenderFailed, RenditionTooLarge
 
-from .animation import Animation, frame_bytes, has_frames, read_animation
+from .animation import MAX_FRAMES, Animation, frame_bytes, has_frames, read_animation
 from .colour import to_srgb
 from .encoding import encode, encode_frames
 from .facts import SAMPLE, PictureFacts, facts_from
 from .filters import FileFilter, Filter
-from .formats import FORMATS, Format, format_named
+from .formats import FORMATS, Format, format_named, written_for
 from .full_size import FullSizePicture, upright_for_files
 from .geometry import Size
 from .headers.icc import read_profile
@@ -35,8 +35,6 @@ from .recipes import Recipe
 from .sizers import Cut, FileSizer
 from .sources import Limits, Source, SourceInfo, decode, open_source, probe, reading_pixels
 
-# In an animated rendition. A frame takes at least half a millisecond, however small it is.
-_MAX_FRAMES = 5000
 # File sizers and filters may change their picture, so each gets a copy. For a larger original, the
 # memory for picture and copy is too much: there it is decoded again for each of them.
 _MAX_KEPT_PIXELS = 20_000_000
@@ -83,12 +81,14 @@ class OpenPicture:
         self._animation: Animation | None = None
         self._full_size: FullSizePicture | None = None
         self._pyramid: Pyramid | None = None
+        # Of the original. Below 1: its file lacks the end. None: it was not decoded yet.
+        self.share_of_rows: float | None = None
         if any(recipe.encoding.animation == "keep" for recipe in recipes):
             self._animation = read_animation(source, limits)
         cuts = [self._stored(cut) for cut in _possible_cuts(recipes, self.info.size)]
         needs_full_size = not all(recipe.shares_decode for recipe in recipes)
         if needs_full_size and self.info.size.pixels > _MAX_KEPT_PIXELS:
-            self._full_size = FullSizePicture(lambda: _decode_again(file, limits), self.info)
+            self._full_size = FullSizePicture(lambda: self._decode_again(file), self.info)
         if cuts or self._full_size is None:
             keep_full_size = needs_full_size and self._full_size is None
             in_srgb = all(recipe.encoding.color == "srgb" for recipe in recipes)
@@ -98,11 +98,11 @@ class OpenPicture:
         self, source: Source, cuts: Sequence[StoredCut], *, in_srgb: bool, keep_full_size: bool
     ) -> None:
         if self._animation:
-            image, scale = self._animation.first, 1.0
+            image, scale, self.share_of_rows = self._animation.first, 1.0, 1.0
         else:
             least = None if keep_full_size else _least_size(self.info.stored_size, cuts)
             scale_transparency(source.image)
-            image, scale = decode(source, self._limits, least)
+            image, scale, self.share_of_rows = decode(source, self._limits, least)
         self.decoded_size = Size(*image.size)
         with reading_pixels():
             if keep_full_size:
@@ -112,6 +112,11 @@ class OpenPicture:
             if in_srgb and _cheaper_at_once(pixels, cuts):
                 pixels, self._profile = to_srgb(pixels, self._profile), None
         self._pyramid = Pyramid(pixels, scale, self.info.stored_size, cuts)
+
+    def _decode_again(self, file: BinaryIO) -> Image.Image:
+        source = open_source(file, self._limits)
+        image, _, self.share_of_rows = decode(source, self._limits)
+        return upright_for_files(image, source.info)
 
     def close(self) -> None:
         """Free the pixels."""
@@ -138,7 +143,8 @@ class OpenPicture:
                 pyramid=self._pyramid,
             )
             sample = run(STEPS, self._pyramid.base, context)
-            return facts_from(sample, self.info.size, is_animated=has_frames(self._source))
+            facts = facts_from(sample, self.info.size, is_animated=has_frames(self._source))
+            return replace(facts, share_of_rows=self.share_of_rows or 1.0)
 
     def render(self, recipe: Recipe) -> RenderedImage:
         """Return the rendition that `recipe` asks for; the picture stays as it was.
@@ -147,7 +153,7 @@ class OpenPicture:
             RenderFailed: or a subclass.
             OutOfMemory: another attempt may help.
         """
-        output_format = format_named(recipe.format or self.info.format)
+        output_format = written_for(format_named(recipe.format or self.info.format))
         with _rendering():
             if not recipe.shares_decode:
                 return self._render_file(recipe, output_format)
@@ -213,12 +219,12 @@ class OpenPicture:
         limits, frames, pixels = self._limits, len(animation.durations_ms), cut.size.pixels
         needed = frame_bytes(self.info.size) + pixels * output_format.frame_bytes_per_pixel
         if (
-            frames > _MAX_FRAMES
+            frames > MAX_FRAMES
             or frames * pixels > limits.max_frame_pixels
             or needed > limits.max_decode_bytes
         ):
             raise RenditionTooLarge(
-                f"{frames:,} frames of {cut.size}; the limits are {_MAX_FRAMES:,} frames, "
+                f"At least {frames:,} frames of {cut.size}; the limits are {MAX_FRAMES:,} frames, "
                 f"{limits.max_frame_pixels:,} pixels in all frames together and "
                 f"{limits.max_decode_bytes:,} bytes of memory."
             )
@@ -248,11 +254,6 @@ class OpenPicture:
     def _rendered(self, data: bytes) -> RenderedImage:
         info = probe(BytesIO(data), replace(self._limits, formats=_ALL_FORMATS))
         return RenderedImage(data, format_named(info.format).mime, info.size)
-
-
-def _decode_again(file: BinaryIO, limits: Limits) -> Image.Image:
-    source = open_source(file, limits)
-    return upright_for_files(decode(source, limits).image, source.info)
 
 
 def _possible_cuts(recipes: Sequence[Recipe], source: Size) -> Iterator[Cut]:

@@ -11,20 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from renditions import errors
 
-from .formats import FORMATS, Format, format_named
+from .decoders import memory_needed, open_image
+from .formats import FORMATS, Format, default_formats, format_named
 from .geometry import Size
-from .headers import Frames, Header, lacks_scanlines, read_header, survey_frames
-from .integrity import (
-    has_grey_corner,
-    is_incomplete,
-    is_mark_left,
-    mark_end,
-    mean_difference,
-)
+from .headers import Frames, Header, read_header, survey_frames
+from .integrity import mean_difference
+from .loading import load, with_end_marker
 from .orientation import ORIENTATION_TAG, Orientation, upright_size
 
 if TYPE_CHECKING:
@@ -32,6 +28,8 @@ if TYPE_CHECKING:
 
 _JPEG = format_named("JPEG")
 _BUFFER_BYTES = 1 << 16
+# Of the rows of an incomplete picture. Below it, what is missing is seen at once.
+_MIN_SHARE_OF_ROWS = 0.95
 
 T = TypeVar("T")
 
@@ -46,8 +44,13 @@ class Limits:
     max_jpeg_scans: int = 100
     max_frame_pixels: int = 50_000_000  # in all frames of a kept animation together
     max_metadata_bytes: int = 16_000_000  # EXIF, XMP, profiles and comments
-    max_decode_bytes: int = 370_000_000  # peak memory of the decoder
-    formats: tuple[str, ...] = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
+    max_decode_bytes: int = 410_000_000  # peak memory of the decoder
+    formats: tuple[str, ...] = field(default_factory=default_formats)
+    incomplete: str = "refuse"  # or "accept": a JPEG or a PNG may lack a few of its last rows
+
+    @property
+    def accepts_incomplete(self) -> bool:
+        return self.incomplete == "accept"
 
 
 _UNLIMITED = 1 << 62
@@ -57,6 +60,7 @@ _ANY_SIZE = Limits(
     max_file_bytes=_UNLIMITED,
     max_decode_bytes=_UNLIMITED,
     formats=tuple(each.name for each in FORMATS),
+    incomplete="accept",
 )
 
 
@@ -85,6 +89,7 @@ class Source:
 class DecodedPicture(NamedTuple):
     image: Image.Image
     scale: float  # its sides by those of the original; its last row and column may be partial
+    share_of_rows: float  # that are there; below 1: the file lacks its end
 
 
 def probe(file: BinaryIO, limits: Limits) -> SourceInfo:
@@ -136,12 +141,14 @@ def open_source(file: BinaryIO, limits: Limits) -> Source:
     )
     source_format = _accepted(header, limits)
     _check_header(header, source_format, limits)
-    image = _open(reader, source_format)
+    is_lenient = limits.accepts_incomplete and source_format is _JPEG
+    pixels = with_end_marker(reader) if is_lenient else reader
+    image = _open(pixels, source_format)
     stored = Size(*image.size)
     if stored != header.size:
-        _check_size(stored, source_format, limits)
+        _check_size(stored, header, source_format, limits)
     return Source(
-        reader, header, image, _describe(image, header, source_format, _late_exif(reader, header))
+        pixels, header, image, _describe(image, header, source_format, _late_exif(reader, header))
     )
 
 
@@ -162,28 +169,10 @@ def decode(source: Source, limits: Limits, at_least: Size | None = None) -> Deco
         drafted = image.draft(None, draft)
         scale = drafted[1][2] / source.info.stored_size.width if drafted else 1
     with reading_pixels():
-        if _load(source):
-            raise errors.SourceIncomplete("Some of the pixel data is missing.")
-    return DecodedPicture(image, scale)
-
-
-def accepts_incomplete() -> bool:
-    """Whether the project told Pillow to load pictures whose end is missing."""
-    return bool(ImageFile.LOAD_TRUNCATED_IMAGES)
-
-
-def _load(source: Source) -> bool:
-    """Decode the picture; return whether data is missing that the decoder did not report."""
-    image = source.image
-    if accepts_incomplete():
-        image.load()
-        return False
-    if source.info.format == "PNG":
-        mark_end(image)
-        image.load()
-        return is_mark_left(image) and lacks_scanlines(source.file)
-    image.load()
-    return source.info.format == "JPEG" and has_grey_corner(image) and is_incomplete(source.file)
+        image, share = load(image, source.file, is_lenient=limits.accepts_incomplete)
+    if share < (_MIN_SHARE_OF_ROWS if limits.accepts_incomplete else 1):
+        raise errors.SourceIncomplete("Some of the pixel data is missing.")
+    return DecodedPicture(image, scale, share)
 
 
 def check_frames(source: Source, limits: Limits) -> None:
@@ -192,7 +181,7 @@ def check_frames(source: Source, limits: Limits) -> None:
     frames = survey_frames(source.file, source_format.name, first, limits.max_frame_pixels)
     if frames is None:
         frames = Frames(getattr(source.image, "n_frames", 1), first)
-    _check_size(frames.canvas, source_format, limits)
+    _check_size(frames.canvas, source.header, source_format, limits)
     pixels = frames.count * frames.canvas.pixels
     _check(pixels, limits.max_frame_pixels, errors.TooManyFramePixels)
 
@@ -211,28 +200,31 @@ def _affordable_draft(source: Source, limits: Limits, at_least: Size | None) -> 
 
 
 def _accepted(header: Header, limits: Limits) -> Format:
-    if header.format is None or header.format not in limits.formats:
-        raise errors.FormatRefused(header.format, limits.formats)
-    return format_named(header.format)
+    accepted = tuple(name for name in limits.formats if format_named(name).is_installed)
+    if header.format in accepted:
+        return format_named(header.format)
+    found = format_named(header.format) if header.format else None
+    lacks = found.extra if found and not found.is_installed else ""
+    raise errors.FormatRefused(header.format, accepted, lacks)
 
 
 def _check_header(header: Header, source_format: Format, limits: Limits) -> None:
     for size in filter(None, (header.size, header.tile)):
-        _check_size(size, source_format, limits)
+        _check_size(size, header, source_format, limits)
     _check(header.metadata_bytes, limits.max_metadata_bytes, errors.MetadataTooLarge)
     _check(header.scans, limits.max_jpeg_scans, errors.TooManyScans)
-    is_tolerated = isinstance(header.fault, errors.SourceIncomplete) and accepts_incomplete()
+    is_tolerated = isinstance(header.fault, errors.SourceIncomplete) and limits.accepts_incomplete
     if header.fault and not is_tolerated:
         raise header.fault
 
 
-def _check_size(size: Size, source_format: Format, limits: Limits) -> None:
+def _check_size(size: Size, header: Header, source_format: Format, limits: Limits) -> None:
     if size.pixels < 1:
         raise errors.SourceUnreadable(f"Its size is {size}.")
     _check(max(size.as_tuple), limits.max_side, errors.SideTooLong)
     _check(size.pixels, limits.max_pixels, errors.TooManyPixels)
     if source_format is not _JPEG:  # a JPEG can be decoded smaller
-        needed = size.pixels * source_format.decode_bytes_per_pixel
+        needed = memory_needed(header, source_format, size)
         _check(needed, limits.max_decode_bytes, errors.DecodeTooLarge)
 
 
@@ -243,8 +235,7 @@ def _check(value: int, limit: int, error: type[errors.LimitExceeded]) -> None:
 
 def _open(file: BinaryIO, source_format: Format) -> Image.Image:
     with reading_pixels(), _no_warnings():
-        # Always with `formats`: Pillow would start Ghostscript for PostScript.
-        return Image.open(file, formats=[source_format.name])
+        return open_image(file, source_format)
 
 
 def _describe(
@@ -252,6 +243,8 @@ def _describe(
 ) -> SourceInfo:
     stored = Size(*image.size)
     orientation = _orientation(image, late_exif)
+    if source_format.name == "HEIF":  # libheif turns it, and EXIF only repeats how
+        orientation = Orientation.UPRIGHT
     if source_format.name == "TIFF" and header.size:  # Pillow turns a TIFF upright while it decodes
         stored, orientation = upright_size(header.size, orientation), Orientation.UPRIGHT
     profile = image.info.get("icc_profile")

@@ -35,6 +35,8 @@ MOST_FILENAME_BYTES = 255
 MOST_NAMES = 64
 # Many rows can show one picture. Only those with different focal points matter.
 MOST_ROWS = 100
+# Renditions of the second one are in another format, which is in their paths.
+_SAMPLES = ("a.jpg", "a.heic")
 
 # Control characters, surrogates and backslashes; parts that are empty, `.` or `..`.
 _ODD = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]|(?:^|/)\.{0,2}(?:/|$)")
@@ -102,19 +104,20 @@ def _fields_by_key(registry_version: int) -> dict[str, list[VersatileImageField]
 def _texts(field: VersatileImageField) -> Iterator[str]:
     """Yield what the paths of the declared renditions of `field` tell of their keys.
 
-    `recognise` itself says it for a sample, so its answer is the same for any other picture. A
-    sizer that names its files itself has no such path.
+    `recognise` itself says it for samples, so its answer is the same for any other picture. A sizer
+    that names its files itself has no such path.
     """
-    try:
-        sample = _original(ShownPicture(field, "a.jpg", CENTRE))
-        plans = plan_key_set(sample, field.declared_key_set(), conf.style)
-    except (ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey):
-        # `checks` reports it, and the other fields still work.
-        return
-    for plan in plans:
-        told = recognise(plan.path)
-        if told:
-            yield _shown(told.key)
+    for name in _SAMPLES:
+        try:
+            sample = _original(ShownPicture(field, name, CENTRE))
+            plans = plan_key_set(sample, field.declared_key_set(), conf.style)
+        except (ImproperlyConfigured, InvalidSizeKeySet, InvalidSizeKey):
+            # `checks` reports it, and the other fields still work.
+            return
+        for plan in plans:
+            told = recognise(plan.path)
+            if told:
+                yield _shown(told.key)
 
 
 def _shown(key: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from renditions import conf
 from renditions.engine.removal import described_pattern
+from renditions.imaging.formats import written_instead
 from renditions.planning.keys import SIZE_PATTERN
 from renditions.planning.paths import DEFAULT_EXTENSION
 from renditions.planning.registry import registry
@@ -98,7 +99,8 @@ def _filtered(folder: str, filename: str) -> Iterator[tuple[str, str]]:
         match = _patterns(registry.version, described_pattern()).filtered.fullmatch(filename, end)
         if match:
             for name in _names(filename[:end], match["extension"], None):
-                yield posixpath.join(folder, name), f"filters__{match['filter']}__url"
+                if bool(match["output"]) == bool(written_instead(match["extension"])):
+                    yield posixpath.join(folder, name), f"filters__{match['filter']}__url"
 
 
 def _filtered_sized(folder: str, filename: str) -> Iterator[tuple[str, str]]:
@@ -150,7 +152,7 @@ def _patterns(registry_version: int, described: str | None) -> _Patterns:
     output = r"(?:\.(?P<output>\w+))?"
     return _Patterns(
         re.compile(rf"-(?P<key>{named})(?:{extension}{output}|-\.(?P<bare>\w+))"),
-        re.compile(f"{filtered}{extension}"),
+        re.compile(f"{filtered}{extension}{output}"),
         re.compile(f"{filtered}-(?P<key>{named}){extension}{output}"),
     )
 

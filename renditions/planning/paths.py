@@ -98,17 +98,22 @@ def sized_path(
     )
 
 
-def filtered_filename(filename: str, filter_name: str) -> str:
-    """Return the file name of the filtered rendition of `filename` at full size."""
+def filtered_filename(filename: str, filter_name: str, output: str | None = None) -> str:
+    """Return the file name of the filtered rendition of `filename` at full size.
+
+    Args:
+        output: As for `sized_filename`.
+    """
     stem, extension = split_extension(filename)
-    return f"{stem}__{filter_name}__.{extension}"
+    named = f"{stem}__{filter_name}__.{extension}"
+    return f"{named}.{output}" if output else named
 
 
-def filtered_path(name: str, filter_name: str, layout: Layout) -> str:
+def filtered_path(name: str, filter_name: str, layout: Layout, output: str | None = None) -> str:
     """Return the path of the filtered rendition at full size of the original at `name`."""
     head, filename = _split(name)
     return _filtered_folder(head, layout.filtered_dirname) + filtered_filename(
-        filename, filter_name
+        filename, filter_name, output
     )
 
 

@@ -7,13 +7,21 @@ key, so no list of renditions is stored anywhere.
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import NamedTuple
 
 from renditions.errors import UnknownFormat
 from renditions.imaging.filters import AnyFilter
-from renditions.imaging.formats import Encoding, Format, format_for_extension, format_named
+from renditions.imaging.formats import (
+    Encoding,
+    Format,
+    format_for_extension,
+    format_named,
+    output_format,
+    written_for,
+    written_instead,
+)
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.own_file import OwnFile
 from renditions.imaging.recipes import Recipe
@@ -67,13 +75,14 @@ class RenditionPlan:
 
     def format_for(self, original: str) -> str:
         """Return the format of the rendition, if `original` is the format of the original."""
+        written = written_for(format_named(original)).name
         if self.own is None:
-            return self.recipe.format or original
+            return self.recipe.format or written
         extension = split_extension(self.path)[1]
         if extension.lower() == split_extension(self.original.name)[1].lower():
-            return original
-        output_format = format_for_extension(extension)
-        return output_format.name if output_format else original
+            return written
+        found = format_for_extension(extension)
+        return found.name if found else written
 
 
 def _fingerprint(
@@ -90,6 +99,9 @@ def _fingerprint(
     ppoi = _ppoi_text(original.ppoi.x, original.ppoi.y) if uses_ppoi else ""
     # A sizer or filter that names its files may write any format.
     written = None if own else output or split_extension(original.name)[1]
+    if output and key.format is None:
+        # Of an original that can only be read: the key with this format names the same file.
+        key = replace(key, format=output.lower())
     key_text, options = _texts(key, encoding, written)
     text = "\0".join((original.name, path, key_text, ppoi, options))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
@@ -180,18 +192,22 @@ def place_of(original: Original, key: RenditionKey, layout: Layout) -> Place:
     parts = _parts(key, registry.version)
     sizer, chosen_filter, output = parts
     path, own = original.name, None
+    converted = output or written_instead(split_extension(path)[1])
+    extension = converted.extensions[0] if converted else None
     if chosen_filter and key.filter:
         chosen_filter = chosen_filter.bind(path, original.storage)
         own = None if sizer else chosen_filter.own_file()
-        path = filtered_path(path, key.filter, layout)
+        path = filtered_path(path, key.filter, layout, None if sizer else extension)
     if sizer and key.size:
         sizer = sizer.bind(path, original.storage)
         own = sizer.own_file(key.size.pixels, original.ppoi)
-        extension = output.extensions[0] if output else None
         if own is None:
             in_filename = sizer.key_in_filename(original.ppoi)
             path = sized_path(path, key.size, in_filename, layout, extension)
-    if sizer is not parts.sizer or chosen_filter is not parts.filter:
+    if own is None:
+        output = converted
+    is_as_in_key = sizer is parts.sizer and chosen_filter is parts.filter
+    if not is_as_in_key or output is not parts.format:
         parts = Parts(sizer, chosen_filter, output)
     return Place(own.path if own else path, own, parts)
 
@@ -283,6 +299,6 @@ def _format(key: RenditionKey) -> Format | None:
             "Remove the format from the key."
         )
     try:
-        return format_named(key.format)
+        return output_format(key.format)
     except UnknownFormat as error:
         raise InvalidSizeKey(f"{str(key)!r}: {error}") from None

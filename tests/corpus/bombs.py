@@ -16,7 +16,7 @@ from renditions import errors
 from renditions.imaging.formats import FORMATS
 from renditions.imaging.sources import Limits
 
-from . import metadata_bombs
+from . import heif_bombs, metadata_bombs
 
 
 def _png(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -161,8 +161,8 @@ def webp_long_exif() -> bytes:
 
 
 def webp_needs_memory() -> bytes:
-    """Within the pixel limit, but libwebp keeps four copies."""
-    return _webp_on_canvas(6000, 6000)
+    """Within the pixel limit, but libwebp keeps copies of a lossless picture."""
+    return _webp_on_canvas(7000, 7000)
 
 
 def _webp_on_canvas(width: int, height: int) -> bytes:
@@ -244,6 +244,12 @@ def gif_growing_frames() -> bytes:
 def _gif_with_pixels_at(*places: tuple[int, int]) -> bytes:
     frames = (b"," + struct.pack("<4H", *place, 1, 1) + _GIF_FRAME[9:] for place in places)
     return _GIF_SCREEN + b"".join(frames) + b";"
+
+
+def gif_small_frames() -> bytes:
+    """Each frame costs the time to open a picture."""
+    screen = b"GIF89a" + struct.pack("<2H", 1, 1) + b"\x80\0\0" + bytes(6)
+    return screen + _GIF_FRAME * 60_000 + b";"
 
 
 def gif_comments() -> bytes:
@@ -425,7 +431,7 @@ BOMBS = {
     "webp, 268 megapixels": Bomb(webp_pixels, errors.TooManyPixels),
     "webp, EXIF of 4 GB": Bomb(webp_long_exif, errors.SourceUnreadable),
     "webp, a huge canvas": Bomb(webp_canvas, errors.SideTooLong),
-    "webp, four copies of 36 megapixels": Bomb(webp_needs_memory, errors.DecodeTooLarge),
+    "webp, copies of 49 megapixels": Bomb(webp_needs_memory, errors.DecodeTooLarge),
     "avif, 144 megapixels": Bomb(avif_pixels, errors.TooManyPixels),
     "avif, 144 megapixels inside": Bomb(avif_picture, errors.TooManyPixels),
     "avif, 144 megapixels, animated": Bomb(avif_animation, errors.TooManyPixels),
@@ -434,6 +440,7 @@ BOMBS = {
     "gif, 50,000 frames, all kept": Bomb(gif_frames, errors.TooManyFramePixels),
     "gif, a far frame, all kept": Bomb(gif_later_frame, errors.TooManyPixels),
     "gif, ever further frames, all kept": Bomb(gif_growing_frames, errors.TooManyFramePixels),
+    "gif, 60,000 small frames, all kept": Bomb(gif_small_frames, errors.RenditionTooLarge),
     "gif, 10,000,000 short comments": Bomb(gif_comments, errors.MetadataTooLarge),
     "jpeg, 4000 progressive scans": Bomb(jpeg_scans, errors.TooManyScans),
     "jpeg, 4000 baseline scans": Bomb(jpeg_scans_not_progressive, errors.TooManyScans),
@@ -490,4 +497,39 @@ BOMBS |= {
     "avif, 1,900,000 properties": _of_metadata(metadata_bombs.avif_properties),
     "avif, 10,000,000 units": _of_metadata(metadata_bombs.avif_units),
     "avif, 2,500,000 frames": _of_metadata(metadata_bombs.avif_frames),
+}
+
+BOMBS |= {
+    "heif, nothing wrong": Bomb(heif_bombs.harmless, None),
+    "heif, a grid": Bomb(heif_bombs.harmless_grid, None),
+    "heif, 768 tiles": Bomb(heif_bombs.harmless_tiles, None),
+    "heif, 144 megapixels": Bomb(heif_bombs.told_pixels, errors.TooManyPixels),
+    "heif, 144 megapixels inside": Bomb(heif_bombs.pixels, errors.SourceUnreadable),
+    "heif, 144 megapixels in the data": Bomb(heif_bombs.pixels_in_data, errors.SourceUnreadable),
+    "heif, 144 megapixels of alpha": Bomb(heif_bombs.pixels_of_alpha, errors.TooManyPixels),
+    "heif, 144 megapixels in a grid": Bomb(heif_bombs.canvas, errors.TooManyPixels),
+    "heif, 100,000 pictures in one": Bomb(heif_bombs.pictures_in_one, errors.SourceUnreadable),
+    "heif, 65,025 tiles": Bomb(heif_bombs.tiles, errors.MetadataTooLarge),
+    "heif, 899 tiles outside": Bomb(heif_bombs.tiles_outside, errors.SourceUnreadable),
+    "heif, grids in grids": Bomb(heif_bombs.tiles_of_tiles, errors.SourceUnreadable),
+    "heif, overlays of overlays": Bomb(heif_bombs.overlays, errors.SourceUnreadable),
+    "heif, copies of copies": Bomb(heif_bombs.copies, errors.SourceUnreadable),
+    "heif, turned 200 times": Bomb(heif_bombs.turns, errors.SourceUnreadable),
+    "heif, 10,000,000 units": Bomb(heif_bombs.units, errors.MetadataTooLarge),
+    "heif, 16,000,000 units of settings": Bomb(
+        heif_bombs.units_of_configuration, errors.MetadataTooLarge
+    ),
+    "heif, 30,000 items": Bomb(heif_bombs.items, errors.MetadataTooLarge),
+    "heif, 65,000 references": Bomb(heif_bombs.references, errors.MetadataTooLarge),
+    "heif, 1,900,000 properties": Bomb(heif_bombs.properties, errors.MetadataTooLarge),
+    "heif, data in 60,000 places": Bomb(heif_bombs.places, errors.MetadataTooLarge),
+    "heif, two tables of places": Bomb(heif_bombs.places_twice, errors.SourceUnreadable),
+    "heif, data in its tables": Bomb(heif_bombs.data_in_the_table, errors.SourceIncomplete),
+    "heif, boxes without an end": Bomb(heif_bombs.boxes_in_themselves, errors.SourceUnreadable),
+    "heif, EXIF of 2,000,000 fractions": Bomb(heif_bombs.large_exif, errors.MetadataTooLarge),
+    "heif, 64 MB of deflated XMP": Bomb(heif_bombs.deflated_xmp, errors.SourceUnreadable),
+    "heif, tables in the short form": Bomb(heif_bombs.short_form, errors.SourceUnreadable),
+    "heif, the last byte is missing": Bomb(heif_bombs.ends_early, errors.SourceIncomplete),
+    "heif, a JPEG inside": Bomb(heif_bombs.no_picture, errors.SourceUnreadable),
+    "heif, only its brands": Bomb(heif_bombs.only_brands, errors.SourceUnreadable),
 }

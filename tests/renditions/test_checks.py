@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 from django.db import models
 
@@ -119,6 +121,19 @@ def test_other_values_are_valid(configure, given):
     assert check_all() == []
 
 
+def test_a_format_that_nothing_decodes_here_is_an_error(configure, monkeypatch):
+    """HEIF needs a package that is not installed everywhere."""
+    configure(KEY_SETS=ONE_SET, FORMATS=["JPEG", "heif"])
+    assert check_all() == []
+
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+
+    [message] = check_all()
+    assert message.id == "renditions.E029"
+    assert "'HEIF'" in message.msg
+    assert "django-renditions[heif]" in message.hint
+
+
 def test_a_message_names_the_setting_and_the_remedy(settings):
     """The reader finds the line, the valid values and the known names."""
     settings.RENDITIONS = {"AVIF_SPEED": 11, "AVIF_SPED": 1, "FORMATS": ["JPG"]}
@@ -130,7 +145,7 @@ def test_a_message_names_the_setting_and_the_remedy(settings):
     assert unknown.msg == "RENDITIONS['AVIF_SPED'] is not a known setting."
     assert "AVIF_SPEED" in unknown.hint
     assert formats.msg.endswith(
-        "it must be a list of some of: 'JPEG', 'PNG', 'GIF', 'WEBP', 'AVIF', 'TIFF', 'BMP'."
+        "it must be a list of some of: 'JPEG', 'PNG', 'GIF', 'WEBP', 'AVIF', 'HEIF', 'TIFF', 'BMP'."
     )
 
 

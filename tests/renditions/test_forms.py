@@ -1,9 +1,13 @@
+import sys
+from io import BytesIO
+
 import pytest
 from django import forms
 from django.contrib.admin.widgets import AdminFileWidget
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
 
 from renditions.forms import (
     SizedImageCenterpointClickBootstrap3Field,
@@ -150,6 +154,34 @@ def test_a_form_shows_no_words_of_a_decoder():
     form = post(files={"image_0": upload("a.png", data)})
 
     assert form.errors["image"] == ["The upload is incomplete. Upload the file again."]
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+@pytest.mark.parametrize(("share", "accepted"), [(0.99, True), (0.5, False)])
+def test_an_incomplete_upload_may_be_accepted(configure, file_format, share, accepted):
+    """Of a JPEG, only the worker finds out how much is missing."""
+    data = noise(file_format)
+    files = {"image_0": upload(f"a.{file_format.lower()}", data[: int(len(data) * share)])}
+    if file_format == "PNG":
+        assert "incomplete" in post(files=files).errors["image"][0]
+
+    configure(INCOMPLETE="accept")
+    form = post(files=files)
+
+    if accepted or file_format == "JPEG":
+        assert form.is_valid(), form.errors
+        file = form.cleaned_data["image"][0]
+        assert file.content_type == f"image/{file_format.lower()}"
+        assert file.image.size == (100, 200)
+        assert form.save().width == 100
+    else:
+        assert form.errors["image"] == ["The upload is incomplete. Upload the file again."]
+
+
+def noise(file_format: str) -> bytes:
+    buffer = BytesIO()
+    Image.effect_noise((100, 200), 90).save(buffer, file_format)
+    return buffer.getvalue()
 
 
 def test_an_upload_above_a_limit_is_refused(configure):
@@ -563,6 +595,43 @@ def test_a_usual_name_of_an_accepted_format_is_accepted(name):
     form = post(files={"image_0": upload(name)})
 
     assert form.is_valid(), form.errors
+
+
+@pytest.mark.parametrize("name", ["a.heic", "A.HEIF", "a.hif", "a.jpg"])
+def test_a_heic_is_accepted(name):
+    """Some senders name it .jpg. Django would ask Pillow, which does not know it."""
+    form = post(files={"image_0": upload(name, four_corners(100, 50, "HEIC"))})
+
+    assert form.is_valid(), form.errors
+    file, _ = form.cleaned_data["image"]
+    assert (file.image.size, file.content_type) == ((100, 50), "image/heic")
+    card = form.save()
+    assert (card.width, card.height) == (100, 50)
+    with card.image.open() as saved:
+        assert saved.read() == four_corners(100, 50, "HEIC")
+
+
+def test_a_browser_offers_the_files_that_its_system_does_not_know(configure):
+    """Only Apple's systems know that a HEIC is a picture."""
+
+    def widget():
+        return VersatileImageFormField().widget.render("image", None)
+
+    assert 'accept="image/*,.heic,.heif,.hif"' in widget()
+    configure(FORMATS=["JPEG"])
+    assert 'accept="image/*"' in widget()
+
+
+def test_an_upload_that_cannot_be_read_here_is_refused(monkeypatch, configure):
+    """The person who uploads is told what to choose instead, and not what to install."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    configure(FORMATS=["JPEG", "PNG", "HEIF"])
+
+    form = post(files={"image_0": upload("a.jpg", four_corners(100, 50, "HEIC"))})
+
+    [text] = form.errors["image"]
+    assert "The file is HEIF. Accepted formats: JPEG, PNG." in text
+    assert "pip" not in text
 
 
 # ---------------------------------------------------------------- nine points

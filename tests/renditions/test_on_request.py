@@ -142,6 +142,21 @@ def test_a_declared_rendition_is_made_and_served(client, person, key):
     assert [plan.path for plan in person.headshot.plans() if _exists(plan.path)] == [name]
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_a_rendition_of_a_heic_is_made_and_served(client, picture, key):
+    """Its path has both extensions, and a browser gets a JPEG."""
+    person = Person.objects.create(headshot=picture("a.heic"))
+    url = address(person.headshot, key)
+
+    response = client.get(url)
+
+    wanted = "webp" if key.endswith("webp") else "jpeg"
+    assert url.endswith(".webp" if wanted == "webp" else ".heic.jpg")
+    assert response.headers["Content-Type"] == f"image/{wanted}"
+    assert shown(response).format == wanted.upper()
+    assert client.get(url.removesuffix(".jpg").removesuffix(".webp")).status_code == 404
+
+
 def _exists(name: str) -> bool:
     return Person._meta.get_field("headshot").storage.exists(name)
 

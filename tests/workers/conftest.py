@@ -30,6 +30,7 @@ from workers.ledger import Hint
 from workers.models import (
     Event,
     Heartbeat,
+    IncompletePicture,
     SupersededJob,
     Throughput,
     WarmJob,
@@ -113,6 +114,7 @@ def ledger_db(request: pytest.FixtureRequest, django_db_blocker) -> Iterator[str
                 SupersededJob,
                 WarmRun,
                 Event,
+                IncompletePicture,
                 Heartbeat,
                 Throughput,
                 WorkerNode,

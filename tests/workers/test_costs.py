@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from renditions.records.cache import CacheStore
 from tests.app.models import Person
-from workers import ledger, throughput, worker
+from workers import incomplete, ledger, throughput, worker
 from workers.models import WarmJob
 from workers.targets import JobTarget, cleaned_fields, cleans_up
 from workers.testing import work_owed
@@ -146,6 +146,8 @@ def test_a_picture_that_is_replaced(ledger_db, person, picture):
 def test_a_job(ledger_db, picture):
     """All renditions of a new picture."""
     throughput.note(ledger_db)  # the row of this minute: the first job of a minute inserts it
+    target = JobTarget(ledger_db, "app.Person", "1", "headshot")
+    incomplete.is_news(target, share_of_rows=1)  # each process looks once whether there is a row
     Person(headshot=picture()).save(using=ledger_db)
     job = WarmJob.objects.using(ledger_db).get()
 

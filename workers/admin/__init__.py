@@ -1,3 +1,3 @@
 """The admin: how the service is, what is queued or failed and why, how to retry it, bulk runs."""
 
-from . import jobs, overview, runs  # noqa: F401  (each registers its pages)
+from . import incomplete, jobs, overview, runs  # noqa: F401  (each registers its pages)

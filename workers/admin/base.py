@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from ..models import Overview, WarmJob, WarmRun
+from ..models import IncompletePicture, Overview, WarmJob, WarmRun
 
 NOTHING = "-"
 MEDIA = forms.Media(
@@ -54,6 +54,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "overview_url": self.url_of(Overview, "changelist"),
             "jobs_url": self.url_of(WarmJob, "changelist"),
             "failures_url": self.url_of(WarmJob, "failures"),
+            "incomplete_url": self.url_of(IncompletePicture, "changelist"),
             "runs_url": self.url_of(WarmRun, "changelist"),
             "act_on_run_url": self.url_of(WarmRun, "act"),
         }

@@ -1,14 +1,12 @@
 """Rendition jobs: what is queued or failed and why, what failed most, and how to retry it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models, router, transaction
 from django.db.models.functions import Now
@@ -25,64 +23,20 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from renditions.files import VersatileImageFieldFile
-
-from .. import dispatch, ledger, thumbnails
+from .. import dispatch, ledger
 from ..models import JobState, WarmJob
-from ..progress import recorded_progress
-from ..snapshot import FailureGroup, failure_groups, only
-from ..targets import all_watched_fields
-from .base import NOTHING, ReadOnlyAdmin, may_see
+from ..snapshot import FailureGroup, failure_groups
+from .base import NOTHING
+from .filters import CheapValuesFilter, StateFilter, WatchedFilter
+from .pictures import DETAIL_LENGTH, PicturesAdmin
 
-DETAIL_LENGTH = 90
 # Jobs on the pages of the list. Filters and the search find every job.
 MOST_LISTED = 10_000
 # Groups of failures on their page. More of them than this would be one for each picture.
 MOST_GROUPS = 200
 
-# Where `job._state` keeps the page of the list that the job is on.
-_PAGE_OF_LIST = "renditions_page"
 
-
-class _IndexedFilter(admin.FieldListFilter):
-    """Lets the list have the order of an index of its column: see `get_ordering`."""
-
-    lookup_kwarg: str
-
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> Any:
-        chosen: Any = self.used_parameters.get(self.lookup_kwarg, [])
-        if len(chosen) != 1 or not chosen[0]:
-            return super().queryset(request, queryset)
-        # Without the second condition, SQLite would not use the index of the kinds.
-        one = queryset.filter(**only(self.field_path, chosen[0]))
-        return one.filter(**{f"{self.field_path}__gt": ""})
-
-
-class _StateFilter(_IndexedFilter, admin.ChoicesFieldListFilter):
-    """Offers the states."""
-
-
-class _CheapValuesFilter(_IndexedFilter, admin.AllValuesFieldListFilter):
-    """Offers the values of a column without the query of Django, which reads every job."""
-
-    def __init__(self, field: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(field, *args, **kwargs)
-        self.lookup_choices = self.values(field.name)  # type: ignore[assignment]
-
-    def values(self, column: str) -> list[str]:
-        raise NotImplementedError
-
-
-class _WatchedFilter(_CheapValuesFilter):
-    """Offers the models, or the fields, of all that have jobs."""
-
-    def values(self, column: str) -> list[str]:
-        watched = all_watched_fields()
-        names = ({"model_label": f.model._meta.label, "field_name": f.name} for f in watched)
-        return sorted({each[column] for each in names})
-
-
-class _ExistingFilter(_CheapValuesFilter):
+class _ExistingFilter(CheapValuesFilter):
     """Offers the values that there are: an index finds each after the one before."""
 
     def values(self, column: str) -> list[str]:
@@ -143,18 +97,18 @@ _ORDERS = {
 
 
 @admin.register(WarmJob)
-class WarmJobAdmin(ReadOnlyAdmin):
+class WarmJobAdmin(PicturesAdmin):
     """Jobs that are queued, in progress or failed."""
 
     list_display = ("picture", "__str__", "object_link", "badge", "age", "reason")
     list_display_links = ("__str__",)
     list_filter = (
-        ("state", _StateFilter),
+        ("state", StateFilter),
         "takes",
         ("kind", _ExistingFilter),
         _AgeFilter,
-        ("model_label", _WatchedFilter),
-        ("field_name", _WatchedFilter),
+        ("model_label", WatchedFilter),
+        ("field_name", WatchedFilter),
     )
     search_fields = ("object_pk", "model_label", "headline", "detail", "failures")
     actions = ("retry_failed",)
@@ -208,57 +162,16 @@ class WarmJobAdmin(ReadOnlyAdmin):
         orders = (order for name, order in _ORDERS.items() if name in request.GET)
         return next(orders, super().get_ordering(request))
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        response = super().changelist_view(request, extra_context)
-        changelist = (getattr(response, "context_data", None) or {}).get("cl")
-        if changelist is not None:
-            # The rows of this list are the ones that the template will show.
-            self._note_page(list(changelist.result_list), request)
-        return response
-
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         job = kwargs.get("obj")
         if job is not None:
-            self._note_page([job], request)
+            self.note_page([job], request)
             may_retry = job.state == JobState.FAILED and self.has_act_permission(request)
             context["retry_url"] = self.url_of(WarmJob, "retry", job.pk) if may_retry else ""
             context |= self.links()
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def _note_page(self, jobs: Sequence[WarmJob], request: HttpRequest) -> None:
-        page = _Page(jobs, lambda model: self._may_see(request, model))
-        for job in jobs:
-            # Not on the ModelAdmin, which all requests share.
-            vars(job._state)[_PAGE_OF_LIST] = page
-
-    def _may_see(self, request: HttpRequest, model: type[models.Model]) -> bool:
-        """Whether the user may see objects of `model`, by the admin of the model if it has one."""
-        if self.admin_site.is_registered(model):
-            found = self.admin_site.get_model_admin(model)
-            return bool(found.has_view_or_change_permission(request))
-        return may_see(request, model)
-
-    @admin.display(description=_("picture"))
-    def picture(self, job: WarmJob) -> str | SafeString:
-        """A rendition that is made already, if there is one."""
-        url = _page_of(job).thumbnail(job)
-        # The text is beside it.
-        return format_html(thumbnails.IMAGE, url, "") if url else NOTHING
-
-    @admin.display(description=_("object"), ordering="object_pk")
-    def object_link(self, job: WarmJob) -> str | SafeString:
-        """Link to the object, if the admin has a page for it."""
-        instance = _page_of(job).instance(job)
-        name = f"{job.model_label} {job.object_pk}"
-        title = Truncator(str(instance)).chars(DETAIL_LENGTH) if instance is not None else name
-        try:
-            model = apps.get_model(job.model_label)
-        except LookupError:
-            return name
-        url = self.url_of(model, "change", quote(job.object_pk))
-        return format_html('<a href="{}" title="{}">{}</a>', url, name, title) if url else title
 
     @admin.display(description=_("state"), ordering="state")
     def badge(self, job: WarmJob) -> SafeString:
@@ -374,80 +287,6 @@ class WarmJobAdmin(ReadOnlyAdmin):
         using = router.db_for_write(WarmJob)
         self._retry(request, WarmJob.objects.using(using).filter(due_at__isnull=True, **group))
         return HttpResponseRedirect(self.url_of(WarmJob, "failures"))
-
-
-class _Page:
-    """The jobs on one page of the list. Nothing is asked before the first column needs it."""
-
-    def __init__(
-        self, jobs: Sequence[WarmJob], may_see: Callable[[type[models.Model]], bool]
-    ) -> None:
-        self._jobs, self._may_see = jobs, may_see
-
-    def instance(self, job: WarmJob) -> models.Model | None:
-        """Return the object of `job`; None: it is gone, or the user may not see it."""
-        return self._instances.get((job.model_label, job.object_pk))
-
-    def thumbnail(self, job: WarmJob) -> str:
-        """Return the URL of a rendition of the picture of `job`; empty if none is known."""
-        return self._thumbnails.get(job.pk, "")
-
-    @cached_property
-    def _instances(self) -> dict[tuple[str, str], models.Model]:
-        """One query for each model on the page."""
-        wanted: dict[str, set[str]] = {}
-        for job in self._jobs:
-            wanted.setdefault(job.model_label, set()).add(job.object_pk)
-        return {
-            (label, str(pk)): instance
-            for label, pks in wanted.items()
-            for pk, instance in self._of_model(label, pks).items()
-        }
-
-    def _of_model(self, label: str, pks: Iterable[str]) -> dict[Any, models.Model]:
-        try:
-            model = apps.get_model(label)
-        except LookupError:
-            return {}
-        if not self._may_see(model):
-            return {}
-        # All jobs of a list are in one database, which their objects are in, too.
-        instances: models.QuerySet[Any] = model._base_manager.using(self._jobs[0]._state.db)
-        return instances.in_bulk(list(_valid(model, pks)))
-
-    @cached_property
-    def _thumbnails(self) -> dict[int, str]:
-        """One call to the cache of records."""
-        shown = {job: image for job in self._jobs if (image := self._image(job))}
-        found = recorded_progress([(image, job) for job, image in shown.items()])
-        return {
-            job.pk: thumbnails.thumbnail_of(progress)
-            for job, progress in zip(shown, found, strict=True)
-        }
-
-    def _image(self, job: WarmJob) -> VersatileImageFieldFile | None:
-        """Return the picture of `job`; None: a removal is about another one."""
-        instance = self.instance(job)
-        if instance is None or job.takes:
-            return None
-        image = getattr(instance, job.field_name, None)
-        return image if isinstance(image, VersatileImageFieldFile) and image else None
-
-
-def _page_of(job: WarmJob) -> _Page:
-    found: _Page | None = vars(job._state).get(_PAGE_OF_LIST)
-    # On no page of ours, nobody has asked whether the user may see the object.
-    return found or _Page([job], lambda model: False)
-
-
-def _valid(model: type[models.Model], pks: Iterable[str]) -> Iterator[str]:
-    """Yield those of `pks` that can be keys of `model`."""
-    for pk in pks:
-        try:
-            model._meta.pk.to_python(pk)
-        except (ValidationError, ValueError):
-            continue
-        yield pk
 
 
 def _details(paths_by_detail: dict[str, list[str]]) -> SafeString:

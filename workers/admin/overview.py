@@ -104,7 +104,10 @@ class OverviewAdmin(ReadOnlyAdmin):
             "now": now,
             "taken_at": taken_at,
             "alarms": [(alarm, remedies.get(alarm.id, "")) for alarm in found],
-            "tiles": list(_tiles(now, taken_at, {alarm.id for alarm in found}, jobs_url)),
+            "tiles": [
+                *_tiles(now, taken_at, {alarm.id for alarm in found}, jobs_url),
+                *_incomplete(now, links["incomplete_url"]),
+            ],
             "chart": Chart.of(now.minutes),
             "failures": [
                 (failure, _list(jobs_url, state__exact=JobState.FAILED.value, kind=failure.kind))
@@ -185,6 +188,12 @@ def _tiles(
         count(sum(made for made, _ in now.minutes)),
         gettext("%(number)s a minute now") % {"number": count(per_minute)},
     )
+
+
+def _incomplete(now: Snapshot, url: str) -> Iterator[Tile]:
+    """Yield the pictures without their end; without one, there is no tile."""
+    if now.incomplete:
+        yield Tile(gettext("Incomplete"), count(now.incomplete), gettext("pictures accepted"), url)
 
 
 def _queued(jobs_url: str) -> str:

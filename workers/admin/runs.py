@@ -163,7 +163,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "kind", "badge", "planned", "counts", "changed_at")
     list_filter = ("kind", "state", "model_label")
     actions = ("pause", "resume", "cancel")
-    change_list_template = "rendition_workers/runs.html"
+    change_list_template = "rendition_workers/list.html"
     change_form_template = "rendition_workers/run.html"
 
     @property

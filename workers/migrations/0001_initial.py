@@ -47,6 +47,40 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="IncompletePicture",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("model_label", models.CharField(max_length=150, verbose_name="model")),
+                ("object_pk", models.CharField(max_length=255, verbose_name="object")),
+                ("field_name", models.CharField(max_length=100, verbose_name="field")),
+                ("name", models.TextField(verbose_name="picture")),
+                (
+                    "share_of_rows",
+                    models.FloatField(
+                        help_text="The share of the rows of pixels that the file has.",
+                        verbose_name="rows",
+                    ),
+                ),
+                ("noticed_at", models.DateTimeField(verbose_name="noticed at")),
+            ],
+            options={
+                "verbose_name": "incomplete picture",
+                "verbose_name_plural": "incomplete pictures",
+                "ordering": ["-pk"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("model_label", "object_pk", "field_name"),
+                        name="rendition_incomplete_target",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Event",
             fields=[
                 (

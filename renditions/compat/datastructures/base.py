@@ -16,7 +16,7 @@ from renditions.imaging.formats import Encoding, Format, format_named
 from renditions.imaging.modes import detach_from_file
 from renditions.imaging.orientation import ORIENTATION_TAG as EXIF_ORIENTATION_KEY
 from renditions.imaging.orientation import make_upright
-from renditions.imaging.sources import open_source, reading_pixels
+from renditions.imaging.sources import decode, open_source
 from renditions.storage import publish
 
 __all__ = [
@@ -178,9 +178,8 @@ class ProcessedImage:
     def _read(self, path: str) -> Image.Image:
         with self.storage.open(path, "rb") as file:
             source = open_source(cast("BinaryIO", file), conf.limits())
-            with reading_pixels():
-                source.image.load()
-        image = make_upright(detach_from_file(source.image), source.info.orientation)
+            picture = decode(source, conf.limits()).image
+        image = make_upright(detach_from_file(picture), source.info.orientation)
         image.format = source.info.format
         return image
 

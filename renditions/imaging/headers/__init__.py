@@ -13,22 +13,33 @@ from renditions.imaging.geometry import Size
 
 from .avif import read_avif
 from .bmp import read_bmp
-from .gif import read_gif, survey_gif_frames
+from .gif import GifFrame, gif_frames, read_gif, survey_gif_frames
 from .header import Frames, Header
+from .heif import read_heif
 from .jpeg import read_jpeg
-from .jpeg_scans import end_of_image_offset, lacks_restart_markers
+from .jpeg_scans import (
+    END_OF_IMAGE,
+    end_of_image_offset,
+    lacks_only_its_end,
+    lacks_restart_markers,
+)
 from .png import read_png
-from .png_scanlines import lacks_scanlines
+from .png_scanlines import missing_rows
 from .tiff import read_tiff
-from .webp import read_webp, survey_webp_frames
+from .webp import is_webp_animation, read_webp, survey_webp_frames
 
 __all__ = [
+    "END_OF_IMAGE",
     "Frames",
+    "GifFrame",
     "Header",
     "end_of_image_offset",
     "format_of",
+    "gif_frames",
+    "is_webp_animation",
+    "lacks_only_its_end",
     "lacks_restart_markers",
-    "lacks_scanlines",
+    "missing_rows",
     "read_header",
     "survey_frames",
 ]
@@ -39,6 +50,7 @@ _MAGIC = (
     (re.compile(rb"GIF8[79]a"), "GIF"),
     (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "WEBP"),
     (re.compile(rb".{4}ftyp.{0,64}?avi[fs]", re.DOTALL), "AVIF"),
+    (re.compile(rb".{4}ftyp(?:.{4}){0,16}?(?:hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL), "HEIF"),
     (re.compile(rb"II[*+]\0|MM\0[*+]"), "TIFF"),
     (re.compile(rb"BM"), "BMP"),
 )
@@ -50,6 +62,7 @@ _WALKS: dict[str, _Walk] = {
     "GIF": read_gif,
     "WEBP": read_webp,
     "AVIF": read_avif,
+    "HEIF": read_heif,
     "TIFF": read_tiff,
     "BMP": read_bmp,
 }

@@ -1,6 +1,7 @@
 """The size of the frames in AV1 data, by sections 5.3 to 5.9 of the AV1 specification.
 
-The decoder allocates memory for this size, not for the size in the boxes around the data.
+The decoder allocates memory for this size and these planes, not for those in the boxes around the
+data.
 """
 
 from dataclasses import dataclass
@@ -8,10 +9,14 @@ from typing import BinaryIO
 
 from renditions.imaging.geometry import Size
 
+from .bits import Bits
+from .header import Planes
+
 _SEQUENCE, _FRAME_HEADER, _FRAME = 1, 3, 6
 _KEY_FRAME, _SWITCH_FRAME = 0, 3
 _PER_FRAME = 2  # instead of a flag: each frame has its own
 _MAX_HEADER_BYTES = 512  # the longest part is 32 operating points of eleven bytes each
+_SRGB, _SRGB_CURVE, _IDENTITY = 1, 13, 0  # by ITU-T H.273; together they mean RGB in 4:4:4
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,7 @@ class _Sequence:
 
     size: Size
     side_bits: tuple[int, int]
+    planes: Planes
     still: bool = True  # the reduced header of a still picture; its one frame has this size
     delay_bits: int = 0  # of the presentation time of a shown frame
     timed: bool = False
@@ -34,6 +40,7 @@ class FrameSizes:
 
     def __init__(self) -> None:
         self.size = Size(0, 0)  # the largest width, and the largest height
+        self.planes = Planes(chroma=0)
         self._sequence: _Sequence | None = None
 
     def add(self, file: BinaryIO, start: int, end: int, max_units: int) -> int:
@@ -51,14 +58,15 @@ class FrameSizes:
             start += body
             if kind in (_SEQUENCE, _FRAME_HEADER, _FRAME):
                 file.seek(start)
-                self._add_unit(kind, _Bits(file.read(min(length, _MAX_HEADER_BYTES, end - start))))
+                self._add_unit(kind, Bits(file.read(min(length, _MAX_HEADER_BYTES, end - start))))
             start += length
         return units
 
-    def _add_unit(self, kind: int, bits: "_Bits") -> None:
+    def _add_unit(self, kind: int, bits: Bits) -> None:
         if kind == _SEQUENCE:
             self._sequence = _read_sequence(bits)
             self._grow(self._sequence.size)
+            self.planes = self.planes.joined(self._sequence.planes)
         elif self._sequence and not self._sequence.still:
             self._grow(_frame_size(bits, self._sequence))
 
@@ -81,8 +89,9 @@ def _unit(start: bytes) -> tuple[int, int, int]:
     return kind, 0, 0
 
 
-def _read_sequence(bits: "_Bits") -> _Sequence:
-    bits.skip(3 + 1)  # profile, flag for a still picture
+def _read_sequence(bits: Bits) -> _Sequence:
+    profile = bits.number(3)
+    bits.skip(1)  # flag for a still picture
     still = bits.flag()
     delay_bits, timed = (0, False) if still else _read_operating_points(bits)
     if still:
@@ -90,7 +99,8 @@ def _read_sequence(bits: "_Bits") -> _Sequence:
     side_bits = bits.number(4) + 1, bits.number(4) + 1
     size = Size(bits.number(side_bits[0]) + 1, bits.number(side_bits[1]) + 1)
     if still:
-        return _Sequence(size, side_bits)
+        bits.skip(3 + 3)  # large blocks and filters, tools that follow the prediction
+        return _Sequence(size, side_bits, _read_planes(bits, profile))
     id_bits = 0
     if bits.flag():
         id_bits = bits.number(4) + 2
@@ -103,9 +113,11 @@ def _read_sequence(bits: "_Bits") -> _Sequence:
     if screen_content:
         integer_motion = _PER_FRAME if bits.flag() else bits.number(1)
     order_bits = bits.number(3) + 1 if has_order else 0
+    bits.skip(3)
     return _Sequence(
         size,
         side_bits,
+        _read_planes(bits, profile),
         still=False,
         delay_bits=delay_bits,
         timed=timed,
@@ -116,14 +128,33 @@ def _read_sequence(bits: "_Bits") -> _Sequence:
     )
 
 
-def _read_operating_points(bits: "_Bits") -> tuple[int, bool]:
+def _read_planes(bits: Bits, profile: int) -> Planes:
+    """Return the planes by `color_config`, section 5.5.2."""
+    depth = 8 + 2 * bits.flag()
+    if profile == 2 and depth > 8:
+        depth += 2 * bits.flag()
+    grey = profile != 1 and bits.flag()
+    colours = tuple(bits.number(8) for _ in range(3)) if bits.flag() else ()
+    if grey:
+        return Planes(depth, 0)
+    if profile == 1 or colours == (_SRGB, _SRGB_CURVE, _IDENTITY):
+        return Planes(depth, 2)
+    if profile == 0:
+        return Planes(depth, 0.5)
+    bits.skip(1)  # range of the values
+    if depth < 12:
+        return Planes(depth, 1)
+    return Planes(depth, (0.5 if bits.flag() else 1) if bits.flag() else 2)
+
+
+def _read_operating_points(bits: Bits) -> tuple[int, bool]:
     """Skip the operating points; return the bits of a presentation time, and if there are times."""
     model_bits, delay_bits, equal = 0, 0, False
     if bits.flag():
         bits.skip(64)
         equal = bits.flag()
         if equal:
-            bits.skip_exponential()
+            bits.exponential()
         if bits.flag():
             model_bits = bits.number(5) + 1
             bits.skip(32 + 5)
@@ -140,7 +171,7 @@ def _read_operating_points(bits: "_Bits") -> tuple[int, bool]:
     return 0 if equal else delay_bits, bool(model_bits)
 
 
-def _frame_size(bits: "_Bits", sequence: _Sequence) -> Size:
+def _frame_size(bits: Bits, sequence: _Sequence) -> Size:
     """Return the size of a frame, or the largest possible size where parsing would be complex."""
     if bits.flag():  # an earlier frame is shown again
         return Size(0, 0)
@@ -165,29 +196,3 @@ def _frame_size(bits: "_Bits", sequence: _Sequence) -> Size:
         return Size(*(1 << width for width in sequence.side_bits))
     bits.skip(sequence.order_bits)
     return Size(*(bits.number(width) + 1 for width in sequence.side_bits))
-
-
-class _Bits:
-    """Reads bits from the first to the last. After the last, all are 0."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self._left = 8 * len(data)
-
-    def number(self, width: int) -> int:
-        self._left -= width
-        shifted = self._value >> self._left if self._left >= 0 else self._value << -self._left
-        return shifted & ((1 << width) - 1)
-
-    def flag(self) -> bool:
-        return self.number(1) == 1
-
-    def skip(self, width: int) -> None:
-        self._left -= width
-
-    def skip_exponential(self) -> None:
-        """Skip a number whose length is coded as leading zeros (uvlc)."""
-        zeros = 0
-        while zeros < 32 and not self.flag():
-            zeros += 1
-        self.skip(zeros)

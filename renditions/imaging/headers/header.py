@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from renditions.errors import SourceUnreadable
 from renditions.imaging.geometry import Size
@@ -10,6 +10,33 @@ from renditions.imaging.geometry import Size
 from .ifd import read_ifd
 
 _EXIF_NAME = b"Exif\0\0"
+
+
+class Nclx(NamedTuple):
+    """Colours stated by code points of ITU-T H.273."""
+
+    primaries: int
+    transfer: int
+    matrix: int
+    full_range: bool
+
+
+class Planes(NamedTuple):
+    """How a decoder keeps the pixels of a picture before it makes RGB of them."""
+
+    bits: int = 8  # of a sample
+    chroma: float = 0.5  # samples of both colours for each pixel: 0 in greyscale, 2 in 4:4:4
+    alpha: bool = False
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        return (1 + self.chroma + self.alpha) * (1 if self.bits <= 8 else 2)
+
+    def joined(self, other: "Planes") -> "Planes":
+        """Return planes that can hold either."""
+        return Planes(
+            max(self.bits, other.bits), max(self.chroma, other.chroma), self.alpha or other.alpha
+        )
 
 
 @dataclass(slots=True)
@@ -23,6 +50,11 @@ class Header:
     metadata_bytes: int = 0
     scans: int = 1  # of a JPEG; counting ends above the limit
     coefficient_bytes: int = 0  # memory of the decoder for a JPEG with several scans
+    planes: Planes | None = None  # of an AVIF or a HEIF
+    nclx: Nclx | None = None  # of an AVIF or a HEIF without an ICC profile
+    lossless: bool = False  # of a WebP
+    alpha: bool = False  # of a WebP that is not lossless
+    moving: bool = False  # of a WebP: it is an animation
     late_exif: tuple[int, int] | None = None  # of a PNG, after the pixels: offset, length
 
 

@@ -45,7 +45,8 @@ def png_chunks(
 ) -> Iterator[tuple[bytes, int, int]]:
     """Yield the name of each chunk, the offset of its body and its length; not of the last chunk.
 
-    The file is at the body when a chunk is yielded.
+    The file is at the body when a chunk is yielded. Of a chunk that the file does not have to its
+    end, the length is what is there.
     """
     end, body = file.seek(0, 2), 8
     while header.metadata_bytes <= max_metadata_bytes:
@@ -57,7 +58,7 @@ def png_chunks(
         body += 8
         if length > end - body:
             header.fault = SourceIncomplete(f"A chunk of {length:,} bytes is longer than the file.")
-            return
+            length = end - body
         header.metadata_bytes += BLOCK_OVERHEAD_BYTES
         yield name, body, length
         body += length + 4

@@ -1,4 +1,4 @@
-"""Does a PNG have all scanlines? Pillow accepts fewer without an error."""
+"""Which rows of a PNG have pixels? Pillow accepts fewer without an error."""
 
 import zlib
 from collections.abc import Iterator
@@ -23,29 +23,43 @@ _PIECE_BYTES = 1 << 16
 _NO_LIMIT = 1 << 62  # `read_png` has checked the limits before
 
 
-def lacks_scanlines(file: BinaryIO) -> bool:
-    """Whether the pixel data of the PNG in `file` inflates to less than all scanlines."""
-    wanted = _raster_bytes(file)
-    inflater = zlib.decompressobj()
-    for piece in _pieces(file):
-        while piece and wanted > 0:
-            wanted -= len(inflater.decompress(piece, _PIECE_BYTES))
-            piece = inflater.unconsumed_tail
-    return wanted > len(inflater.flush())
+def missing_rows(file: BinaryIO) -> range:
+    """Return the rows of the PNG in `file` that lack pixels.
 
-
-def _raster_bytes(file: BinaryIO) -> int:
-    """Return the bytes of all scanlines, each with one byte for its filter."""
+    They are the last ones. Of an interlaced picture, they are the last ones with an odd number, or
+    all.
+    """
     file.seek(16)
     start = file.read(13)
     width, height = (int.from_bytes(start[i : i + 4], "big") for i in (0, 4))
     bits = start[8] * _CHANNELS[start[9]]
-    total = 0
-    for left, top, x_step, y_step in _PASSES if start[12] else _WHOLE:
-        columns, rows = -((left - width) // x_step), -((top - height) // y_step)
-        if columns > 0:
-            total += max(rows, 0) * (1 + (columns * bits + 7) // 8)
-    return total
+    passes = [
+        (top, y_step, *_raster(width - left, height - top, x_step, y_step, bits))
+        for left, top, x_step, y_step in (_PASSES if start[12] else _WHOLE)
+    ]
+    there = _inflated_bytes(file, sum(scanlines * length for *_, scanlines, length in passes))
+    for *_, scanlines, length in passes[:-1]:
+        there -= scanlines * length
+        if there < 0:
+            return range(height)
+    top, y_step, _, length = passes[-1]
+    return range(top + there // length * y_step, height, y_step) if length else range(0)
+
+
+def _raster(width: int, height: int, x_step: int, y_step: int, bits: int) -> tuple[int, int]:
+    """Return the number of scanlines of a pass, and their bytes, with one for the filter."""
+    columns, rows = -(-width // x_step), -(-height // y_step)
+    return (max(rows, 0), 1 + (columns * bits + 7) // 8) if columns > 0 else (0, 0)
+
+
+def _inflated_bytes(file: BinaryIO, wanted: int) -> int:
+    """Return how many bytes the pixel data of the PNG in `file` inflates to, `wanted` at most."""
+    inflater, found = zlib.decompressobj(), 0
+    for piece in _pieces(file):
+        while piece and found < wanted:
+            found += len(inflater.decompress(piece, _PIECE_BYTES))
+            piece = inflater.unconsumed_tail
+    return min(found + len(inflater.flush()), wanted)
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -13,7 +13,10 @@ def read_webp(file: BinaryIO, header: Header, max_metadata_bytes: int, max_scans
     """Fill `header`, also with the chunks after the pixels."""
     start = file.read(30)
     header.size = _webp_size(start)
+    header.moving = is_webp_animation(start)
     for name, length in _chunks(file):
+        header.lossless |= name == b"VP8L"
+        header.alpha |= name == b"ALPH"
         if name in (b"ICCP", b"EXIF", b"XMP "):
             header.metadata_bytes += length
         header.metadata_bytes += BLOCK_OVERHEAD_BYTES
@@ -37,6 +40,11 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         length, start = int.from_bytes(chunk[4:], "little"), start + 8
         yield chunk[:4], min(length, end - start)
         start += length + length % 2
+
+
+def is_webp_animation(start: bytes) -> bool:
+    """Whether the file that begins with `start` is an animation, if of one frame."""
+    return start[12:16] == b"VP8X" and bool(start[20:21] and start[20] & 2)
 
 
 def _webp_size(start: bytes) -> Size | None:

@@ -39,7 +39,7 @@ def files(folder=""):
 PROCESSORS = [None, "renditions.compat.processors.md5", "renditions.compat.processors.md5_16"]
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a b.jpg", "noext", "a.b.PNG", "[x](y)+.jpg"])
+@pytest.mark.parametrize("name", ["a.jpg", "a b.jpg", "noext", "a.b.PNG", "[x](y)+.jpg", "a.heic"])
 @pytest.mark.parametrize("processor", PROCESSORS)
 def test_all_renditions_are_deleted_and_no_other_file(card, picture, configure, name, processor):
     """They are found for every focal point, and pictures with similar names keep theirs."""

@@ -11,7 +11,7 @@ from PIL import Image, ImageSequence
 from renditions.errors import (
     DecodeTooLarge,
     RenditionTooLarge,
-    SourceUnreadable,
+    SourceIncomplete,
     TooManyFramePixels,
 )
 from renditions.imaging.animation import read_animation
@@ -22,6 +22,7 @@ from renditions.imaging.recipes import Recipe
 from renditions.imaging.sizers import Crop, Thumbnail
 from renditions.imaging.sources import Limits, open_source
 
+from .gifs import GIFS, Drawn, gif, shown
 from .pictures import BLUE, GREEN, RED, YELLOW, as_file, near, render
 
 KEEP = Encoding(animation="keep", webp_quality=95)
@@ -290,14 +291,66 @@ def test_the_number_of_loops_is_cut_at_the_limit_of_the_format():
     assert Image.open(BytesIO(data)).info["loop"] == 65_535
 
 
-def test_a_palette_that_pillow_loses_is_an_error():
-    """Pillow loses the palette of a colour frame after greyscale frames, without an error."""
+def test_colours_after_a_greyscale_frame():
+    """Pillow alone loses their palette."""
     grey, red = Image.linear_gradient("L"), Image.new("RGB", (256, 256), (255, 0, 0))
     file = as_file(grey, "GIF", save_all=True, append_images=[red])
 
-    with pytest.raises(SourceUnreadable, match="after a greyscale frame"):
-        render(file, Recipe(encoding=KEEP))
-    assert render(file, Recipe()).size == Size(256, 256)
+    frames = _frames(render(file, Recipe(encoding=KEEP)).data)
+
+    assert frames[0][1].getpixel((9, 99)) == (99, 99, 99, 255)
+    assert frames[1][1].getpixel((9, 99)) == (255, 0, 0, 255)
+
+
+@pytest.mark.parametrize("name", GIFS)
+def test_frames_of_a_gif_are_composed_as_in_browsers(name):
+    """`tests/renditions/browser` shows the same files to Chromium."""
+    gif = GIFS[name]
+    animation = read_animation(open_source(BytesIO(gif.data), Limits()), Limits())
+
+    assert animation is not None
+    assert [shown(frame) for frame in animation.frames()] == gif.shown
+    assert list(animation.durations_ms) == gif.durations_ms
+    assert animation.transparent == any("." in frame for frame in gif.shown)
+
+
+@pytest.mark.parametrize("name", GIFS)
+@pytest.mark.parametrize("animation", ["first", "keep"])
+def test_the_first_frame_of_a_gif_is_transparent_where_nothing_is_drawn(name, animation):
+    gif = GIFS[name]
+    recipe = Recipe(format="png", encoding=Encoding(animation=animation))
+
+    image = Image.open(BytesIO(render(BytesIO(gif.data), recipe).data))
+
+    assert shown(image.convert("RGBA")) == gif.shown[0]
+
+
+def test_a_grey_gif_that_does_not_cover_its_canvas():
+    """It has no palette of colours, so Pillow opens it in another mode."""
+    data = gif((4, 1), Drawn(1, 0, 2, 1, "rg"), palette=bytes([9, 9, 9, 200, 200, 200]) + bytes(6))
+    for recipe in (Recipe(format="png"), Recipe(format="png", encoding=KEEP)):
+        image = Image.open(BytesIO(render(BytesIO(data), recipe).data))
+        pixels = [image.convert("LA").getpixel((x, 0)) for x in range(4)]
+        assert [alpha for _, alpha in pixels] == [0, 255, 255, 0]
+        assert [grey for grey, alpha in pixels if alpha] == [9, 200]
+
+
+def test_a_background_is_behind_what_no_frame_covers():
+    """As behind every transparent picture; the background colour of the GIF is ignored."""
+    recipe = Recipe(format="jpeg", encoding=Encoding(background=(0, 0, 255), jpeg_quality=95))
+    data = gif((32, 16), Drawn(0, 0, 16, 16, "r" * 256))
+
+    image = Image.open(BytesIO(render(BytesIO(data), recipe).data))
+
+    found = [image.getpixel((4, 8)), image.getpixel((28, 8))]
+    assert near(found, [(255, 0, 0), (0, 0, 255)], by=8)
+
+
+def test_a_gif_that_ends_in_a_later_frame_is_incomplete():
+    whole = GIFS["cleared"].data
+    for end in (3, 8, 14):
+        with pytest.raises(SourceIncomplete):
+            render(BytesIO(whole[:-end]), Recipe(encoding=KEEP))
 
 
 def test_grey_frames_stay_grey():

@@ -8,7 +8,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from renditions.errors import RenditionTooLarge, UnknownFormat
 from renditions.imaging.filters import Filter, Invert
-from renditions.imaging.formats import FORMATS, Encoding
+from renditions.imaging.formats import OUTPUT_FORMATS, Encoding
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.recipes import Recipe
 from renditions.imaging.rendering import open_picture
@@ -42,7 +42,7 @@ def test_a_rendition_has_the_format_of_its_original(format_name):
 
 
 @pytest.mark.parametrize("source", WEB_FORMATS)
-@pytest.mark.parametrize("target", [each.key for each in FORMATS])
+@pytest.mark.parametrize("target", [each.key for each in OUTPUT_FORMATS])
 def test_a_recipe_may_name_another_format(source, target):
     recipe = Recipe(Thumbnail(), Size(100, 100), format=target)
 

@@ -11,7 +11,7 @@ from io import BytesIO
 from PIL import Image
 
 from renditions.imaging.filters import Invert
-from renditions.imaging.formats import FORMATS, Encoding
+from renditions.imaging.formats import FORMATS, OUTPUT_FORMATS, Encoding
 from renditions.imaging.geometry import FocalPoint, Size
 from renditions.imaging.recipes import Recipe
 from renditions.imaging.rendering import open_picture
@@ -21,7 +21,7 @@ from renditions.imaging.sources import Limits
 from .pictures import CORNERS, as_file, four_corners, gradient, photograph, with_orientation
 from .profiles import DISPLAY_P3, cmyk_profile, rgb_profile
 
-EVERY_FORMAT = tuple(each.key for each in FORMATS)
+EVERY_FORMAT = tuple(each.key for each in OUTPUT_FORMATS)
 KEPT = Encoding(color="keep", animation="keep")
 LIMITS = Limits(formats=tuple(each.name for each in FORMATS))
 

@@ -44,7 +44,7 @@ LIMITS = [
     (Limits(max_file_bytes=100), errors.FileTooLarge, None, "100"),
     (Limits(max_metadata_bytes=900), errors.MetadataTooLarge, None, "900"),
     (Limits(max_jpeg_scans=9), errors.TooManyScans, "10", "9"),
-    (Limits(max_decode_bytes=50_000), errors.DecodeTooLarge, None, "50,000"),
+    (Limits(max_decode_bytes=10_000), errors.DecodeTooLarge, None, "10,000"),
 ]
 
 

@@ -50,9 +50,24 @@ def test_a_path_tells_its_key(key):
     }
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_the_original_of_a_converted_rendition_is_found(key):
+    """The renditions of a HEIC are JPEGs, and their paths say so."""
+    parsed = RenditionKey.parse(key)
+    original = Original("", "", "p/a.heic", FocalPoint(0.25, 1.0))
+
+    found = recognise(plan_key(original, parsed, conf.style(parsed)).path)
+
+    assert found is not None
+    assert found.is_certain
+    assert found.originals[0] == "p/a.heic"
+
+
 @pytest.mark.parametrize(
     ("path", "originals"),
     [
+        ("p/__filtered__/a__invert__.jpg.jpg", None),
+        ("p/__filtered__/a__invert__.heic", None),
         ("__sized__/a-thumbnail-5x5-70-thumbnail-5x5-70.jpg", ["a-thumbnail-5x5-70"]),
         ("__sized__/p/a-thumbnail-5x5.png", ["p/a.png"]),
         ("__sized__/a.b-thumbnail-5x5-70.jpg", ["a.b.jpg"]),

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from renditions import conf
-from renditions.imaging.formats import FORMATS, format_for_extension
+from renditions.imaging.formats import OUTPUT_FORMATS, format_for_extension
 from renditions.imaging.geometry import FocalPoint
 from renditions.imaging.sizers import Crop
 from renditions.planning.keys import InvalidSizeKey, RenditionKey, RenditionKeySet
@@ -76,7 +76,42 @@ def test_the_place_of_a_rendition_is_that_of_its_plan(key):
     assert place.fingerprint(A_JPG, parsed, style.encoding) == plan(key).fingerprint
 
 
-@pytest.mark.parametrize("output", FORMATS)
+HEIC = [
+    ("p/a.heic", "crop__60x30", "__sized__/p/a-crop-c0-5__0-5-60x30-70.heic.jpg"),
+    ("p/a.HEIC", "thumbnail__9x9", "__sized__/p/a-thumbnail-9x9-70.HEIC.jpg"),
+    ("p/a.heif", "thumbnail__9x9__webp", "__sized__/p/a-thumbnail-9x9-70.heif.webp"),
+    ("p/a.hif", "filters__invert__url", "p/__filtered__/a__invert__.hif.jpg"),
+    ("p/a.heic", "filters__invert__thumbnail__9x9",
+     "__sized__/p/__filtered__/a__invert__-thumbnail-9x9-70.heic.jpg"),
+    ("heic", "thumbnail__9x9", "__sized__/heic-thumbnail-9x9-70.jpg"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "key", "path"), HEIC)
+def test_renditions_of_a_picture_that_no_browser_shows_are_jpegs(name, key, path):
+    """Both extensions are in the name, so no other original can have it."""
+    made = plan(key, replace(A_JPG, name=name))
+
+    assert made.path == path
+    assert made.format_for("HEIF") == ("WEBP" if key.endswith("webp") else "JPEG")
+    assert made.format_for("PNG") == ("PNG" if name == "heic" else made.format_for("HEIF"))
+
+
+def test_both_keys_of_one_file_have_one_fingerprint():
+    """Otherwise each of them would render it again after the other one."""
+    heic = replace(A_JPG, name="p/a.heic")
+    plain, named = plan("crop__60x30", heic), plan("crop__60x30__jpeg", heic)
+
+    assert (plain.path, plain.fingerprint) == (named.path, named.fingerprint)
+    assert plan("crop__60x30").fingerprint != plan("crop__60x30__jpeg").fingerprint
+
+
+def test_a_key_cannot_ask_for_a_format_that_is_only_read():
+    with pytest.raises(InvalidSizeKey, match=r"'heif'\. Known: jpeg, "):
+        validated([("a", "crop__9x9__heif")])
+
+
+@pytest.mark.parametrize("output", OUTPUT_FORMATS)
 def test_the_name_of_a_format_is_one_of_its_extensions(output):
     """The options in a fingerprint are looked up by either."""
     assert format_for_extension(output.name) is output
