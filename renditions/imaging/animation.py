@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from itertools import count, islice
+from itertools import count
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -84,14 +84,15 @@ def read_animation(source: Source, limits: Limits) -> Animation | None:
     """
     if not format_named(source.info.format).animated:
         return None
-    check_frames(source, limits)
+    frames = check_frames(source, limits)
     with reading_pixels():
         if not getattr(source.image, "is_animated", False):
             return None
     needed = frame_bytes(source.info.size)
     if needed > limits.max_decode_bytes:
         raise DecodeTooLarge(needed, limits.max_decode_bytes)
-    return _scan(source, limits)
+    # Of more frames than a rendition may have, only the first one is used.
+    return _scan(source, limits) if frames <= MAX_FRAMES else _first_of(source, limits, frames)
 
 
 def has_frames(source: Source) -> bool:
@@ -122,7 +123,7 @@ def _scan(source: Source, limits: Limits) -> Animation:
     """Return the animation after a look at each of its frames, up to one frame too many."""
     durations, kept = list[int](), list[Image.Image]()
     first, grey, transparent, pixels = source.image, True, False, 0
-    for frame in islice(_composed(source, limits), MAX_FRAMES + 1):
+    for frame in _composed(source, limits):
         first = frame.image.copy() if not durations else first
         durations.append(frame.duration_ms)
         grey = grey and frame.grey
@@ -137,6 +138,15 @@ def _scan(source: Source, limits: Limits) -> Animation:
     compose_again = partial(_compose_again, source.file, limits)
     frames = (lambda: (frame.copy() for frame in kept)) if kept else compose_again
     return Animation(first, mode, tuple(durations), _plays(source.image), frames)
+
+
+def _first_of(source: Source, limits: Limits, frames: int) -> Animation:
+    """Return an animation of so many `frames` that has the picture of the first one only."""
+    first = next(_composed(source, limits))
+    mode = ("L" if first.grey else "RGB") + ("" if is_opaque(first.image) else "A")
+    durations = (first.duration_ms,) * frames
+    free_frames(source.image)
+    return Animation(first.image, mode, durations, _plays(source.image), lambda: iter(()))
 
 
 def _compose_again(file: BinaryIO, limits: Limits) -> Frames:

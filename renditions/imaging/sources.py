@@ -175,8 +175,12 @@ def decode(source: Source, limits: Limits, at_least: Size | None = None) -> Deco
     return DecodedPicture(image, scale, share)
 
 
-def check_frames(source: Source, limits: Limits) -> None:
-    """Refuse an animation whose frames together have too many pixels. Nothing is decoded."""
+def check_frames(source: Source, limits: Limits) -> int:
+    """Refuse an animation whose frames together have too many pixels. Nothing is decoded.
+
+    Returns:
+        The number of frames.
+    """
     source_format, first = format_named(source.info.format), source.info.stored_size
     frames = survey_frames(source.file, source_format.name, first, limits.max_frame_pixels)
     if frames is None:
@@ -184,6 +188,7 @@ def check_frames(source: Source, limits: Limits) -> None:
     _check_size(frames.canvas, source.header, source_format, limits)
     pixels = frames.count * frames.canvas.pixels
     _check(pixels, limits.max_frame_pixels, errors.TooManyFramePixels)
+    return frames.count
 
 
 def _affordable_draft(source: Source, limits: Limits, at_least: Size | None) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The blocks of a GIF, by the GIF89a specification."""
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -122,7 +123,7 @@ def _frame(screen: bytes, palette: bytes, control: bytes, place: bytes, pixels: 
 
 def _grown(canvas: Size, place: bytes) -> Size:
     """Return `canvas`, enlarged to hold a frame at `place`, as Pillow does."""
-    left, top, width, height = (int.from_bytes(place[i : i + 2], "little") for i in (0, 2, 4, 6))
+    left, top, width, height = struct.unpack("<4H", place[:8].ljust(8, b"\0"))
     return Size(max(canvas.width, left + width), max(canvas.height, top + height))
 
 
