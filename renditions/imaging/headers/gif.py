@@ -109,6 +109,9 @@ def gif_frames(file: BinaryIO) -> Iterator[GifFrame]:
 def _frame(screen: bytes, palette: bytes, control: bytes, place: bytes, pixels: bytes) -> GifFrame:
     left, top = (int.from_bytes(place[i : i + 2], "little") for i in (0, 2))
     flags, size = control[0], place[4:8]
+    if _palette_bytes(place[8]):
+        # It has a palette of its own. Beside another, Pillow loses one that is a grey ramp.
+        screen, palette = bytes(7), b""
     start = b"GIF89a" + size + screen[4:5] + bytes(2) + palette
     transparency = b"!\xf9\4" + bytes([flags & _IS_TRANSPARENT, 0, 0, control[3], 0])
     return GifFrame(

@@ -360,3 +360,18 @@ def test_grey_frames_stay_grey():
     for frame in _frames(render(file, Recipe(encoding=KEEP)).data):
         red, green, blue, _ = frame[1].split()
         assert red.tobytes() == green.tobytes() == blue.tobytes()
+
+
+def test_a_frame_may_have_a_grey_ramp_as_its_palette():
+    """Beside the palette of the file, Pillow loses such a palette if a colour is transparent."""
+    ramp = bytes(number for number in range(4) for _ in "rgb")
+    frames = [Drawn(0, 0, 1, 1, letter, transparent="r", palette=ramp) for letter in "gby"]
+
+    animation = read_animation(open_source(BytesIO(gif((1, 1), *frames)), Limits()), Limits())
+
+    assert animation is not None
+    assert [frame.getpixel((0, 0)) for frame in animation.frames()] == [
+        (1, 1, 1, 255),
+        (2, 2, 2, 255),
+        (3, 3, 3, 255),
+    ]
